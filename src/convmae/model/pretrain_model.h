@@ -1,0 +1,56 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <torch/nn/module.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "convmae/model/config.h"
+
+namespace convmae {
+
+/// What a pretraining forward pass gives. `views` is 1, or the number of groups of FastConvMAE;
+/// rows are ordered view by view.
+struct PretrainOutput {
+  at::Tensor loss;  ///< [] float32: masked mean over all views
+  at::Tensor pred;  ///< [views*B, L, block*block*C]; undefined unless all predictions were asked for
+  at::Tensor mask;  ///< [views*B, L] float32, 1 = removed
+};
+
+/// Which predictions a forward pass computes.
+enum class Predict {
+  removed,  ///< only what the loss reads: the removed blocks (training)
+  all,      ///< every block (pictures, golden files)
+};
+
+/// A model that is pretrained by filling in removed blocks: ConvMAE, FastConvMAE, MAE.
+class PretrainModel : public torch::nn::Module {
+ public:
+  /// images [B, C, H, W] float32, already normalised; noise [B, L] float32 in [0, 1): the blocks with
+  /// the smallest noise are kept (stable order). Throws c10::Error on other shapes.
+  virtual PretrainOutput forward(const at::Tensor& images, const at::Tensor& noise,
+                                 Predict predict) = 0;
+
+  const ModelConfig& config() const { return config_; }
+  /// Length L of a row of noise: blocks, or stage-1 positions with position-wise masking.
+  virtual std::int64_t noise_length() const = 0;
+  /// Pixels along a block's side.
+  virtual std::int64_t block() const = 0;
+
+  /// Sets every parameter as the published code does at start, each from draws of its own, so that
+  /// the result depends on the seed alone.
+  virtual void initialise(std::uint64_t seed) = 0;
+
+ protected:
+  explicit PretrainModel(ModelConfig config) : config_(std::move(config)) {}
+
+ private:
+  ModelConfig config_;
+};
+
+/// The model that the configuration describes, with uninitialised parameters. Parameters have the
+/// published names and shapes; fixed position tables are parameters without gradient, as published.
+std::shared_ptr<PretrainModel> make_pretrain_model(const ModelConfig& config);
+
+}  // namespace convmae
