@@ -5,24 +5,34 @@ target_compile_features(convmae_options INTERFACE cxx_std_20)
 target_include_directories(convmae_options INTERFACE "${PROJECT_SOURCE_DIR}/src")
 target_compile_options(
   convmae_options
-  INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror
-            # a*b+c must round twice: equality of IoU values and golden pixels depends on it
-            -ffp-contract=off)
+  INTERFACE
+    # on executables too: code that shares a precompiled header must be compiled alike
+    -fPIC
+    $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wconversion;-Wno-sign-conversion;-Werror>
+    # a*b+c must round twice: equality of IoU values and golden pixels depends on it
+    $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>)
 if(CONVMAE_SANITIZE)
-  target_compile_options(convmae_options INTERFACE -fsanitize=${CONVMAE_SANITIZE}
-                                                   -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_compile_options(
+    convmae_options INTERFACE -fsanitize=${CONVMAE_SANITIZE} -fno-sanitize-recover=all
+                              -fno-omit-frame-pointer)
   target_link_options(convmae_options INTERFACE -fsanitize=${CONVMAE_SANITIZE})
 endif()
 
-# convmae_library(NAME [SHARED] SOURCES file... [LIBS target...])
-function(convmae_library name)
-  cmake_parse_arguments(arg "SHARED" "" "SOURCES;LIBS" ${ARGN})
-  set(kind STATIC)
-  if(arg_SHARED)
-    set(kind SHARED)
+if(CONVMAE_PCH)
+  # lets ccache look through a header that GCC has precompiled
+  target_compile_options(convmae_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+  add_library(convmae_torch_pch OBJECT "${CMAKE_CURRENT_LIST_DIR}/torch_pch.cpp")
+  target_link_libraries(convmae_torch_pch PRIVATE convmae_options TorchWheel::torch)
+  target_precompile_headers(convmae_torch_pch PRIVATE "${CMAKE_CURRENT_LIST_DIR}/torch_pch.h")
+endif()
+
+# Links torch and shares its precompiled headers. A source with compile options of its own (an
+# instruction set, say) cannot share them: set its property SKIP_PRECOMPILE_HEADERS.
+function(convmae_use_torch target visibility)
+  target_link_libraries(${target} ${visibility} TorchWheel::torch)
+  if(CONVMAE_PCH)
+    target_precompile_headers(${target} REUSE_FROM convmae_torch_pch)
   endif()
-  add_library(${name} ${kind} ${arg_SOURCES})
-  target_link_libraries(${name} PUBLIC convmae_options ${arg_LIBS})
 endfunction()
 
 # DT_RPATH, not RUNPATH, so that a stray LD_LIBRARY_PATH cannot put another libtorch in its place.
@@ -32,19 +42,44 @@ function(convmae_find_torch_at_runtime target)
                                              INSTALL_RPATH "${TorchWheel_LIB_DIR}")
 endfunction()
 
-# convmae_executable(NAME SOURCES file... [LIBS target...])
+# convmae_library(NAME [SHARED] [TORCH] SOURCES file... [LIBS target...])
+# TORCH: the sources include torch headers.
+function(convmae_library name)
+  cmake_parse_arguments(arg "SHARED;TORCH" "" "SOURCES;LIBS" ${ARGN})
+  set(kind STATIC)
+  if(arg_SHARED)
+    set(kind SHARED)
+  endif()
+  add_library(${name} ${kind} ${arg_SOURCES})
+  target_link_libraries(${name} PUBLIC convmae_options ${arg_LIBS})
+  if(arg_TORCH)
+    convmae_use_torch(${name} PUBLIC)
+  endif()
+  if(arg_SHARED)
+    convmae_find_torch_at_runtime(${name})
+  endif()
+endfunction()
+
+# convmae_executable(NAME [TORCH] SOURCES file... [LIBS target...])
 function(convmae_executable name)
-  cmake_parse_arguments(arg "" "" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(arg "TORCH" "" "SOURCES;LIBS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE convmae_options ${arg_LIBS})
+  if(arg_TORCH)
+    convmae_use_torch(${name} PRIVATE)
+  endif()
   convmae_find_torch_at_runtime(${name})
 endfunction()
 
-# convmae_test(NAME SOURCES file... [LIBS target...]): the executable test_NAME, run by ctest as NAME
+# convmae_test(NAME [TORCH] SOURCES file... [LIBS target...]): the executable test_NAME, run by ctest as NAME
 function(convmae_test name)
-  cmake_parse_arguments(arg "" "" "SOURCES;LIBS" ${ARGN})
-  convmae_executable(test_${name} SOURCES ${arg_SOURCES} LIBS ${arg_LIBS} GTest::gtest_main
-                     GTest::gmock)
+  cmake_parse_arguments(arg "TORCH" "" "SOURCES;LIBS" ${ARGN})
+  set(torch)
+  if(arg_TORCH)
+    set(torch TORCH)
+  endif()
+  convmae_executable(test_${name} ${torch} SOURCES ${arg_SOURCES} LIBS ${arg_LIBS}
+                     GTest::gtest_main GTest::gmock)
   target_compile_definitions(test_${name} PRIVATE CONVMAE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   add_test(NAME ${name} COMMAND test_${name})
 endfunction()

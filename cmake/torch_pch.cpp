@@ -1,0 +1,1 @@
+// CMake attaches the precompiled torch headers to this file; the other targets reuse them from here.
