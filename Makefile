@@ -1,0 +1,58 @@
+# One command for each thing that a person does with this tree; `make help` lists them.
+# Everything a target needs is installed on the way (tools/setup), and a second call is immediate.
+
+JOBS ?= $(shell nproc)
+
+.DEFAULT_GOAL := build
+.PHONY: help build test demo format format-check tidy tidy-changed sanitize bench clean
+
+help:            ## Show this list
+	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
+
+build:           ## Build build/convmae and build/convmae_golden
+	@tools/setup build
+	@tools/configure release -DCONVMAE_TESTS=OFF
+	@cmake --build build --parallel $(JOBS) --target programs
+
+test:            ## Build everything and run the tests
+	@tools/setup build test
+	@tools/configure release -DCONVMAE_TESTS=ON
+	@cmake --build build --parallel $(JOBS)
+	@ctest --test-dir build --output-on-failure
+
+demo:            ## Pretrain a small model on photographs (at most 6 minutes) and show what it learned
+	@tools/demo
+
+format:          ## Format the C++ sources
+	@tools/setup lint
+	@git ls-files -z '*.cpp' '*.h' '*.cu' '*.cuh' | xargs -0 clang-format-14 -i
+
+format-check:    ## Fail if a C++ source is not formatted
+	@tools/setup lint
+	@git ls-files -z '*.cpp' '*.h' '*.cu' '*.cuh' | xargs -0 clang-format-14 --dry-run -Werror
+	@echo "format: clean"
+
+tidy:            ## Run clang-tidy over all sources
+	@tools/setup build test lint
+	@tools/configure tidy
+	@tools/tidy --all
+
+tidy-changed:    ## Run clang-tidy over the sources that differ from the main branch, or from the last commit
+	@tools/setup build test lint
+	@tools/configure tidy
+	@tools/tidy
+
+sanitize:        ## Run the tests under the address and undefined-behaviour sanitizers
+	@tools/setup build test
+	@tools/configure sanitize
+	@cmake --build build-sanitize --parallel $(JOBS)
+	@ctest --preset sanitize
+
+bench:           ## Build and run the micro-benchmarks
+	@tools/setup build bench
+	@tools/configure bench
+	@cmake --build build-bench --parallel $(JOBS)
+	@for program in build-bench/bench_*; do $$program || exit 1; done
+
+clean:           ## Remove the build trees (not .venv, data or runs)
+	@rm -rf build build-debug build-sanitize build-bench build-tidy build-fuzz
