@@ -1,0 +1,64 @@
+#include "convmae/train/optimizer.h"
+
+#include <ATen/ATen.h>
+
+#include <utility>
+
+namespace convmae {
+
+AdamW::AdamW(std::vector<ParamGroup> groups, AdamWOptions options)
+    : groups_(std::move(groups)), options_(options) {
+  for (const ParamGroup& group : groups_) {
+    for (std::size_t i = 0; i < group.params.size(); ++i) {
+      const at::Tensor& param = group.params[i];
+      states_.push_back({group.names[i],
+                         {at::zeros_like(param, param.options().requires_grad(false)),
+                          at::zeros_like(param, param.options().requires_grad(false)),
+                          at::zeros({}, param.options().dtype(at::kFloat).requires_grad(false))}});
+    }
+  }
+}
+
+void AdamW::step(double lr) {
+  const at::NoGradGuard no_grad;
+  std::size_t next_state = 0;
+  for (const ParamGroup& group : groups_) {
+    std::vector<at::Tensor> params;
+    std::vector<at::Tensor> grads;
+    std::vector<at::Tensor> exp_avgs;
+    std::vector<at::Tensor> exp_avg_sqs;
+    std::vector<at::Tensor> steps;
+    for (const at::Tensor& param : group.params) {
+      const State& state = states_[next_state++].state;
+      if (!param.grad().defined()) continue;
+      params.push_back(param);
+      grads.push_back(param.grad());
+      exp_avgs.push_back(state.exp_avg);
+      exp_avg_sqs.push_back(state.exp_avg_sq);
+      steps.push_back(state.step);
+    }
+    if (params.empty()) continue;
+    for (at::Tensor& step : steps) step.add_(1);
+    at::_fused_adamw_(params, grads, exp_avgs, exp_avg_sqs, /*max_exp_avg_sqs=*/{}, steps,
+                      lr * group.lr_scale, options_.beta1, options_.beta2, group.weight_decay,
+                      options_.eps, /*amsgrad=*/false, /*maximize=*/false);
+  }
+}
+
+void AdamW::zero_grad() {
+  for (const ParamGroup& group : groups_) {
+    for (const at::Tensor& param : group.params) param.mutable_grad().reset();
+  }
+}
+
+std::vector<at::Tensor> AdamW::gradients() const {
+  std::vector<at::Tensor> gradients;
+  for (const ParamGroup& group : groups_) {
+    for (const at::Tensor& param : group.params) {
+      if (param.grad().defined()) gradients.push_back(param.grad());
+    }
+  }
+  return gradients;
+}
+
+}  // namespace convmae

@@ -1,0 +1,53 @@
+#pragma once
+
+#include "convmae/train/param_groups.h"
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <vector>
+
+namespace convmae {
+
+struct AdamWOptions {
+  double beta1 = 0.9;
+  double beta2 = 0.95;
+  double eps = 1e-8;
+};
+
+/// Adam with decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101) on libtorch's fused
+/// kernel, which reads and writes every tensor once.
+class AdamW {
+ public:
+  /// What a step remembers of one parameter.
+  struct State {
+    at::Tensor exp_avg;     ///< same shape as the parameter
+    at::Tensor exp_avg_sq;  ///< same shape as the parameter
+    at::Tensor step;        ///< [] float32: the steps that this parameter has taken
+  };
+  /// A parameter's state under the parameter's name.
+  struct NamedState {
+    std::string name;
+    State state;
+  };
+
+  AdamW(std::vector<ParamGroup> groups, AdamWOptions options);
+
+  /// Moves every parameter that has a gradient, at the learning rate lr * lr_scale of its group.
+  void step(double lr);
+  void zero_grad();
+
+  const std::vector<ParamGroup>& groups() const { return groups_; }
+  /// The gradients there are, in the order of the groups.
+  std::vector<at::Tensor> gradients() const;
+  /// The states in the order of the groups. They share memory with the optimizer: writing into them
+  /// restores a checkpoint.
+  const std::vector<NamedState>& states() const { return states_; }
+
+ private:
+  std::vector<ParamGroup> groups_;
+  AdamWOptions options_;
+  std::vector<NamedState> states_;
+};
+
+}  // namespace convmae
