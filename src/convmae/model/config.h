@@ -1,10 +1,10 @@
 #pragma once
 
+#include "convmae/base/geometry.h"
+
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include "convmae/base/geometry.h"
 
 namespace convmae {
 

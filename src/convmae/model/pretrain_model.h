@@ -1,12 +1,12 @@
 #pragma once
 
+#include "convmae/model/config.h"
+
 #include <ATen/core/Tensor.h>
 #include <torch/nn/module.h>
 
 #include <cstdint>
 #include <memory>
-
-#include "convmae/model/config.h"
 
 namespace convmae {
 
@@ -14,7 +14,8 @@ namespace convmae {
 /// rows are ordered view by view.
 struct PretrainOutput {
   at::Tensor loss;  ///< [] float32: masked mean over all views
-  at::Tensor pred;  ///< [views*B, L, block*block*C]; undefined unless all predictions were asked for
+  at::Tensor
+      pred;  ///< [views*B, L, block*block*C]; undefined unless all predictions were asked for
   at::Tensor mask;  ///< [views*B, L] float32, 1 = removed
 };
 
@@ -27,8 +28,8 @@ enum class Predict {
 /// A model that is pretrained by filling in removed blocks: ConvMAE, FastConvMAE, MAE.
 class PretrainModel : public torch::nn::Module {
  public:
-  /// images [B, C, H, W] float32, already normalised; noise [B, L] float32 in [0, 1): the blocks with
-  /// the smallest noise are kept (stable order). Throws c10::Error on other shapes.
+  /// images [B, C, H, W] float32, already normalised; noise [B, L] float32 in [0, 1): the blocks
+  /// with the smallest noise are kept (stable order). Throws c10::Error on other shapes.
   virtual PretrainOutput forward(const at::Tensor& images, const at::Tensor& noise,
                                  Predict predict) = 0;
 

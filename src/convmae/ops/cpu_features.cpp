@@ -1,0 +1,94 @@
+#include "convmae/ops/cpu_features.h"
+
+#include <ATen/Version.h>
+
+#include <array>
+#include <cpuid.h>
+#include <cstring>
+
+namespace convmae {
+namespace {
+
+struct Registers {
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+};
+
+Registers cpuid(unsigned leaf, unsigned subleaf = 0) {
+  Registers r;
+  __get_cpuid_count(leaf, subleaf, &r.eax, &r.ebx, &r.ecx, &r.edx);
+  return r;
+}
+
+std::string brand() {
+  std::array<unsigned, 12> words{};
+  for (unsigned i = 0; i < 3; ++i) {
+    const Registers r = cpuid(0x80000002U + i);
+    const std::array<unsigned, 4> part{r.eax, r.ebx, r.ecx, r.edx};
+    std::memcpy(&words[static_cast<size_t>(i) * 4], part.data(), sizeof part);
+  }
+  std::array<char, sizeof words + 1> text{};
+  std::memcpy(text.data(), words.data(), sizeof words);
+  return text.data();
+}
+
+}  // namespace
+
+KernelLevel cpu_kernel_level() {
+  const std::string capability = at::get_cpu_capability();
+  if (capability == "AVX512") return KernelLevel::avx512;
+  if (capability == "AVX2") return KernelLevel::avx2;
+  return KernelLevel::baseline;
+}
+
+std::string to_string(KernelLevel level) {
+  switch (level) {
+    case KernelLevel::avx512:
+      return "avx512";
+    case KernelLevel::avx2:
+      return "avx2";
+    case KernelLevel::baseline:
+      break;
+  }
+  return "baseline";
+}
+
+CpuVendor cpu_vendor() {
+  const Registers r = cpuid(0);
+  std::array<char, 13> name{};
+  std::memcpy(name.data(), &r.ebx, 4);
+  std::memcpy(name.data() + 4, &r.edx, 4);
+  std::memcpy(name.data() + 8, &r.ecx, 4);
+  const std::string vendor = name.data();
+  if (vendor == "AuthenticAMD") return CpuVendor::amd;
+  if (vendor == "GenuineIntel") return CpuVendor::intel;
+  return CpuVendor::other;
+}
+
+bool cpu_has_bf16() {
+  const bool amx = (cpuid(7).edx >> 22 & 1U) != 0;
+  const bool avx512 = (cpuid(7, 1).eax >> 5 & 1U) != 0;
+  return cpu_kernel_level() == KernelLevel::avx512 && (amx || avx512);
+}
+
+std::string describe_cpu() {
+  std::string flags;
+  const auto add = [&flags](bool has, const char* name) {
+    if (has) flags += std::string(" ") + name;
+  };
+  const Registers seven = cpuid(7);
+  const Registers seven_one = cpuid(7, 1);
+  add((seven.ebx >> 5 & 1U) != 0, "avx2");
+  add((cpuid(1).ecx >> 12 & 1U) != 0, "fma");
+  add((seven.ebx >> 16 & 1U) != 0, "avx512f");
+  add((seven.ebx >> 31 & 1U) != 0, "avx512vl");
+  add((seven.ecx >> 11 & 1U) != 0, "avx512_vnni");
+  add((seven_one.eax >> 5 & 1U) != 0, "avx512_bf16");
+  add((seven.edx >> 22 & 1U) != 0, "amx_bf16");
+  return brand() + " [" + (flags.empty() ? "" : flags.substr(1)) + "], kernels " +
+         to_string(cpu_kernel_level());
+}
+
+}  // namespace convmae

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+
+namespace convmae {
+
+/// The instruction set that our kernels are picked for.
+enum class KernelLevel { baseline, avx2, avx512 };
+
+/// What this CPU offers, capped by ATEN_CPU_CAPABILITY (default, avx2, avx512) as ATen's own
+/// kernels.
+KernelLevel cpu_kernel_level();
+std::string to_string(KernelLevel level);
+
+enum class CpuVendor { amd, intel, other };
+CpuVendor cpu_vendor();
+
+/// Whether the CPU multiplies bfloat16 natively (AVX-512 BF16 or AMX).
+bool cpu_has_bf16();
+
+/// One line for logs: brand string and the flags that arithmetic depends on.
+std::string describe_cpu();
+
+}  // namespace convmae

@@ -1,0 +1,73 @@
+#include "convmae/ops/gemm.h"
+
+#include "convmae/ops/cpu_features.h"
+
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/linear.h>
+#include <c10/util/Exception.h>
+
+#include <atomic>
+
+namespace convmae {
+namespace {
+
+// -1: as the table says.
+std::atomic<int> g_overruled{-1};
+
+using LinearPointwise = at::Tensor(const at::Tensor&, const at::Tensor&,
+                                   const std::optional<at::Tensor>&, std::string_view,
+                                   c10::List<std::optional<at::Scalar>>,
+                                   std::optional<std::string_view>);
+
+bool onednn_takes(const at::Tensor& a, const at::Tensor& b) {
+  const auto type = a.scalar_type();
+  return a.device().is_cpu() && (type == at::kFloat || type == at::kBFloat16) && a.numel() > 0 &&
+         b.numel() > 0;
+}
+
+at::Tensor gemm_onednn(const at::Tensor& a, const at::Tensor& b,
+                       const std::optional<at::Tensor>& bias) {
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("mkldnn::_linear_pointwise", "")
+                             .typed<LinearPointwise>();
+  return op.call(a, b, bias, "none", c10::List<std::optional<at::Scalar>>(), "");
+}
+
+}  // namespace
+
+GemmBackend parse_gemm_backend(const std::string& name) {
+  if (name == "aten") return GemmBackend::aten;
+  if (name == "onednn") return GemmBackend::onednn;
+  TORCH_CHECK(false, "unknown GEMM backend '", name, "': aten or onednn expected");
+}
+
+std::string to_string(GemmBackend backend) {
+  return backend == GemmBackend::onednn ? "onednn" : "aten";
+}
+
+// MKL picks slower kernels on CPUs that are not Intel's: on an AMD CPU with AVX-512, one thread, it
+// gives 95-100 GFLOP/s in float32 where oneDNN gives 180-215 (docs/performance.md).
+GemmBackend default_gemm_backend(at::ScalarType type) {
+  const bool slow_mkl =
+      cpu_vendor() != CpuVendor::intel && cpu_kernel_level() == KernelLevel::avx512;
+  return slow_mkl && type == at::kFloat ? GemmBackend::onednn : GemmBackend::aten;
+}
+
+void set_gemm_backend(std::optional<GemmBackend> backend) {
+  g_overruled = backend ? static_cast<int>(*backend) : -1;
+}
+
+GemmBackend gemm_backend(at::ScalarType type) {
+  const int overruled = g_overruled;
+  return overruled < 0 ? default_gemm_backend(type) : static_cast<GemmBackend>(overruled);
+}
+
+at::Tensor ops::gemm(const at::Tensor& a, const at::Tensor& b,
+                     const std::optional<at::Tensor>& bias) {
+  if (gemm_backend(a.scalar_type()) == GemmBackend::onednn && onednn_takes(a, b)) {
+    return gemm_onednn(a, b, bias);
+  }
+  return at::linear(a, b, bias);
+}
+
+}  // namespace convmae

@@ -1,0 +1,354 @@
+#include "convmae/ops/masked_depthwise_conv2d.h"
+
+#include "convmae/ops/cpu_features.h"
+#include "convmae/ops/depthwise_kernel.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/native/cpu/utils.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/zeros.h>
+#include <c10/util/accumulate.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
+
+#include <array>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace convmae::ops {
+namespace {
+
+using at::Tensor;
+using depthwise::Element;
+using OptionalTensor = std::optional<Tensor>;
+using Gradients = std::tuple<Tensor, Tensor, Tensor>;
+
+// ---- Checks: once, at the border
+// ------------------------------------------------------------------
+
+void check_arguments(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
+                     const Tensor& kept, const Tensor& slot, at::IntArrayRef nesting) {
+  TORCH_CHECK(x.dim() == 4, "masked_depthwise_conv2d: x must be [B, V, P, C], found ", x.sizes());
+  const int64_t side = c10::multiply_integers(nesting);
+  TORCH_CHECK(side > 0 && x.size(2) == side * side, "masked_depthwise_conv2d: the nesting ",
+              nesting, " means ", side * side, " cells a block, found x ", x.sizes());
+  TORCH_CHECK(weight.dim() == 4 && weight.size(0) == x.size(3) && weight.size(1) == 1 &&
+                  weight.size(2) == weight.size(3) && weight.size(2) % 2 == 1 &&
+                  weight.size(2) <= depthwise::kMaxKernel,
+              "masked_depthwise_conv2d: weight must be [", x.size(3),
+              ", 1, k, k] with an odd k of at most ", depthwise::kMaxKernel, ", found ",
+              weight.sizes());
+  TORCH_CHECK(weight.scalar_type() == x.scalar_type(), "masked_depthwise_conv2d: x is ",
+              x.scalar_type(), " but weight is ", weight.scalar_type());
+  if (bias) {
+    TORCH_CHECK(
+        bias->dim() == 1 && bias->size(0) == x.size(3) && bias->scalar_type() == x.scalar_type(),
+        "masked_depthwise_conv2d: bias must be [", x.size(3), "] of type ", x.scalar_type(),
+        ", found ", bias->sizes(), " of type ", bias->scalar_type());
+  }
+  TORCH_CHECK(kept.dim() == 2 && kept.size(0) == x.size(0) && kept.size(1) == x.size(1) &&
+                  kept.scalar_type() == at::kLong,
+              "masked_depthwise_conv2d: kept must be [", x.size(0), ", ", x.size(1),
+              "] int64, found ", kept.sizes(), " ", kept.scalar_type());
+  TORCH_CHECK(slot.dim() == 3 && slot.size(0) == x.size(0) && slot.scalar_type() == at::kLong,
+              "masked_depthwise_conv2d: slot must be [", x.size(0), ", h, w] int64, found ",
+              slot.sizes(), " ", slot.scalar_type());
+}
+
+/// kept and slot come from the caller as data; a wrong number would be a read outside x.
+void check_indices(const Tensor& kept, const Tensor& slot) {
+  const int64_t images = kept.size(0);
+  const int64_t visible = kept.size(1);
+  const int64_t blocks = slot.size(1) * slot.size(2);
+  const auto* kept_data = kept.const_data_ptr<int64_t>();
+  const auto* slot_data = slot.const_data_ptr<int64_t>();
+  for (int64_t i = 0; i < images; ++i) {
+    for (int64_t v = 0; v < visible; ++v) {
+      const int64_t block = kept_data[i * visible + v];
+      TORCH_CHECK(block >= 0 && block < blocks && slot_data[i * blocks + block] == v,
+                  "masked_depthwise_conv2d: kept and slot disagree at image ", i, ", row ", v);
+    }
+    int64_t present = 0;
+    for (int64_t b = 0; b < blocks; ++b) {
+      const int64_t row = slot_data[i * blocks + b];
+      TORCH_CHECK(row >= -1 && row < visible, "masked_depthwise_conv2d: slot ", row,
+                  " is outside the ", visible, " visible blocks of image ", i);
+      present += static_cast<int64_t>(row >= 0);
+    }
+    TORCH_CHECK(present == visible, "masked_depthwise_conv2d: slot names ", present,
+                " blocks of image ", i, ", kept has ", visible);
+  }
+}
+
+// ---- CPU
+// ------------------------------------------------------------------------------------------
+
+Element element_of(const Tensor& x) {
+  switch (x.scalar_type()) {
+    case at::kFloat:
+      return Element::f32;
+    case at::kDouble:
+      return Element::f64;
+    case at::kBFloat16:
+      return Element::bf16;
+    default:
+      TORCH_CHECK(false, "masked_depthwise_conv2d: float32, float64 or bfloat16 expected, found ",
+                  x.scalar_type());
+  }
+}
+
+depthwise::Kernels kernels_for(Element element) {
+  switch (cpu_kernel_level()) {
+    case KernelLevel::avx512:
+      return depthwise::kernels_avx512(element);
+    case KernelLevel::avx2:
+      return depthwise::kernels_avx2(element);
+    case KernelLevel::baseline:
+      break;
+  }
+  return depthwise::kernels_baseline(element);
+}
+
+at::ScalarType accumulation_type(const Tensor& x) {
+  return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+}
+
+/// Number in nested order of every cell of a block in raster order. With sides {a, b} the cell at
+/// (y, x) is the (y % b, x % b)-th cell inside the (y / b, x / b)-th group.
+std::vector<int64_t> nested_of_raster(at::IntArrayRef nesting) {
+  const int64_t side = c10::multiply_integers(nesting);
+  std::vector<int64_t> nested(static_cast<size_t>(side * side));
+  for (int64_t y = 0; y < side; ++y) {
+    for (int64_t x = 0; x < side; ++x) {
+      int64_t number = 0;
+      int64_t inner = side;
+      for (const int64_t outer : nesting) {
+        inner /= outer;
+        number = number * outer * outer + (y / inner % outer) * outer + x / inner % outer;
+      }
+      nested[static_cast<size_t>(y * side + x)] = number;
+    }
+  }
+  return nested;
+}
+
+/// A Problem together with the tables that it points to.
+class ProblemTables {
+ public:
+  ProblemTables(const Tensor& x, const Tensor& weight, Tensor kept, Tensor slot,
+                at::IntArrayRef nesting)
+      : kept_(std::move(kept)),
+        slot_(std::move(slot)),
+        nested_of_raster_(nested_of_raster(nesting)),
+        raster_of_nested_(nested_of_raster_.size()) {
+    for (size_t raster = 0; raster < nested_of_raster_.size(); ++raster) {
+      raster_of_nested_[static_cast<size_t>(nested_of_raster_[raster])] =
+          static_cast<int64_t>(raster);
+    }
+    problem_.visible = x.size(1);
+    problem_.side = c10::multiply_integers(nesting);
+    problem_.channels = x.size(3);
+    problem_.kernel = weight.size(2);
+    problem_.grid_height = slot_.size(1);
+    problem_.grid_width = slot_.size(2);
+    problem_.kept = kept_.const_data_ptr<int64_t>();
+    problem_.slot = slot_.const_data_ptr<int64_t>();
+    problem_.nested_of_raster = nested_of_raster_.data();
+    problem_.raster_of_nested = raster_of_nested_.data();
+  }
+  const depthwise::Problem& operator*() const { return problem_; }
+
+ private:
+  Tensor kept_;
+  Tensor slot_;
+  std::vector<int64_t> nested_of_raster_;
+  std::vector<int64_t> raster_of_nested_;
+  depthwise::Problem problem_;
+};
+
+/// [C, 1, k, k] -> [k*k, C] in the accumulation type.
+Tensor taps_of(const Tensor& weight, at::ScalarType type) {
+  return weight.reshape({weight.size(0), weight.size(2) * weight.size(3)})
+      .t()
+      .to(type)
+      .contiguous();
+}
+
+void run_convolve(const ProblemTables& problem, const Tensor& x, const Tensor& taps,
+                  const Tensor& bias, Tensor& out) {
+  if (out.numel() == 0) return;
+  const auto convolve = kernels_for(element_of(x)).convolve;
+  const void* bias_data = bias.defined() ? bias.const_data_ptr() : nullptr;
+  at::parallel_for(0, x.size(0) * x.size(1), 1, [&](int64_t begin, int64_t end) {
+    convolve(*problem, x.const_data_ptr(), taps.const_data_ptr(), bias_data, out.mutable_data_ptr(),
+             begin, end);
+  });
+}
+
+Tensor forward_cpu(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
+                   const Tensor& kept, const Tensor& slot, at::IntArrayRef nesting) {
+  check_arguments(x, weight, bias, kept, slot, nesting);
+  const Tensor blocks = x.contiguous();
+  const Tensor kept_rows = kept.contiguous();
+  const Tensor slots = slot.contiguous();
+  check_indices(kept_rows, slots);
+  const at::ScalarType type = accumulation_type(x);
+  Tensor out = at::empty_like(blocks);
+  run_convolve({blocks, weight, kept_rows, slots, nesting}, blocks, taps_of(weight, type),
+               bias ? bias->to(type).contiguous() : Tensor(), out);
+  return out;
+}
+
+Gradients backward_cpu(const Tensor& grad, const Tensor& x, const Tensor& weight,
+                       const Tensor& kept, const Tensor& slot, at::IntArrayRef nesting,
+                       std::array<bool, 3> needed) {
+  check_arguments(x, weight, std::nullopt, kept, slot, nesting);
+  TORCH_CHECK(grad.sizes() == x.sizes() && grad.scalar_type() == x.scalar_type(),
+              "masked_depthwise_conv2d_backward: grad ", grad.sizes(), " does not match x ",
+              x.sizes());
+  const Tensor blocks = x.contiguous();
+  const Tensor grad_out = grad.contiguous();
+  const Tensor kept_rows = kept.contiguous();
+  const Tensor slots = slot.contiguous();
+  check_indices(kept_rows, slots);
+  const ProblemTables problem(blocks, weight, kept_rows, slots, nesting);
+  const at::ScalarType type = accumulation_type(x);
+
+  Tensor grad_x;
+  if (needed[0]) {
+    grad_x = at::empty_like(blocks);
+    run_convolve(problem, grad_out, taps_of(weight.flip({2, 3}), type), Tensor(), grad_x);
+  }
+  Tensor grad_weight;
+  Tensor grad_bias;
+  if (needed[1] || needed[2]) {
+    // A sum per image, then over images in their order: the same bits for any number of threads.
+    const int64_t images = x.size(0);
+    const int64_t taps = weight.size(2) * weight.size(3);
+    const int64_t channels = x.size(3);
+    Tensor sums = at::zeros({images, taps + 1, channels}, x.options().dtype(type));
+    if (blocks.numel() > 0) {
+      const auto taps_gradient = kernels_for(element_of(x)).taps_gradient;
+      at::parallel_for(0, images, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t image = begin; image < end; ++image) {
+          Tensor sum = sums.select(0, image);
+          taps_gradient(*problem, blocks.const_data_ptr(), grad_out.const_data_ptr(),
+                        sum.narrow(0, 0, taps).mutable_data_ptr(),
+                        sum.select(0, taps).mutable_data_ptr(), image);
+        }
+      });
+    }
+    const Tensor total = sums.sum(0);
+    if (needed[1]) {
+      grad_weight = total.narrow(0, 0, taps).t().reshape(weight.sizes()).to(weight.scalar_type());
+    }
+    if (needed[2]) grad_bias = total.select(0, taps).to(weight.scalar_type());
+  }
+  return {grad_x, grad_weight, grad_bias};
+}
+
+// ---- Shapes only
+// ----------------------------------------------------------------------------------
+
+Tensor forward_meta(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
+                    const Tensor& kept, const Tensor& slot, at::IntArrayRef nesting) {
+  check_arguments(x, weight, bias, kept, slot, nesting);
+  return at::empty(x.sizes(), x.options());
+}
+
+Gradients backward_meta(const Tensor& grad, const Tensor& x, const Tensor& weight,
+                        const Tensor& kept, const Tensor& slot, at::IntArrayRef nesting,
+                        std::array<bool, 3> needed) {
+  check_arguments(x, weight, std::nullopt, kept, slot, nesting);
+  TORCH_CHECK(grad.sizes() == x.sizes(), "masked_depthwise_conv2d_backward: grad ", grad.sizes(),
+              " does not match x ", x.sizes());
+  return {needed[0] ? at::empty(x.sizes(), x.options()) : Tensor(),
+          needed[1] ? at::empty(weight.sizes(), weight.options()) : Tensor(),
+          needed[2] ? at::empty({x.size(3)}, x.options()) : Tensor()};
+}
+
+// ---- Autograd
+// -------------------------------------------------------------------------------------
+
+Tensor call_forward(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
+                    const Tensor& kept, const Tensor& slot, at::IntArrayRef nesting) {
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("convmae::masked_depthwise_conv2d", "")
+                             .typed<decltype(call_forward)>();
+  return op.call(x, weight, bias, kept, slot, nesting);
+}
+
+Gradients call_backward(const Tensor& grad, const Tensor& x, const Tensor& weight,
+                        const Tensor& kept, const Tensor& slot, at::IntArrayRef nesting,
+                        std::array<bool, 3> needed) {
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("convmae::masked_depthwise_conv2d_backward", "")
+                             .typed<decltype(call_backward)>();
+  return op.call(grad, x, weight, kept, slot, nesting, needed);
+}
+
+class MaskedDepthwiseConv2d : public torch::autograd::Function<MaskedDepthwiseConv2d> {
+ public:
+  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x,
+                        const Tensor& weight, const OptionalTensor& bias, const Tensor& kept,
+                        const Tensor& slot, const std::vector<int64_t>& nesting) {
+    const at::AutoDispatchBelowADInplaceOrView below_autograd;
+    context->save_for_backward({x, weight, kept, slot});
+    context->saved_data["nesting"] = nesting;
+    context->saved_data["has_bias"] = bias.has_value();
+    return call_forward(x, weight, bias, kept, slot, nesting);
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list grads) {
+    const auto saved = context->get_saved_variables();
+    const auto nesting = context->saved_data["nesting"].toIntVector();
+    // An absent bias has no number of its own.
+    const bool has_bias = context->saved_data["has_bias"].toBool();
+    const std::array<bool, 3> needed{context->needs_input_grad(0), context->needs_input_grad(1),
+                                     has_bias && context->needs_input_grad(2)};
+    auto [grad_x, grad_weight, grad_bias] =
+        call_backward(grads[0], saved[0], saved[1], saved[2], saved[3], nesting, needed);
+    return {grad_x, grad_weight, grad_bias, Tensor(), Tensor(), Tensor()};
+  }
+};
+
+Tensor forward_autograd(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
+                        const Tensor& kept, const Tensor& slot, at::IntArrayRef nesting) {
+  return MaskedDepthwiseConv2d::apply(x, weight, bias, kept, slot, nesting.vec());
+}
+
+}  // namespace
+
+Tensor masked_depthwise_conv2d(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
+                               const Tensor& kept, const Tensor& slot, at::IntArrayRef nesting) {
+  return call_forward(x, weight, bias, kept, slot, nesting);
+}
+
+TORCH_LIBRARY_FRAGMENT(convmae, library) {
+  library.def(
+      "masked_depthwise_conv2d(Tensor x, Tensor weight, Tensor? bias, Tensor kept, Tensor slot, "
+      "int[] nesting) -> Tensor");
+  library.def(
+      "masked_depthwise_conv2d_backward(Tensor grad, Tensor x, Tensor weight, Tensor kept, "
+      "Tensor slot, int[] nesting, bool[3] needed) -> (Tensor, Tensor, Tensor)");
+}
+
+TORCH_LIBRARY_IMPL(convmae, CPU, library) {
+  library.impl("masked_depthwise_conv2d", forward_cpu);
+  library.impl("masked_depthwise_conv2d_backward", backward_cpu);
+}
+
+TORCH_LIBRARY_IMPL(convmae, Meta, library) {
+  library.impl("masked_depthwise_conv2d", forward_meta);
+  library.impl("masked_depthwise_conv2d_backward", backward_meta);
+}
+
+TORCH_LIBRARY_IMPL(convmae, Autograd, library) {
+  library.impl("masked_depthwise_conv2d", forward_autograd);
+}
+
+}  // namespace convmae::ops

@@ -1,0 +1,92 @@
+#include "convmae/ops/linear.h"
+
+#include "convmae/ops/gemm.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <vector>
+
+namespace convmae {
+namespace {
+
+class LinearTest : public testing::TestWithParam<GemmBackend> {
+ protected:
+  void SetUp() override { set_gemm_backend(GetParam()); }
+  void TearDown() override { set_gemm_backend(std::nullopt); }
+};
+
+double worst(const at::Tensor& a, const at::Tensor& b) {
+  EXPECT_EQ(a.sizes(), b.sizes());
+  if (a.numel() == 0) return 0;
+  return ((a.to(torch::kDouble) - b).abs().max() / b.abs().max().clamp_min(1)).item<double>();
+}
+
+void expect_matches_float64(const std::vector<int64_t>& x_shape,
+                            const std::vector<int64_t>& weight_shape, bool with_bias,
+                            at::ScalarType type, double tolerance) {
+  torch::manual_seed(1);
+  const auto run = [&](at::ScalarType t, auto&& f) {
+    torch::manual_seed(1);
+    const auto leaf = [t](const std::vector<int64_t>& shape) {
+      return torch::randn(shape, torch::kDouble).to(t).requires_grad_();
+    };
+    const at::Tensor x = leaf(x_shape);
+    const at::Tensor weight = leaf(weight_shape);
+    std::optional<at::Tensor> bias;
+    if (with_bias) bias = leaf({weight_shape[0]});
+    const at::Tensor out = f(x, weight, bias);
+    out.square().sum().backward();
+    std::vector<at::Tensor> all{out.detach(), x.grad(), weight.grad()};
+    if (bias) all.push_back(bias->grad());
+    return all;
+  };
+  const auto ours = run(type, [](auto& x, auto& w, auto& b) { return ops::linear(x, w, b); });
+  const auto plain = run(torch::kDouble, [](auto& x, auto& w, auto& b) {
+    return torch::linear(x, w.dim() == 4 ? w.flatten(1) : w, b.value_or(at::Tensor()));
+  });
+  for (size_t i = 0; i < ours.size(); ++i) EXPECT_LE(worst(ours[i], plain[i]), tolerance) << i;
+}
+
+TEST_P(LinearTest, MatchesFloat64) {
+  for (const bool bias : {true, false}) {
+    expect_matches_float64({2, 3, 5, 17}, {9, 17}, bias, torch::kFloat, 1e-5);
+    expect_matches_float64({33, 64}, {128, 64, 1, 1}, bias, torch::kFloat, 1e-5);
+    expect_matches_float64({1, 1}, {1, 1}, bias, torch::kFloat, 1e-5);
+    expect_matches_float64({4, 7, 12}, {5, 12}, bias, torch::kDouble, 1e-12);
+    expect_matches_float64({40, 48}, {32, 48}, bias, torch::kBFloat16, 5e-2);
+  }
+}
+
+TEST_P(LinearTest, TakesEmptyInputs) {
+  expect_matches_float64({0, 3, 8}, {4, 8}, true, torch::kFloat, 0);
+  expect_matches_float64({3, 8}, {0, 8}, true, torch::kFloat, 0);
+}
+
+TEST_P(LinearTest, ComputesOnlyTheGradientsThatAreNeeded) {
+  const at::Tensor x = torch::randn({3, 4});
+  const at::Tensor weight = torch::randn({2, 4}).requires_grad_();
+  ops::linear(x, weight, std::nullopt).sum().backward();
+  EXPECT_FALSE(x.grad().defined());
+  EXPECT_TRUE(weight.grad().defined());
+}
+
+TEST_P(LinearTest, RefusesWhatDoesNotFit) {
+  EXPECT_THROW(ops::linear(torch::zeros({2, 3}), torch::zeros({4, 5}), std::nullopt), c10::Error);
+  EXPECT_THROW(ops::linear(torch::zeros({2, 3}), torch::zeros({4, 3, 2, 2}), std::nullopt),
+               c10::Error);
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, LinearTest,
+                         testing::Values(GemmBackend::aten, GemmBackend::onednn),
+                         [](const auto& backend) { return to_string(backend.param); });
+
+TEST(GemmBackendTest, NamesRoundTripAndOthersAreRefused) {
+  for (const GemmBackend b : {GemmBackend::aten, GemmBackend::onednn}) {
+    EXPECT_EQ(parse_gemm_backend(to_string(b)), b);
+  }
+  EXPECT_THROW(parse_gemm_backend("mkl"), c10::Error);
+}
+
+}  // namespace
+}  // namespace convmae
