@@ -1,0 +1,54 @@
+#pragma once
+
+#include "convmae/io/file_descriptor.h"
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace convmae {
+
+/// A file that appears under its name complete or not at all. What is written goes to a temporary
+/// in the same directory (so that the rename cannot cross a file system); `commit` makes it
+/// durable: write, fsync, rename, fsync of the directory, in this order. Without `commit`, or if
+/// anything fails, the temporary is removed and a file that had the name before stays as it was.
+///
+/// The temporary of a process that was killed stays behind; `remove_abandoned_temporaries` cleans
+/// up.
+///
+/// All failures, such as a full disk or a file-size limit, are UserErrors that name the file.
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::filesystem::path target);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(std::span<const std::byte> data);
+  void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+  /// Bytes written so far.
+  std::size_t size() const { return size_; }
+  /// Gives the file its name. Nothing may be written afterwards.
+  void commit();
+
+ private:
+  void flush();
+
+  std::filesystem::path target_;
+  std::filesystem::path temporary_;
+  FileDescriptor file_;
+  std::vector<std::byte> buffer_;
+  std::size_t size_ = 0;
+};
+
+/// Writes a whole file through an AtomicFile.
+void write_file_atomically(const std::filesystem::path& target, std::string_view content);
+
+/// Removes the temporaries that killed processes left in `directory` and returns how many there
+/// were. Those of running processes, also on other machines that share the file system, are known
+/// by their lock and stay.
+int remove_abandoned_temporaries(const std::filesystem::path& directory);
+
+}  // namespace convmae
