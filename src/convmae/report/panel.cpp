@@ -1,0 +1,161 @@
+#include "convmae/report/panel.h"
+
+#include "convmae/report/lettering.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace convmae {
+namespace {
+
+constexpr Colour kPaper{250, 250, 249};
+constexpr Colour kHeadingInk{92, 96, 102};
+constexpr Colour kCaptionInk{44, 47, 51};
+
+/// `kept_from` where blocks were kept; `removed_from(row, column)` elsewhere.
+template <typename RemovedPixel>
+Picture choose(const Picture& kept_from, std::int64_t block, std::span<const std::uint8_t> removed,
+               RemovedPixel removed_pixel) {
+  const std::int64_t grid_width = block > 0 ? kept_from.width / block : 0;
+  if (block < 1 || kept_from.height % block != 0 || kept_from.width % block != 0 ||
+      static_cast<std::int64_t>(removed.size()) != kept_from.height / block * grid_width) {
+    throw std::invalid_argument("the mask does not fit the picture");
+  }
+  Picture result = kept_from;
+  for (std::int64_t row = 0; row < result.height; ++row) {
+    for (std::int64_t column = 0; column < result.width; ++column) {
+      const auto index = static_cast<std::size_t>(row / block * grid_width + column / block);
+      if (removed[index] != 0) result.set(row, column, removed_pixel(row, column));
+    }
+  }
+  return result;
+}
+
+std::int64_t automatic_scale(const Panel& panel) {
+  constexpr std::int64_t kComfortable = 112;
+  std::int64_t side = 0;
+  for (const auto& row : panel.rows) {
+    for (const Picture& tile : row.tiles) side = std::max({side, tile.height, tile.width});
+  }
+  return side == 0 ? 1 : (kComfortable + side - 1) / side;
+}
+
+void place(Picture& sheet, const Picture& tile, std::int64_t top, std::int64_t left) {
+  for (std::int64_t row = 0; row < tile.height; ++row) {
+    const auto from = tile.rgb.begin() + row * tile.width * 3;
+    std::copy(from, from + tile.width * 3,
+              sheet.rgb.begin() + ((top + row) * sheet.width + left) * 3);
+  }
+}
+
+/// Where everything of a panel goes.
+struct Layout {
+  std::int64_t text_scale = 1;
+  std::int64_t margin = 0;
+  std::int64_t gutter = 0;
+  std::int64_t width = 0;
+  std::int64_t height = 0;
+  std::vector<std::int64_t> column_left;
+  std::vector<std::int64_t> column_width;
+  std::vector<std::int64_t> row_top;  ///< of the tiles
+
+  std::int64_t line() const { return kLetterHeight * text_scale; }
+};
+
+Layout lay_out(const Panel& panel, std::int64_t scale) {
+  Layout layout;
+  std::size_t columns = panel.headings.size();
+  for (const auto& row : panel.rows) columns = std::max(columns, row.tiles.size());
+  layout.column_width.assign(columns, 0);
+  for (const auto& row : panel.rows) {
+    for (std::size_t i = 0; i < row.tiles.size(); ++i) {
+      layout.column_width[i] = std::max(layout.column_width[i], row.tiles[i].width * scale);
+    }
+  }
+  const std::int64_t widest =
+      columns == 0 ? 0 : *std::max_element(layout.column_width.begin(), layout.column_width.end());
+  layout.text_scale = std::max<std::int64_t>(1, widest / 110);
+  layout.gutter = std::max<std::int64_t>(4, widest / 28);
+  layout.margin = 2 * layout.gutter;
+
+  std::int64_t left = layout.margin;
+  for (const std::int64_t width : layout.column_width) {
+    layout.column_left.push_back(left);
+    left += width + layout.gutter;
+  }
+  layout.width = std::max(left - layout.gutter, layout.margin) + layout.margin;
+
+  std::int64_t top = layout.margin;
+  if (!panel.headings.empty()) top += layout.line() + layout.gutter;
+  for (std::size_t i = 0; i < panel.rows.size(); ++i) {
+    const auto& row = panel.rows[i];
+    if (i > 0) top += row.caption.empty() ? layout.gutter : 2 * layout.gutter;
+    if (!row.caption.empty()) top += layout.line() + layout.gutter / 2;
+    layout.row_top.push_back(top);
+    std::int64_t tallest = 0;
+    for (const Picture& tile : row.tiles) tallest = std::max(tallest, tile.height * scale);
+    top += tallest;
+  }
+  layout.height = top + layout.margin;
+  return layout;
+}
+
+}  // namespace
+
+Picture hide_removed(const Picture& picture, std::int64_t block,
+                     std::span<const std::uint8_t> removed) {
+  return choose(picture, block, removed, [](std::int64_t, std::int64_t) { return kRemovedColour; });
+}
+
+Picture paste_visible(const Picture& original, const Picture& prediction, std::int64_t block,
+                      std::span<const std::uint8_t> removed) {
+  if (prediction.height != original.height || prediction.width != original.width) {
+    throw std::invalid_argument("original and prediction differ in size");
+  }
+  return choose(original, block, removed, [&prediction](std::int64_t row, std::int64_t column) {
+    return prediction.at(row, column);
+  });
+}
+
+Picture compose(const Panel& panel, std::int64_t scale) {
+  if (scale == 0) scale = automatic_scale(panel);
+  const Layout layout = lay_out(panel, scale);
+  Picture sheet(layout.height, layout.width, kPaper);
+  for (std::size_t i = 0; i < panel.headings.size(); ++i) {
+    draw_text(sheet, layout.margin, layout.column_left[i],
+              fit_text(panel.headings[i], layout.text_scale, layout.column_width[i]),
+              layout.text_scale, kHeadingInk);
+  }
+  for (std::size_t i = 0; i < panel.rows.size(); ++i) {
+    const auto& row = panel.rows[i];
+    const std::int64_t top = layout.row_top[i];
+    if (!row.caption.empty()) {
+      draw_text(sheet, top - layout.gutter / 2 - layout.line(), layout.margin,
+                fit_text(row.caption, layout.text_scale, layout.width - 2 * layout.margin),
+                layout.text_scale, kCaptionInk);
+    }
+    for (std::size_t j = 0; j < row.tiles.size(); ++j) {
+      place(sheet, enlarge(row.tiles[j], scale), top, layout.column_left[j]);
+    }
+  }
+  return sheet;
+}
+
+Panel reconstruction_panel(const std::vector<Reconstruction>& reconstructions) {
+  Panel panel;
+  panel.headings = {"original", "masked", "prediction", "with visible"};
+  for (const Reconstruction& item : reconstructions) {
+    for (std::size_t i = 0; i < item.views.size(); ++i) {
+      const auto& view = item.views[i];
+      Panel::Row row;
+      row.tiles = {i == 0 ? item.original : Picture{},
+                   hide_removed(item.original, item.block, view.removed), view.prediction,
+                   paste_visible(item.original, view.prediction, item.block, view.removed)};
+      if (i == 0) row.caption = item.caption;
+      panel.rows.push_back(std::move(row));
+    }
+  }
+  return panel;
+}
+
+}  // namespace convmae
