@@ -1,0 +1,147 @@
+#include "convmae/io/atomic_file.h"
+
+#include "convmae/base/error.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "test_files.h"
+#include <signal.h>
+#include <string>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <vector>
+
+namespace convmae {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::Property;
+using ::testing::ThrowsMessage;
+
+auto throws_user_error(const std::string& reason) {
+  return ThrowsMessage<UserError>(AllOf(HasSubstr(reason), Not(HasSubstr("\n"))));
+}
+
+/// Lowers the largest size of a file that this process may write, for as long as the object lives.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit lowered{bytes, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &lowered);
+  }
+  ~FileSizeLimit() { ::setrlimit(RLIMIT_FSIZE, &before_); }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+TEST(AtomicFile, AppearsOnlyWithCommit) {
+  const test::TemporaryDirectory directory;
+  AtomicFile file(directory / "a.txt");
+  file.write("hello ");
+  file.write("world");
+  EXPECT_EQ(file.size(), 11);
+  EXPECT_FALSE(std::filesystem::exists(directory / "a.txt"));
+  file.commit();
+  EXPECT_EQ(test::read_text(directory / "a.txt"), "hello world");
+  EXPECT_EQ(test::listing(directory.path()), "a.txt");
+}
+
+TEST(AtomicFile, WritesLargeAndSmallPiecesInOrder) {
+  const test::TemporaryDirectory directory;
+  std::string expected;
+  AtomicFile file(directory / "a.bin");
+  for (const std::size_t size : {5U, 3'000'000U, 1U, 1'048'576U, 1'048'575U, 70'000U}) {
+    const std::string piece(size, static_cast<char>('a' + expected.size() % 26));
+    file.write(piece);
+    expected += piece;
+  }
+  file.commit();
+  EXPECT_EQ(test::read_text(directory / "a.bin"), expected);
+}
+
+TEST(AtomicFile, WithoutCommitLeavesTheOldFileAndNothingElse) {
+  const test::TemporaryDirectory directory;
+  test::write_text(directory / "a.txt", "old");
+  {
+    AtomicFile file(directory / "a.txt");
+    file.write("new");
+  }
+  EXPECT_EQ(test::read_text(directory / "a.txt"), "old");
+  EXPECT_EQ(test::listing(directory.path()), "a.txt");
+}
+
+TEST(AtomicFile, ReplacesAnExistingFile) {
+  const test::TemporaryDirectory directory;
+  test::write_text(directory / "a.txt", "old");
+  write_file_atomically(directory / "a.txt", "new");
+  EXPECT_EQ(test::read_text(directory / "a.txt"), "new");
+}
+
+TEST(AtomicFile, FileSizeLimitIsAnErrorThatLeavesTheOldFile) {
+  const test::TemporaryDirectory directory;
+  test::write_text(directory / "a.txt", "old");
+  {
+    const FileSizeLimit limit(4096);
+    EXPECT_THAT([&] { write_file_atomically(directory / "a.txt", std::string(5'000'000, 'x')); },
+                throws_user_error("ulimit -f"));
+    EXPECT_THAT([&] { write_file_atomically(directory / "a.txt", std::string(5000, 'x')); },
+                throws_user_error("ulimit -f"));
+  }
+  EXPECT_EQ(test::read_text(directory / "a.txt"), "old");
+  EXPECT_EQ(test::listing(directory.path()), "a.txt");
+}
+
+TEST(AtomicFile, FullDiskIsAnErrorThatLeavesTheOldFile) {
+  const test::TemporaryDirectory directory;
+  if (::mount("tmpfs", directory.path().c_str(), "tmpfs", 0, "size=256k") != 0) {
+    GTEST_SKIP() << "mounting a small file system needs root";
+  }
+  test::write_text(directory / "a.txt", "old");
+  EXPECT_THAT([&] { write_file_atomically(directory / "a.txt", std::string(5'000'000, 'x')); },
+              throws_user_error("No space left on device"));
+  EXPECT_EQ(test::read_text(directory / "a.txt"), "old");
+  EXPECT_EQ(test::listing(directory.path()), "a.txt");
+  EXPECT_EQ(::umount(directory.path().c_str()), 0);
+}
+
+TEST(AtomicFile, RefusesWhatIsNotAFile) {
+  const test::TemporaryDirectory directory;
+  EXPECT_THAT([&] { AtomicFile file(directory.path()); }, throws_user_error("not a regular file"));
+  EXPECT_THAT([&] { AtomicFile file("/dev/null"); }, throws_user_error("not a regular file"));
+  EXPECT_THAT([&] { AtomicFile file(directory / "none/a.txt"); },
+              throws_user_error("No such file or directory"));
+}
+
+TEST(AtomicFile, TemporariesOfKilledProcessesAreRemovedAndOthersKept) {
+  const test::TemporaryDirectory directory;
+  for (int i = 0; i < 3; ++i) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      AtomicFile file(directory / "a.txt");
+      file.write(std::string(2'000'000, 'x'));
+      ::raise(SIGKILL);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(status));
+  }
+  test::write_text(directory / ".hidden", "not ours");
+  AtomicFile alive(directory / "b.txt");
+  alive.write("x");
+  EXPECT_EQ(remove_abandoned_temporaries(directory.path()), 3);
+  EXPECT_EQ(remove_abandoned_temporaries(directory.path()), 0);
+  alive.commit();
+  EXPECT_EQ(test::listing(directory.path()), ".hidden b.txt");
+}
+
+}  // namespace
+}  // namespace convmae

@@ -1,0 +1,57 @@
+// Writes one file of each kind into the directory given, for the Python packages to read.
+
+#include "convmae/io/atomic_file.h"
+#include "convmae/io/safetensors.h"
+#include "convmae/io/tensorboard.h"
+
+#include <array>
+#include <filesystem>
+#include <iostream>
+#include <string>
+#include <vector>
+
+namespace convmae {
+namespace {
+
+void write_tensors(const std::filesystem::path& path) {
+  const std::array<float, 6> a = {0, 1, 2, 3, 4, 5.5};
+  const std::array<std::int64_t, 2> b = {-1, std::int64_t{1} << 40};
+  const std::array<std::uint8_t, 3> c = {1, 0, 1};
+  const std::vector<TensorView> tensors = {
+      {"a.weight", DType::f32, {2, 3}, std::as_bytes(std::span(a))},
+      {"b", DType::i64, {2}, std::as_bytes(std::span(b))},
+      {"c", DType::boolean, {3, 1}, std::as_bytes(std::span(c))},
+      {"scalar", DType::f32, {}, std::as_bytes(std::span(a)).last(4)},
+      {"empty", DType::bf16, {0, 7}, {}}};
+  write_safetensors(path, tensors, {{"config", R"({"model": "nano"})"}, {"title", "\xC3\xA9\n\""}});
+}
+
+void write_events(const std::filesystem::path& directory) {
+  // 1x1 pixel
+  constexpr std::array<unsigned char, 69> kPng = {
+      0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A, 0,    0,    0,    0x0D, 0x49, 0x48,
+      0x44, 0x52, 0,    0,    0,    1,    0,    0,    0,    1,    8,    2,    0,    0,
+      0,    0x90, 0x77, 0x53, 0xDE, 0,    0,    0,    0x0C, 0x49, 0x44, 0x41, 0x54, 0x08,
+      0xD7, 0x63, 0xF8, 0xCF, 0xC0, 0,    0,    3,    1,    1,    0,    0x18, 0xDD, 0x8D,
+      0xB0, 0,    0,    0,    0,    0x49, 0x45, 0x4E, 0x44, 0xAE, 0x42, 0x60, 0x82};
+  TensorboardWriter first(directory);
+  for (int step = 0; step < 5; ++step) first.scalar("train_loss", 1.0 / (1 + step), step);
+  TensorboardWriter resumed(directory, 3);
+  resumed.scalar("train_loss", 7, 3);
+  resumed.image("panel", std::as_bytes(std::span(kPng)), 1, 1, 3);
+  resumed.text("command", "convmae **pretrain**", 3);
+}
+
+}  // namespace
+}  // namespace convmae
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::cerr << "usage: io_samples DIRECTORY\n";
+    return 2;
+  }
+  const std::filesystem::path directory = argv[1];
+  convmae::write_tensors(directory / "sample.safetensors");
+  convmae::write_events(directory);
+  return 0;
+}
