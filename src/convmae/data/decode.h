@@ -1,0 +1,36 @@
+#pragma once
+
+#include "convmae/data/image.h"
+
+#include <cstdint>
+#include <span>
+
+namespace convmae {
+
+using Bytes = std::span<const std::uint8_t>;
+
+enum class ImageFormat { jpeg, png, webp, tiff, npy, unknown };
+
+/// What the first bytes say; names and extensions play no part (ImageNet holds a PNG called .JPEG).
+ImageFormat sniff_image_format(Bytes encoded);
+
+struct DecodeOptions {
+  /// 1: grey, (19595 R + 38470 G + 7471 B + 2^15) >> 16. 3: RGB; grey is copied to all three.
+  /// Any other number must be what the file has. 0: as stored.
+  std::int64_t channels = 3;
+  /// Turns and mirrors as the EXIF tag of a JPEG says. Off as in the published pipeline.
+  bool apply_exif_orientation = false;
+  /// Larger images are refused before memory is taken for them (default: Pillow's hard limit).
+  std::int64_t max_pixels = 178'956'970;
+};
+
+/// Decodes JPEG, PNG, WebP, TIFF or .npy into `out`, in the same pixels as Pillow's
+/// `Image.open(f).convert("RGB")` or `convert("L")` for the formats and modes that Pillow has:
+/// alpha is dropped, palettes are looked up, CMYK is inverted as Adobe stores it, 16-bit colour
+/// keeps its high byte and 16-bit grey is cut off at 255. TIFF and .npy of one or three channels
+/// keep uint16 and float32 values as they are. Throws UserError (without the file's name) if the
+/// bytes are damaged, truncated, unsupported or have another number of channels. Safe to call from
+/// several threads.
+void decode_image(Bytes encoded, const DecodeOptions& options, Image& out);
+
+}  // namespace convmae

@@ -1,0 +1,172 @@
+#include "convmae/base/error.h"
+#include "convmae/data/decoders.h"
+#include "convmae/data/exif.h"
+
+#include <jpeglib.h>
+
+#include <array>
+#include <csetjmp>
+#include <cstdint>
+#include <cstdio>  // jpeglib.h needs FILE
+#include <string>
+#include <vector>
+
+namespace convmae::decoders {
+namespace {
+
+// A progressive file of many scans takes time out of proportion to its size; real encoders write
+// about ten.
+constexpr int kMaxScans = 256;
+
+struct ErrorManager {
+  jpeg_error_mgr base;
+  std::jmp_buf jump;
+  std::array<char, JMSG_LENGTH_MAX> message;
+};
+
+[[noreturn]] void on_error(j_common_ptr info) {
+  auto* errors = reinterpret_cast<ErrorManager*>(info->err);
+  (*info->err->format_message)(info, errors->message.data());
+  std::longjmp(errors->jump, 1);
+}
+
+[[noreturn]] void fail(j_common_ptr info, const char* what) {
+  auto* errors = reinterpret_cast<ErrorManager*>(info->err);
+  std::snprintf(errors->message.data(), errors->message.size(), "%s", what);
+  std::longjmp(errors->jump, 1);
+}
+
+// Damaged entropy-coded data are a warning to libjpeg, which goes on with grey blocks, as Pillow
+// does.
+void ignore_message(j_common_ptr /*info*/, int /*level*/) {}
+void ignore_output(j_common_ptr /*info*/) {}
+
+void check_progress(j_common_ptr info) {
+  const auto* decompress = reinterpret_cast<j_decompress_ptr>(info);
+  if (decompress->input_scan_number > kMaxScans) fail(info, "more than 256 scans");
+}
+
+// The whole file is in memory: asking for more means that it was cut off.
+boolean no_more_data(j_decompress_ptr info) {
+  fail(reinterpret_cast<j_common_ptr>(info), "the file is truncated");
+}
+
+void skip_data(j_decompress_ptr info, long count) {
+  if (count <= 0) return;
+  jpeg_source_mgr* source = info->src;
+  if (static_cast<std::size_t>(count) > source->bytes_in_buffer) no_more_data(info);
+  source->next_input_byte += count;
+  source->bytes_in_buffer -= static_cast<std::size_t>(count);
+}
+
+void do_nothing(j_decompress_ptr /*info*/) {}
+
+std::uint8_t multiply_div_255(std::uint32_t a, std::uint32_t b) {
+  const std::uint32_t t = a * b + 128;
+  return static_cast<std::uint8_t>(((t >> 8) + t) >> 8);
+}
+
+// `cmyk` as the file has it: Adobe's convention stores 255 - ink, and Pillow assumes it always.
+void cmyk_to_rgb(const std::uint8_t* cmyk, std::int64_t width, std::uint8_t* rgb) {
+  for (std::int64_t x = 0; x < width; ++x) {
+    const std::uint32_t light = cmyk[4 * x + 3];
+    for (std::int64_t c = 0; c < 3; ++c) {
+      const std::uint32_t ink = 255U - cmyk[4 * x + c];
+      rgb[3 * x + c] = static_cast<std::uint8_t>(light - multiply_div_255(ink, light));
+    }
+  }
+}
+
+/// One decompression. setjmp and the calls that can longjmp back to it share functions that hold no
+/// object with a destructor; what needs one is a member and outlives the jump.
+class Decoder {
+ public:
+  explicit Decoder(Bytes encoded) : encoded_(encoded) {}
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
+  ~Decoder() {
+    if (created_) jpeg_destroy_decompress(&info_);
+  }
+
+  void decode(const DecodeOptions& options, Image& out) {
+    info_.err = jpeg_std_error(&errors_.base);
+    errors_.base.error_exit = on_error;
+    errors_.base.emit_message = ignore_message;
+    errors_.base.output_message = ignore_output;
+    errors_.message.fill('\0');
+    if (!read_header()) throw_error();
+    check_shape("JPEG", info_.image_height, info_.image_width, 3, PixelType::uint8, options);
+    const int stored = info_.num_components;
+    if (stored != 1 && stored != 3 && stored != 4) {
+      throw UserError("JPEG of " + std::to_string(stored) +
+                      " components is not supported: expected grey, colour or CMYK");
+    }
+    const std::int64_t visible = stored == 1 ? 1 : 3;
+    const std::int64_t channels = resolve_channels("JPEG", visible, options);
+    info_.out_color_space = stored == 4                    ? JCS_CMYK
+                            : channels == 1 && stored == 1 ? JCS_GRAYSCALE
+                                                           : JCS_RGB;
+    const Size size{info_.image_height, info_.image_width};
+    out.resize(size, info_.out_color_space == JCS_GRAYSCALE ? 1 : 3);
+    if (stored == 4) line_.resize(static_cast<std::size_t>(size.width) * 4);
+    if (!read_pixels(out)) throw_error();
+    change_channels(out, channels);
+  }
+
+ private:
+  bool read_header() {
+    if (setjmp(errors_.jump) != 0) return false;
+    jpeg_create_decompress(&info_);
+    created_ = true;
+    source_.init_source = do_nothing;
+    source_.fill_input_buffer = no_more_data;
+    source_.skip_input_data = skip_data;
+    source_.resync_to_restart = jpeg_resync_to_restart;
+    source_.term_source = do_nothing;
+    source_.next_input_byte = encoded_.data();
+    source_.bytes_in_buffer = encoded_.size();
+    info_.src = &source_;
+    jpeg_read_header(&info_, TRUE);
+    progress_.progress_monitor = check_progress;
+    info_.progress = &progress_;
+    return true;
+  }
+
+  bool read_pixels(Image& out) {
+    if (setjmp(errors_.jump) != 0) return false;
+    jpeg_start_decompress(&info_);
+    while (info_.output_scanline < info_.output_height) {
+      std::uint8_t* row = out.row<std::uint8_t>(info_.output_scanline);
+      if (line_.empty()) {
+        jpeg_read_scanlines(&info_, &row, 1);
+      } else {
+        std::uint8_t* line = line_.data();
+        jpeg_read_scanlines(&info_, &line, 1);
+        cmyk_to_rgb(line, out.width(), row);
+      }
+    }
+    jpeg_finish_decompress(&info_);
+    return true;
+  }
+
+  [[noreturn]] void throw_error() const {
+    throw UserError("damaged JPEG: " + std::string(errors_.message.data()));
+  }
+
+  Bytes encoded_;
+  bool created_ = false;
+  jpeg_decompress_struct info_{};
+  ErrorManager errors_{};
+  jpeg_source_mgr source_{};
+  jpeg_progress_mgr progress_{};
+  std::vector<std::uint8_t> line_;
+};
+
+}  // namespace
+
+void jpeg(Bytes encoded, const DecodeOptions& options, Image& out) {
+  Decoder(encoded).decode(options, out);
+  if (options.apply_exif_orientation) apply_orientation(out, exif_orientation(encoded));
+}
+
+}  // namespace convmae::decoders

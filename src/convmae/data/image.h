@@ -1,0 +1,89 @@
+#pragma once
+
+#include "convmae/base/geometry.h"
+
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace convmae {
+
+enum class PixelType { uint8, uint16, float32 };
+
+std::int64_t bytes_per_value(PixelType type);
+/// "uint8", "uint16", "float32".
+std::string to_string(PixelType type);
+
+/// Part of an image, in pixels.
+struct Box {
+  std::int64_t top = 0;
+  std::int64_t left = 0;
+  std::int64_t height = 0;
+  std::int64_t width = 0;
+  bool operator==(const Box&) const = default;
+};
+
+/// Pixels in memory, `[height, width, channels]`, channels fastest, rows without gaps.
+/// `resize` keeps the allocation where it is large enough, so that one Image serves as a worker's
+/// buffer for sample after sample. Behind the last value lie kPadding bytes that vector loads may
+/// touch (their content means nothing).
+class Image {
+ public:
+  static constexpr std::int64_t kPadding = 64;
+
+  Image() = default;
+  Image(Size size, std::int64_t channels, PixelType type = PixelType::uint8) {
+    resize(size, channels, type);
+  }
+
+  /// Makes room for an image of that shape; the pixels are then undefined.
+  /// The shape must have been checked against `max_image_bytes` by whoever read it from a file.
+  void resize(Size size, std::int64_t channels, PixelType type = PixelType::uint8);
+
+  Size size() const { return size_; }
+  std::int64_t height() const { return size_.height; }
+  std::int64_t width() const { return size_.width; }
+  std::int64_t channels() const { return channels_; }
+  PixelType type() const { return type_; }
+  std::int64_t num_values() const { return size_.height * size_.width * channels_; }
+  std::int64_t num_bytes() const { return num_values() * bytes_per_value(type_); }
+
+  std::byte* bytes() { return data_.get(); }
+  const std::byte* bytes() const { return data_.get(); }
+  template <typename T>
+  T* row(std::int64_t y) {
+    assert(static_cast<std::int64_t>(sizeof(T)) == bytes_per_value(type_));
+    return reinterpret_cast<T*>(data_.get()) + y * size_.width * channels_;
+  }
+  template <typename T>
+  const T* row(std::int64_t y) const {
+    assert(static_cast<std::int64_t>(sizeof(T)) == bytes_per_value(type_));
+    return reinterpret_cast<const T*>(data_.get()) + y * size_.width * channels_;
+  }
+  template <typename T>
+  std::span<T> values() {
+    return {row<T>(0), static_cast<std::size_t>(num_values())};
+  }
+  template <typename T>
+  std::span<const T> values() const {
+    return {row<T>(0), static_cast<std::size_t>(num_values())};
+  }
+
+ private:
+  Size size_;
+  std::int64_t channels_ = 0;
+  PixelType type_ = PixelType::uint8;
+  std::int64_t capacity_ = 0;
+  std::unique_ptr<std::byte[]> data_;
+};
+
+/// The same pixels as float32. uint8 and uint16 keep their numbers (0..255, 0..65535).
+void convert_to_float(const Image& in, Image& out);
+
+/// The largest value of that type, by which pixels are divided to lie in 0..1; 1 for float32.
+float full_scale(PixelType type);
+
+}  // namespace convmae

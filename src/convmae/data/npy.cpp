@@ -1,0 +1,152 @@
+#include "convmae/data/npy.h"
+
+#include "convmae/base/error.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <string_view>
+
+namespace convmae {
+namespace {
+
+constexpr std::size_t kMagicSize = 8;  // "\x93NUMPY", major, minor
+
+[[noreturn]] void malformed(const std::string& what) { throw UserError("damaged .npy: " + what); }
+
+/// A cursor over the dictionary literal.
+class Literal {
+ public:
+  explicit Literal(std::string_view text) : text_(text) {}
+
+  void expect(char c) {
+    if (!accept(c)) malformed(std::string("expected '") + c + "' in the header");
+  }
+
+  bool accept(char c) {
+    skip_blanks();
+    if (text_.empty() || text_.front() != c) return false;
+    text_.remove_prefix(1);
+    return true;
+  }
+
+  std::string_view quoted() {
+    skip_blanks();
+    const char quote = text_.empty() ? '\0' : text_.front();
+    if (quote != '\'' && quote != '"') malformed("expected a quoted word in the header");
+    const std::size_t end = text_.find(quote, 1);
+    if (end == std::string_view::npos) malformed("an unterminated word in the header");
+    const std::string_view word = text_.substr(1, end - 1);
+    text_.remove_prefix(end + 1);
+    return word;
+  }
+
+  bool boolean() {
+    skip_blanks();
+    for (const auto& [word, value] : {std::pair{"True", true}, std::pair{"False", false}}) {
+      if (text_.starts_with(word)) {
+        text_.remove_prefix(std::string_view(word).size());
+        return value;
+      }
+    }
+    malformed("expected True or False in the header");
+  }
+
+  std::vector<std::int64_t> tuple() {
+    std::vector<std::int64_t> numbers;
+    expect('(');
+    while (!accept(')')) {
+      numbers.push_back(number());
+      if (!accept(',')) {
+        expect(')');
+        break;
+      }
+    }
+    return numbers;
+  }
+
+ private:
+  void skip_blanks() {
+    const std::size_t skip = text_.find_first_not_of(" \t\n");
+    text_.remove_prefix(std::min(skip, text_.size()));
+  }
+
+  std::int64_t number() {
+    skip_blanks();
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(text_.data(), text_.data() + text_.size(), value);
+    if (error != std::errc() || value < 0) malformed("expected a size in the header");
+    text_.remove_prefix(static_cast<std::size_t>(end - text_.data()));
+    return value;
+  }
+
+  std::string_view text_;
+};
+
+PixelType parse_type(std::string_view descr) {
+  if (descr == "|u1" || descr == "<u1") return PixelType::uint8;
+  if (descr == "<u2") return PixelType::uint16;
+  if (descr == "<f4") return PixelType::float32;
+  throw UserError("expected a .npy of uint8, uint16 or float32 (little-endian), found type '" +
+                  std::string(descr) + "': convert it with numpy's astype");
+}
+
+}  // namespace
+
+NpyHeader read_npy_header(Bytes encoded) {
+  if (encoded.size() < kMagicSize + 4) malformed("the file is truncated");
+  const int major = encoded[6];
+  if (major < 1 || major > 3) malformed("unknown format version " + std::to_string(major));
+  const std::size_t length_bytes = major == 1 ? 2 : 4;
+  std::size_t length = 0;
+  for (std::size_t i = length_bytes; i-- > 0;) length = (length << 8) | encoded[kMagicSize + i];
+  const std::size_t text_at = kMagicSize + length_bytes;
+  if (length > encoded.size() - text_at) malformed("the file is truncated");
+
+  Literal literal({reinterpret_cast<const char*>(encoded.data()) + text_at, length});
+  NpyHeader header;
+  header.data_offset = text_at + length;
+  std::optional<PixelType> type;
+  bool has_shape = false;
+  literal.expect('{');
+  while (!literal.accept('}')) {
+    const std::string_view key = literal.quoted();
+    literal.expect(':');
+    if (key == "descr") {
+      type = parse_type(literal.quoted());
+    } else if (key == "fortran_order") {
+      if (literal.boolean()) {
+        throw UserError(
+            "expected a .npy in C order, found Fortran order: save numpy.ascontiguousarray(a)");
+      }
+    } else if (key == "shape") {
+      header.shape = literal.tuple();
+      has_shape = true;
+    } else {
+      malformed("unknown key in the header");
+    }
+    if (!literal.accept(',')) {
+      literal.expect('}');
+      break;
+    }
+  }
+  if (!type || !has_shape) malformed("the header lacks descr or shape");
+  header.type = *type;
+  return header;
+}
+
+std::string npy_header_uint8(const std::vector<std::int64_t>& shape) {
+  constexpr std::size_t kAlignment = 64;
+  std::string text = "{'descr': '|u1', 'fortran_order': False, 'shape': (";
+  for (const std::int64_t side : shape) text += std::to_string(side) + ", ";
+  text += "), }";
+  const std::size_t unpadded = kMagicSize + 2 + text.size() + 1;
+  text.append((kAlignment - unpadded % kAlignment) % kAlignment, ' ');
+  text += '\n';
+  std::string header("\x93NUMPY\x01\x00", kMagicSize);
+  header += static_cast<char>(text.size() & 0xFF);
+  header += static_cast<char>(text.size() >> 8);
+  return header + text;
+}
+
+}  // namespace convmae

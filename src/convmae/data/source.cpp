@@ -1,0 +1,36 @@
+#include "convmae/data/source.h"
+
+#include "convmae/base/error.h"
+#include "convmae/data/file_source.h"
+#include "convmae/data/idx_source.h"
+
+#include <system_error>
+
+namespace convmae {
+
+namespace fs = std::filesystem;
+
+std::unique_ptr<ImageSource> open_source(const fs::path& path, Split split) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (!fs::exists(status)) {
+    throw UserError("cannot open the data '" + path.string() +
+                    "': " + (error ? error.message() : "no such file or folder") +
+                    ": give a folder of images, a list of paths or an IDX file");
+  }
+  if (!fs::is_directory(status)) return is_idx_images(path) ? open_idx(path) : open_list(path);
+  const bool has_splits =
+      fs::is_directory(path / "train", error) || fs::is_directory(path / "val", error);
+  if (has_splits) {
+    const fs::path chosen = path / (split == Split::train ? "train" : "val");
+    if (!fs::is_directory(chosen, error)) {
+      throw UserError("expected the folder '" + chosen.string() +
+                      "' beside the other split, found none: create it or give a folder of images");
+    }
+    return open_source(chosen, split);
+  }
+  if (const auto idx = find_idx_images(path, split)) return open_idx(*idx);
+  return open_folder(path);
+}
+
+}  // namespace convmae

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace convmae {
+
+/// Images somewhere, numbered 0 .. size()-1 in an order that depends on nothing but their names.
+/// All const functions may be called from several threads.
+class ImageSource {
+ public:
+  static constexpr std::int64_t kNoLabel = -1;
+
+  virtual ~ImageSource() = default;
+
+  virtual std::int64_t size() const = 0;
+  /// What a person can find the image by: a path, or a file and a number in it.
+  virtual std::string name(std::int64_t index) const = 0;
+  /// Class index, or kNoLabel.
+  virtual std::int64_t label(std::int64_t index) const = 0;
+  /// Class names by class index; empty if there are none.
+  virtual const std::vector<std::string>& classes() const = 0;
+  /// The image as the bytes of one of the formats that decode_image reads, in a buffer of the
+  /// caller's. Throws UserError if it cannot be read.
+  virtual void read(std::int64_t index, std::vector<std::uint8_t>& bytes) const = 0;
+  /// One line for logs: what was recognised and how much of it.
+  virtual std::string description() const = 0;
+};
+
+enum class Split { train, val };
+
+/// Recognises what lies at `path`:
+/// - a folder that holds `train` or `val` folders: the one that `split` names;
+/// - a folder with IDX files of the MNIST family (`train-images-idx3-ubyte`, `t10k-...`, plain or
+/// .gz);
+/// - a folder whose images all lie in subfolders: the first-level folders are the classes, in
+/// sorted
+///   order (ImageFolder);
+/// - any other folder with images, at any depth: no labels;
+/// - an IDX image file, with the label file beside it;
+/// - a text or CSV file: a list of images.
+/// Throws UserError that says what was looked for.
+std::unique_ptr<ImageSource> open_source(const std::filesystem::path& path, Split split);
+
+}  // namespace convmae

@@ -1,0 +1,157 @@
+#include "convmae/data/transforms.h"
+
+#include "convmae/base/error.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string>
+#include <utility>
+
+namespace convmae {
+namespace {
+
+std::int64_t round_to_int(double value) { return static_cast<std::int64_t>(std::nearbyint(value)); }
+
+/// Half of the difference, half-way cases to the even number.
+std::int64_t centred_offset(std::int64_t outer, std::int64_t inner) {
+  return round_to_int(static_cast<double>(outer - inner) / 2.0);
+}
+
+/// One channel. Each 8-bit value has one result: a table of 256 computes it once.
+void normalise_uint8(const Image& image, std::int64_t channel, float mean, float std, bool flip,
+                     float* out) {
+  std::array<float, 256> table;
+  for (std::size_t value = 0; value < table.size(); ++value) {
+    table[value] = (static_cast<float>(value) / 255.0F - mean) / std;
+  }
+  const std::int64_t channels = image.channels();
+  const std::int64_t step = flip ? -channels : channels;
+  for (std::int64_t y = 0; y < image.height(); ++y) {
+    const std::uint8_t* from =
+        image.row<std::uint8_t>(y) + channel + (flip ? (image.width() - 1) * channels : 0);
+    for (std::int64_t x = 0; x < image.width(); ++x) *out++ = table[from[x * step]];
+  }
+}
+
+void normalise_float(const Image& image, std::int64_t channel, float scale, float mean, float std,
+                     bool flip, float* out) {
+  const std::int64_t channels = image.channels();
+  const std::int64_t step = flip ? -channels : channels;
+  for (std::int64_t y = 0; y < image.height(); ++y) {
+    const float* from = image.row<float>(y) + channel + (flip ? (image.width() - 1) * channels : 0);
+    for (std::int64_t x = 0; x < image.width(); ++x) *out++ = (from[x * step] / scale - mean) / std;
+  }
+}
+
+}  // namespace
+
+Box random_crop(Size image, const CropRange& range, const DrawKey& key) {
+  constexpr int kAttempts = 10;
+  CounterRandom random(key.seed, key.epoch, key.index, Purpose::crop);
+  const auto height = static_cast<double>(image.height);
+  const auto width = static_cast<double>(image.width);
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const double area = height * width * random.uniform(range.min_scale, range.max_scale);
+    const double ratio =
+        std::exp(random.uniform(std::log(range.min_ratio), std::log(range.max_ratio)));
+    const std::int64_t w = round_to_int(std::sqrt(area * ratio));
+    const std::int64_t h = round_to_int(std::sqrt(area / ratio));
+    if (w < 1 || w > image.width || h < 1 || h > image.height) continue;
+    const auto top = random.below(static_cast<std::uint64_t>(image.height - h + 1));
+    const auto left = random.below(static_cast<std::uint64_t>(image.width - w + 1));
+    return {static_cast<std::int64_t>(top), static_cast<std::int64_t>(left), h, w};
+  }
+  std::int64_t w = image.width;
+  std::int64_t h = image.height;
+  if (width / height < range.min_ratio) h = round_to_int(width / range.min_ratio);
+  if (width / height > range.max_ratio) w = round_to_int(height * range.max_ratio);
+  h = std::clamp<std::int64_t>(h, 1, image.height);
+  w = std::clamp<std::int64_t>(w, 1, image.width);
+  return {(image.height - h) / 2, (image.width - w) / 2, h, w};
+}
+
+bool random_flip(const DrawKey& key) {
+  return CounterRandom(key.seed, key.epoch, key.index, Purpose::flip).uniform() < 0.5F;
+}
+
+CentreCrop centre_crop(Size image, Size output) {
+  constexpr std::int64_t kLargestWithMargin = 224;
+  const auto with_margin = [](std::int64_t side) {
+    return side <= kLargestWithMargin ? side * 256 / 224 : side;
+  };
+  const Size cover{with_margin(output.height), with_margin(output.width)};
+  // The side that needs the larger factor decides; the other one follows.
+  const bool width_decides = cover.width * image.height >= cover.height * image.width;
+  const Size resized = width_decides
+                           ? Size{cover.width * image.height / image.width, cover.width}
+                           : Size{cover.height, cover.height * image.width / image.height};
+  return {resized,
+          {centred_offset(resized.height, output.height),
+           centred_offset(resized.width, output.width), output.height, output.width}};
+}
+
+Normalisation Normalisation::defaults(std::int64_t channels) {
+  if (channels == 3) return {{0.485F, 0.456F, 0.406F}, {0.229F, 0.224F, 0.225F}};
+  const std::vector<float> half(static_cast<std::size_t>(channels), 0.5F);
+  return {half, half};
+}
+
+void normalise(const Image& image, float scale, const Normalisation& normalisation, bool flip,
+               float* out) {
+  const std::int64_t plane = image.height() * image.width();
+  for (std::int64_t c = 0; c < image.channels(); ++c) {
+    const float mean = normalisation.mean[static_cast<std::size_t>(c)];
+    const float std = normalisation.std[static_cast<std::size_t>(c)];
+    if (image.type() == PixelType::uint8) {
+      normalise_uint8(image, c, mean, std, flip, out + c * plane);
+    } else {
+      normalise_float(image, c, scale, mean, std, flip, out + c * plane);
+    }
+  }
+}
+
+SampleTransform::SampleTransform(TransformConfig config) : config_(std::move(config)) {
+  const Size output = config_.output;
+  const std::int64_t channels = config_.decode.channels;
+  const auto& [mean, std] = config_.normalisation;
+  if (output.height < 1 || output.width < 1) {
+    throw UserError("expected an image size of 1 or more, found " + std::to_string(output.height) +
+                    "x" + std::to_string(output.width) + ": set another size");
+  }
+  if (channels < 1 || std::ssize(mean) != channels || std::ssize(std) != channels) {
+    throw UserError("expected a mean and a standard deviation for each of the " +
+                    std::to_string(channels) + " channels, found " + std::to_string(mean.size()) +
+                    " and " + std::to_string(std.size()) + ": give one number a channel");
+  }
+  if (std::any_of(std.begin(), std.end(), [](float s) { return !(s > 0.0F); })) {
+    throw UserError("expected standard deviations above 0: give the spread of the pixels in 0..1");
+  }
+  const CropRange& crop = config_.crop;
+  if (!(crop.min_scale > 0 && crop.min_scale <= crop.max_scale && crop.max_scale <= 1)) {
+    throw UserError("expected crop scales 0 < min <= max <= 1, found " +
+                    std::to_string(crop.min_scale) + " and " + std::to_string(crop.max_scale) +
+                    ": choose others");
+  }
+}
+
+std::int64_t SampleTransform::values_per_sample() const {
+  return config_.decode.channels * config_.output.height * config_.output.width;
+}
+
+void SampleTransform::apply(Bytes encoded, const DrawKey& key, float* out) {
+  decode_image(encoded, config_.decode, decoded_);
+  const Size size = decoded_.size();
+  if (config_.geometric == Geometric::random_crop) {
+    const Box crop = random_crop(size, config_.crop, key);
+    resizer_.resize(decoded_, crop, config_.output, config_.filter, resized_);
+  } else {
+    const CentreCrop target = centre_crop(size, config_.output);
+    resizer_.resize(decoded_, {0, 0, size.height, size.width}, target.resized, target.window,
+                    config_.filter, resized_);
+  }
+  const bool flip = config_.geometric == Geometric::random_crop && config_.flip && random_flip(key);
+  normalise(resized_, full_scale(decoded_.type()), config_.normalisation, flip, out);
+}
+
+}  // namespace convmae

@@ -1,0 +1,94 @@
+#pragma once
+
+#include "convmae/base/random.h"
+#include "convmae/data/decode.h"
+#include "convmae/data/image.h"
+#include "convmae/data/resize.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace convmae {
+
+/// Where a sample stands in a run: every random draw that it needs is a function of this.
+/// `index` is its position in the global order of the epoch.
+struct DrawKey {
+  std::uint64_t seed = 0;
+  std::uint64_t epoch = 0;
+  std::uint64_t index = 0;
+};
+
+/// Bounds of RandomResizedCrop: share of the area, and width / height.
+struct CropRange {
+  double min_scale = 0.2;
+  double max_scale = 1.0;
+  double min_ratio = 3.0 / 4.0;
+  double max_ratio = 4.0 / 3.0;
+};
+
+/// A random part of an image, drawn as torchvision's RandomResizedCrop does: area uniform, aspect
+/// ratio log-uniform, ten attempts to fit, else the largest centred part within the ratios.
+Box random_crop(Size image, const CropRange& range, const DrawKey& key);
+
+/// True for half of all keys: mirror left to right.
+bool random_flip(const DrawKey& key);
+
+/// The published evaluation geometry: resize (keeping the aspect ratio) until `output` / 0.875 is
+/// just covered, or `output` itself if it is larger than 224, then cut out the centre.
+struct CentreCrop {
+  Size resized;
+  Box window;  ///< the centre, within `resized`
+};
+CentreCrop centre_crop(Size image, Size output);
+
+/// Mean and standard deviation per channel, on pixels scaled to 0..1.
+struct Normalisation {
+  std::vector<float> mean;
+  std::vector<float> std;
+
+  /// ImageNet's published values for three channels; 0.5 and 0.5 for any other number.
+  static Normalisation defaults(std::int64_t channels);
+};
+
+/// Writes `(x / full_scale - mean) / std`, in float32, as `[channels, height, width]`, mirrored
+/// left to right if `flip`. `out` has room for all values; `scale` is the full scale of the stored
+/// type.
+void normalise(const Image& image, float scale, const Normalisation& normalisation, bool flip,
+               float* out);
+
+enum class Geometric {
+  random_crop,  ///< RandomResizedCrop and mirror: training
+  centre_crop,  ///< evaluation
+};
+
+struct TransformConfig {
+  Geometric geometric = Geometric::random_crop;
+  Size output{224, 224};
+  CropRange crop;
+  bool flip = true;
+  Filter filter = Filter::bicubic;
+  DecodeOptions decode;  ///< `decode.channels` is the number of channels delivered
+  Normalisation normalisation = Normalisation::defaults(3);
+};
+
+/// From the bytes of a file to normalised pixels. Holds the buffers of its work: one a thread.
+class SampleTransform {
+ public:
+  /// Throws UserError if sizes, channels or normalisation do not fit together.
+  explicit SampleTransform(TransformConfig config);
+
+  /// Writes `[channels, output.height, output.width]` to `out`. Throws UserError if the bytes are
+  /// not an image of that many channels.
+  void apply(Bytes encoded, const DrawKey& key, float* out);
+
+  std::int64_t values_per_sample() const;
+  const TransformConfig& config() const { return config_; }
+
+ private:
+  TransformConfig config_;
+  Image decoded_;
+  Image resized_;
+  Resizer resizer_;
+};
+
+}  // namespace convmae
