@@ -1,0 +1,188 @@
+#include "convmae/model/config.h"
+
+#include "convmae/base/error.h"
+#include "convmae/base/quote.h"
+#include "convmae/model/visibility.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace convmae {
+namespace {
+
+using Lengths = std::vector<std::int64_t>;
+
+/// The sizes of one named model for one family.
+struct Preset {
+  const char* name;
+  Lengths embed_dim;
+  Lengths depth;
+  std::vector<double> mlp_ratio;
+  std::int64_t num_heads;
+  std::int64_t decoder_embed_dim;
+  std::int64_t decoder_depth;
+  std::int64_t decoder_num_heads;
+  std::int64_t vit_patch;  ///< patch side; only the ViT family reads it
+};
+
+// base is the published code's; small, large and huge are the sizes that circulate with the
+// published weights (docs/method.md); tiny and nano are ours, for CPUs.
+const std::array<Preset, 6>& conv_presets() {
+  static const std::array<Preset, 6> presets{{
+      {"nano", {48, 96, 192}, {1, 1, 4}, {4, 4, 4}, 6, 128, 2, 4, 0},
+      {"tiny", {64, 128, 256}, {2, 2, 6}, {4, 4, 4}, 8, 192, 4, 6, 0},
+      {"small", {128, 256, 384}, {2, 2, 11}, {4, 4, 4}, 6, 512, 8, 16, 0},
+      {"base", {256, 384, 768}, {2, 2, 11}, {4, 4, 4}, 12, 512, 8, 16, 0},
+      {"large", {384, 768, 1024}, {2, 2, 23}, {8, 8, 4}, 16, 512, 8, 16, 0},
+      {"huge", {768, 1024, 1280}, {2, 2, 31}, {8, 8, 4}, 16, 512, 8, 16, 0},
+  }};
+  return presets;
+}
+
+// base, large and huge are published (arXiv 2111.06377); small is DeiT-S, tiny and nano are ours.
+const std::array<Preset, 6>& vit_presets() {
+  static const std::array<Preset, 6> presets{{
+      {"nano", {192}, {6}, {4}, 6, 128, 2, 4, 16},
+      {"tiny", {256}, {10}, {4}, 8, 192, 4, 6, 16},
+      {"small", {384}, {12}, {4}, 6, 512, 8, 16, 16},
+      {"base", {768}, {12}, {4}, 12, 512, 8, 16, 16},
+      {"large", {1024}, {24}, {4}, 16, 512, 8, 16, 16},
+      {"huge", {1280}, {32}, {4}, 16, 512, 8, 16, 14},
+  }};
+  return presets;
+}
+
+void expect(bool holds, const std::string& message) {
+  if (!holds) throw UserError(message);
+}
+
+void expect_positive(std::int64_t value, const char* name) {
+  expect(value >= 1, std::string(name) + " must be 1 or more, found " + std::to_string(value));
+}
+
+template <typename T>
+void expect_positive_list(const std::vector<T>& values, std::size_t length, const char* name,
+                          T least) {
+  expect(values.size() == length, std::string(name) + " takes " + std::to_string(length) +
+                                      (length == 1 ? " number" : " numbers, one a stage") +
+                                      ", found " + std::to_string(values.size()));
+  for (const T value : values) {
+    expect(value >= least, std::string(name) + ": " + std::to_string(value) + " is too small");
+  }
+}
+
+void expect_heads(std::int64_t dim, std::int64_t heads, const char* dim_name,
+                  const char* heads_name) {
+  expect_positive(heads, heads_name);
+  expect(dim % heads == 0, std::string(dim_name) + " " + std::to_string(dim) +
+                               " cannot be split into " + std::to_string(heads) + " heads (" +
+                               heads_name + ")");
+}
+
+void validate_masking(const ModelConfig& config, std::int64_t length) {
+  if (config.method == Method::fastconvmae) {
+    expect(config.groups >= 2 && config.groups <= length,
+           "groups must be between 2 and the " + std::to_string(length) +
+               " blocks of an image, found " + std::to_string(config.groups));
+    return;
+  }
+  const std::string ratio = std::to_string(config.mask_ratio);
+  expect(config.mask_ratio > 0 && config.mask_ratio < 1,
+         "mask_ratio is the removed share and must lie between 0 and 1, found " + ratio);
+  const std::int64_t kept = num_kept(length, config.mask_ratio);
+  expect(kept >= 1, "mask_ratio " + ratio + " keeps none of the " + std::to_string(length) +
+                        " blocks of an image: choose a smaller one or larger images");
+  expect(kept < length, "mask_ratio " + ratio + " removes none of the " + std::to_string(length) +
+                            " blocks of an image: choose a larger one");
+}
+
+}  // namespace
+
+ModelConfig model_preset(const std::string& name, Method method) {
+  const auto& presets = method == Method::mae ? vit_presets() : conv_presets();
+  const auto found = std::find_if(presets.begin(), presets.end(),
+                                  [&](const Preset& preset) { return name == preset.name; });
+  if (found == presets.end()) {
+    std::string names;
+    for (const Preset& preset : presets)
+      names += std::string(names.empty() ? "" : ", ") + preset.name;
+    throw UserError("no model is named " + quote(name) + ": choose one of " + names);
+  }
+  ModelConfig config;
+  config.method = method;
+  config.embed_dim = found->embed_dim;
+  config.depth = found->depth;
+  config.mlp_ratio = found->mlp_ratio;
+  config.num_heads = found->num_heads;
+  config.decoder_embed_dim = found->decoder_embed_dim;
+  config.decoder_depth = found->decoder_depth;
+  config.decoder_num_heads = found->decoder_num_heads;
+  if (method == Method::mae) {
+    config.patch_size = {found->vit_patch};
+    config.kernel_size.clear();
+  }
+  return config;
+}
+
+void validate(const ModelConfig& config) {
+  const bool vit = config.method == Method::mae;
+  const std::size_t stages = vit ? 1 : 3;
+  expect_positive_list<std::int64_t>(config.patch_size, stages, "patch_size", 1);
+  expect_positive_list<std::int64_t>(config.embed_dim, stages, "embed_dim", 1);
+  expect_positive_list<std::int64_t>(config.depth, stages, "depth", 0);
+  expect_positive_list<double>(config.mlp_ratio, stages, "mlp_ratio", 0);
+  expect_positive_list<std::int64_t>(config.kernel_size, vit ? 0 : 2, "kernel_size", 1);
+  for (const std::int64_t kernel : config.kernel_size) {
+    expect(kernel % 2 == 1 && kernel <= 15,
+           "kernel_size must be odd and at most 15, found " + std::to_string(kernel));
+  }
+  expect_positive(config.in_chans, "in_chans");
+  expect_heads(config.embed_dim.back(), config.num_heads, "embed_dim", "num_heads");
+  expect_heads(config.decoder_embed_dim, config.decoder_num_heads, "decoder_embed_dim",
+               "decoder_num_heads");
+  expect(config.decoder_depth >= 0, "decoder_depth must not be negative");
+  expect(!config.use_pos_embed || config.embed_dim.back() % 4 == 0,
+         "the position table needs an embed_dim of the last stage that is a multiple of 4, found " +
+             std::to_string(config.embed_dim.back()));
+  expect(!config.use_decoder_pos_embed || config.decoder_embed_dim % 4 == 0,
+         "the position table needs a decoder_embed_dim that is a multiple of 4, found " +
+             std::to_string(config.decoder_embed_dim));
+  expect(config.mask_unit == MaskUnit::block || config.method == Method::convmae,
+         "position-wise masking is an ablation of convmae alone");
+
+  const Geometry geometry(config.img_size, {config.patch_size[0], vit ? 1 : config.patch_size[1],
+                                            vit ? 1 : config.patch_size[2]});
+  const std::int64_t units = config.mask_unit == MaskUnit::position ? geometry.cells(1) : 1;
+  validate_masking(config, geometry.num_blocks() * units);
+}
+
+Method parse_method(const std::string& name) {
+  for (const Method method : {Method::convmae, Method::fastconvmae, Method::mae}) {
+    if (name == to_string(method)) return method;
+  }
+  throw UserError("no method is named " + quote(name) + ": choose convmae, fastconvmae or mae");
+}
+
+std::string to_string(Method method) {
+  switch (method) {
+    case Method::convmae:
+      return "convmae";
+    case Method::fastconvmae:
+      return "fastconvmae";
+    case Method::mae:
+      return "mae";
+  }
+  return "";
+}
+
+MaskUnit parse_mask_unit(const std::string& name) {
+  for (const MaskUnit unit : {MaskUnit::block, MaskUnit::position}) {
+    if (name == to_string(unit)) return unit;
+  }
+  throw UserError("no mask unit is named " + quote(name) + ": choose block or position");
+}
+
+std::string to_string(MaskUnit unit) { return unit == MaskUnit::block ? "block" : "position"; }
+
+}  // namespace convmae

@@ -1,0 +1,80 @@
+#include "convmae/base/error.h"
+#include "convmae/base/quote.h"
+#include "convmae/model/config.h"
+
+#include <nlohmann/json.hpp>
+
+namespace convmae {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// Calls `field(name, value)` for every field of a configuration, in the order of the declaration;
+/// `Config` is const for writing and not for reading.
+template <typename Config, typename Field>
+void for_each_field(Config& config, Field field) {
+  field("in_chans", config.in_chans);
+  field("patch_size", config.patch_size);
+  field("embed_dim", config.embed_dim);
+  field("depth", config.depth);
+  field("mlp_ratio", config.mlp_ratio);
+  field("kernel_size", config.kernel_size);
+  field("num_heads", config.num_heads);
+  field("decoder_embed_dim", config.decoder_embed_dim);
+  field("decoder_depth", config.decoder_depth);
+  field("decoder_num_heads", config.decoder_num_heads);
+  field("mask_ratio", config.mask_ratio);
+  field("groups", config.groups);
+  field("norm_pix_loss", config.norm_pix_loss);
+  field("masked_conv", config.masked_conv);
+  field("fusion", config.fusion);
+  field("use_pos_embed", config.use_pos_embed);
+  field("use_decoder_pos_embed", config.use_decoder_pos_embed);
+}
+
+}  // namespace
+
+std::string to_json(const ModelConfig& config) {
+  Json json;
+  json["method"] = to_string(config.method);
+  json["img_size"] = {config.img_size.height, config.img_size.width};
+  for_each_field(config, [&](const char* name, const auto& value) { json[name] = value; });
+  json["mask_unit"] = to_string(config.mask_unit);
+  return json.dump();
+}
+
+ModelConfig model_config_from_json(const std::string& text) {
+  Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) throw UserError("the model configuration is not a JSON object");
+  const auto read = [&](const char* name, auto& value) {
+    const auto found = json.find(name);
+    if (found == json.end()) {
+      throw UserError(std::string("the model configuration has no ") + name);
+    }
+    try {
+      found->get_to(value);
+    } catch (const Json::exception&) {
+      throw UserError(std::string("the model configuration has no usable ") + name + ": " +
+                      quote(found->dump()));
+    }
+    json.erase(found);
+  };
+  ModelConfig config;
+  std::string method;
+  std::string mask_unit;
+  std::vector<std::int64_t> size;
+  read("method", method);
+  read("img_size", size);
+  for_each_field(config, read);
+  read("mask_unit", mask_unit);
+  if (size.size() != 2) throw UserError("the model configuration's img_size is not two numbers");
+  if (!json.empty()) {
+    throw UserError("the model configuration has an unknown key " + quote(json.begin().key()));
+  }
+  config.method = parse_method(method);
+  config.img_size = {size[0], size[1]};
+  config.mask_unit = parse_mask_unit(mask_unit);
+  return config;
+}
+
+}  // namespace convmae

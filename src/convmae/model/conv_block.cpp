@@ -1,0 +1,36 @@
+#include "convmae/model/conv_block.h"
+
+#include "convmae/ops/masked_depthwise_conv2d.h"
+
+namespace convmae {
+namespace {
+
+constexpr double kEps = 1e-5;
+
+}  // namespace
+
+ConvBlock::ConvBlock(const ConvBlockConfig& config)
+    : nesting_(config.nesting),
+      norm1_(register_module("norm1", std::make_shared<LayerNorm>(config.dim, kEps))),
+      conv1_(register_module(
+          "conv1", std::make_shared<Linear>(config.dim, config.dim, WeightShape::convolution))),
+      attn_(
+          register_module("attn", std::make_shared<DepthwiseConv>(config.dim, config.kernel_size))),
+      conv2_(register_module(
+          "conv2", std::make_shared<Linear>(config.dim, config.dim, WeightShape::convolution))),
+      norm2_(register_module("norm2", std::make_shared<LayerNorm>(config.dim, kEps))),
+      mlp_(register_module(
+          "mlp", std::make_shared<Mlp>(config.dim, hidden_width(config.dim, config.mlp_ratio),
+                                       WeightShape::convolution))) {}
+
+at::Tensor ConvBlock::forward(const at::Tensor& x, const Visibility& visibility,
+                              const std::optional<at::Tensor>& gate) {
+  at::Tensor input = conv1_->forward(norm1_->forward(x));
+  if (gate) input = input * *gate;
+  const at::Tensor mixed = ops::masked_depthwise_conv2d(input, attn_->weight, attn_->bias,
+                                                        visibility.kept, visibility.slot, nesting_);
+  const at::Tensor y = x + conv2_->forward(mixed);
+  return y + mlp_->forward(norm2_->forward(y));
+}
+
+}  // namespace convmae

@@ -1,0 +1,104 @@
+#include "convmae/model/encoder.h"
+
+#include "convmae/model/image_blocks.h"
+#include "convmae/model/module_list.h"
+#include "convmae/model/position_embedding.h"
+
+#include <ATen/ATen.h>
+
+namespace convmae {
+namespace {
+
+Geometry geometry_of(const ModelConfig& config) {
+  const auto& p = config.patch_size;
+  return {config.img_size, {p.at(0), p.at(1), p.at(2)}};
+}
+
+at::Tensor gated(const at::Tensor& x, const std::optional<PositionGate>& gate,
+                 at::Tensor PositionGate::*stage) {
+  return gate ? x * (*gate).*stage : x;
+}
+
+/// Cells of one stage [rows, V, P, C] -> groups of cells that the next layer joins
+/// [rows, V, groups, cells*C]. Nested order makes this a view.
+at::Tensor join_cells(const at::Tensor& x, std::int64_t groups) {
+  return x.reshape({x.size(0), x.size(1), groups, x.size(2) / groups * x.size(3)});
+}
+
+}  // namespace
+
+Encoder::Encoder(const ModelConfig& config)
+    : geometry_(geometry_of(config)), masked_conv_(config.masked_conv), fusion_(config.fusion) {
+  const auto& dim = config.embed_dim;
+  const auto& stride = geometry_.strides();
+  const at::Tensor table = config.use_pos_embed
+                               ? sincos_position_table(dim[2], geometry_.grid(), false)
+                               : at::zeros({geometry_.num_blocks(), dim[2]});
+  pos_embed_ = register_parameter("pos_embed", table.unsqueeze(0), /*requires_grad=*/false);
+  const auto embed = [&](const char* name, std::int64_t in, std::size_t stage) {
+    return register_module(name, std::make_shared<PatchEmbed>(in, dim[stage], stride[stage]));
+  };
+  patch_embed1_ = embed("patch_embed1", config.in_chans, 0);
+  patch_embed2_ = embed("patch_embed2", dim[0], 1);
+  patch_embed3_ = embed("patch_embed3", dim[1], 2);
+  patch_embed4_ = register_module("patch_embed4", std::make_shared<Linear>(dim[2], dim[2]));
+  stage1_output_decode_ = register_module(
+      "stage1_output_decode", std::make_shared<PatchConv>(dim[0], dim[2], geometry_.nesting(1)));
+  stage2_output_decode_ = register_module(
+      "stage2_output_decode", std::make_shared<PatchConv>(dim[1], dim[2], geometry_.nesting(2)));
+  const auto conv_stage = [&](const char* name, int stage) {
+    const auto s = static_cast<std::size_t>(stage - 1);
+    return register_list(*this, name, config.depth[s], [&](std::int64_t) {
+      return std::make_shared<ConvBlock>(ConvBlockConfig{
+          dim[s], config.mlp_ratio[s], config.kernel_size[s], geometry_.nesting(stage)});
+    });
+  };
+  blocks1_ = conv_stage("blocks1", 1);
+  blocks2_ = conv_stage("blocks2", 2);
+  blocks3_ = register_list(*this, "blocks3", config.depth[2], [&](std::int64_t) {
+    return std::make_shared<TransformerBlock>(
+        TransformerBlockConfig{dim[2], config.num_heads, config.mlp_ratio[2], 1e-6});
+  });
+  norm_ = register_module("norm", std::make_shared<LayerNorm>(dim[2], 1e-6));
+}
+
+at::Tensor Encoder::forward(const at::Tensor& images, const Visibility& visibility,
+                            const std::optional<PositionGate>& gate) {
+  const Size grid = geometry_.grid();
+  const std::int64_t rows = visibility.rows();
+  // Pixels nested as {p3, p2, p1}: cells of stage 1 in nested order, each with its pixels in a row.
+  const auto& p = geometry_.strides();
+  const at::Tensor pixels = image_to_blocks(images, grid, {p[2], p[1], p[0]});
+
+  // With the masked convolution off (an ablation) stages 1 and 2 see everything; what they made of
+  // the removed blocks is dropped before anything else reads it.
+  const Visibility conv_visibility =
+      masked_conv_ ? visibility : all_visible(rows, grid, images.device());
+  const auto kept_only = [&](const at::Tensor& x) {
+    return masked_conv_ ? x : take_blocks(x, visibility.kept);
+  };
+
+  at::Tensor x = join_cells(take_blocks(pixels, conv_visibility.kept), geometry_.cells(1));
+  x = patch_embed1_->forward(x);
+  const auto gate1 = gate ? std::optional(gate->stage1) : std::nullopt;
+  for (const auto& block : blocks1_) x = block->forward(x, conv_visibility, gate1);
+  const at::Tensor stage1 = gated(x, gate, &PositionGate::stage1);
+
+  x = patch_embed2_->forward(join_cells(stage1, geometry_.cells(2)));
+  const auto gate2 = gate ? std::optional(gate->stage2) : std::nullopt;
+  for (const auto& block : blocks2_) x = block->forward(x, conv_visibility, gate2);
+  const at::Tensor stage2 = kept_only(gated(x, gate, &PositionGate::stage2));
+
+  x = patch_embed4_->forward(patch_embed3_->forward(join_cells(stage2, 1)).squeeze(2));
+  x = x + take_blocks(pos_embed_, visibility.kept);
+  TokenSelection selection;
+  if (gate) selection.visible = gate->tokens;
+  for (const auto& block : blocks3_) x = block->forward(x, selection);
+  if (fusion_) {
+    x = x + stage1_output_decode_->forward(join_cells(kept_only(stage1), 1).squeeze(2)) +
+        stage2_output_decode_->forward(join_cells(stage2, 1).squeeze(2));
+  }
+  return norm_->forward(x);
+}
+
+}  // namespace convmae

@@ -1,0 +1,56 @@
+#pragma once
+
+#include "convmae/base/geometry.h"
+#include "convmae/model/config.h"
+#include "convmae/model/conv_block.h"
+#include "convmae/model/patch_embed.h"
+#include "convmae/model/transformer_block.h"
+#include "convmae/model/visibility.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace convmae {
+
+/// Position-wise masking inside visible blocks (an ablation of the paper): removed stage-1
+/// positions are zero wherever positions are mixed, so that nothing of them reaches a kept one.
+struct PositionGate {
+  at::Tensor stage1;  ///< [B, L, P1, 1] 1 = kept
+  at::Tensor stage2;  ///< [B, L, P2, 1] 1 where a cell has at least one kept stage-1 position
+  at::Tensor tokens;  ///< [B, L] bool, true where a block has at least one kept position
+};
+
+/// The ConvMAE encoder (arXiv 2205.03892, section 3): two convolutional stages and a transformer,
+/// on the visible blocks alone. Every stage's features are [rows, V, cells, channels]; going to the
+/// next stage is a view followed by one product.
+class Encoder : public torch::nn::Module {
+ public:
+  explicit Encoder(const ModelConfig& config);
+
+  /// images [B, C, H, W] and the visible blocks of views*B rows -> latent [rows, V, D], blocks in
+  /// ascending order: norm(stage 3 + E1 + E2).
+  at::Tensor forward(const at::Tensor& images, const Visibility& visibility,
+                     const std::optional<PositionGate>& gate = std::nullopt);
+
+  const Geometry& geometry() const { return geometry_; }
+
+ private:
+  Geometry geometry_;
+  bool masked_conv_;
+  bool fusion_;
+  at::Tensor pos_embed_;  ///< [1, L, D]
+  std::shared_ptr<PatchEmbed> patch_embed1_;
+  std::shared_ptr<PatchEmbed> patch_embed2_;
+  std::shared_ptr<PatchEmbed> patch_embed3_;
+  std::shared_ptr<Linear> patch_embed4_;
+  std::vector<std::shared_ptr<ConvBlock>> blocks1_;
+  std::vector<std::shared_ptr<ConvBlock>> blocks2_;
+  std::vector<std::shared_ptr<TransformerBlock>> blocks3_;
+  std::shared_ptr<LayerNorm> norm_;
+  std::shared_ptr<PatchConv> stage1_output_decode_;  ///< E1
+  std::shared_ptr<PatchConv> stage2_output_decode_;  ///< E2
+};
+
+}  // namespace convmae

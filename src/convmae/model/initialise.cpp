@@ -1,0 +1,97 @@
+#include "convmae/model/initialise.h"
+
+#include "convmae/base/random.h"
+#include "convmae/model/layers.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+namespace convmae {
+namespace {
+
+/// FNV-1a: numbers a parameter by its name.
+std::uint64_t hash(const std::string& name) {
+  std::uint64_t h = 0xcbf29ce484222325;
+  for (const char c : name) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return h;
+}
+
+class Initialiser {
+ public:
+  Initialiser(std::uint64_t seed, std::string prefix) : seed_(seed), prefix_(std::move(prefix)) {}
+
+  void uniform(const at::Tensor& parameter, const char* name, double bound) const {
+    fill(parameter, name, [bound](CounterRandom& random) { return random.uniform(-bound, bound); });
+  }
+  void normal(const at::Tensor& parameter, const std::string& name, double deviation) const {
+    fill(parameter, name,
+         [deviation](CounterRandom& random) { return deviation * random.normal(); });
+  }
+  /// Weight [out, in, ...] seen as a matrix [out, rest].
+  void xavier(const at::Tensor& weight, const char* name) const {
+    const std::int64_t out = weight.size(0);
+    const std::int64_t in = weight.numel() / out;
+    uniform(weight, name, std::sqrt(6.0 / static_cast<double>(in + out)));
+  }
+  void convolution_default(const at::Tensor& weight, const at::Tensor& bias,
+                           bool xavier_weight) const {
+    const auto fan_in = static_cast<double>(weight.numel() / weight.size(0));
+    const double bound = 1 / std::sqrt(fan_in);
+    if (xavier_weight) {
+      xavier(weight, "weight");
+    } else {
+      uniform(weight, "weight", bound);
+    }
+    uniform(bias, "bias", bound);
+  }
+  std::string full_name(const std::string& name) const {
+    return prefix_.empty() ? name : prefix_ + "." + name;
+  }
+
+ private:
+  template <typename Draw>
+  void fill(const at::Tensor& parameter, const std::string& name, Draw draw) const {
+    CounterRandom random(seed_, 0, hash(full_name(name)), Purpose::initialise);
+    at::Tensor values = at::empty(parameter.sizes(), at::kFloat);
+    auto* data = values.mutable_data_ptr<float>();
+    for (std::int64_t i = 0; i < values.numel(); ++i) data[i] = static_cast<float>(draw(random));
+    parameter.copy_(values);
+  }
+
+  std::uint64_t seed_;
+  std::string prefix_;
+};
+
+}  // namespace
+
+void initialise_parameters(torch::nn::Module& model, std::uint64_t seed,
+                           const std::set<std::string>& xavier) {
+  const at::NoGradGuard no_grad;
+  for (const auto& entry : model.named_modules("", /*include_self=*/true)) {
+    torch::nn::Module& module = *entry.value();
+    const Initialiser initialiser(seed, entry.key());
+    const bool xavier_weight = xavier.count(initialiser.full_name("weight")) > 0;
+    if (const auto* linear = module.as<Linear>()) {
+      if (linear->weight.dim() == 2) {
+        initialiser.xavier(linear->weight, "weight");
+        linear->bias.zero_();
+      } else {
+        initialiser.convolution_default(linear->weight, linear->bias, xavier_weight);
+      }
+    } else if (const auto* patch = module.as<PatchConv>()) {
+      initialiser.convolution_default(patch->weight, patch->bias, xavier_weight);
+    } else if (const auto* depthwise = module.as<DepthwiseConv>()) {
+      initialiser.convolution_default(depthwise->weight, depthwise->bias, false);
+    } else if (const auto* norm = module.as<LayerNorm>()) {
+      norm->weight.fill_(1);
+      norm->bias.zero_();
+    } else {
+      for (const auto& token : module.named_parameters(/*recurse=*/false)) {
+        if (token.value().requires_grad()) initialiser.normal(token.value(), token.key(), 0.02);
+      }
+    }
+  }
+}
+
+}  // namespace convmae

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <torch/nn/module.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+/// The layers that every part is made of. Parameters have the published names and shapes; a layer
+/// whose weight is a convolution's keeps the convolution's shape and works on rows all the same.
+namespace convmae {
+
+/// Whether a layer's weight has the shape of a Linear [out, in] or of a 1x1 convolution
+/// [out, in, 1, 1].
+enum class WeightShape { linear, convolution };
+
+/// y = x W^T + b on [..., in].
+class Linear : public torch::nn::Module {
+ public:
+  Linear(std::int64_t in, std::int64_t out, WeightShape shape = WeightShape::linear);
+  at::Tensor forward(const at::Tensor& x);
+
+  at::Tensor weight;
+  at::Tensor bias;
+};
+
+/// A convolution whose kernel equals its stride, on channels-last cells in nested raster order,
+/// where it is one product: x [..., cells * in] -> [..., out]. `nesting` are the sides of the
+/// rasters that one application covers, outermost first; their product is the kernel side.
+class PatchConv : public torch::nn::Module {
+ public:
+  PatchConv(std::int64_t in, std::int64_t out, std::vector<std::int64_t> nesting);
+  at::Tensor forward(const at::Tensor& x);
+
+  at::Tensor weight;  ///< [out, in, k, k]
+  at::Tensor bias;    ///< [out]
+
+ private:
+  std::vector<std::int64_t> nesting_;
+};
+
+/// Parameters of a depthwise convolution with an odd kernel, for ops::masked_depthwise_conv2d.
+class DepthwiseConv : public torch::nn::Module {
+ public:
+  DepthwiseConv(std::int64_t dim, std::int64_t kernel);
+
+  at::Tensor weight;  ///< [dim, 1, k, k]
+  at::Tensor bias;    ///< [dim]
+};
+
+class LayerNorm : public torch::nn::Module {
+ public:
+  LayerNorm(std::int64_t dim, double eps);
+  at::Tensor forward(const at::Tensor& x);
+
+  at::Tensor weight;
+  at::Tensor bias;
+
+ private:
+  double eps_;
+};
+
+/// The published rounding of an MLP's width: int(dim * ratio).
+std::int64_t hidden_width(std::int64_t dim, double mlp_ratio);
+
+/// fc1, exact GELU, fc2.
+class Mlp : public torch::nn::Module {
+ public:
+  Mlp(std::int64_t dim, std::int64_t hidden, WeightShape shape);
+  at::Tensor forward(const at::Tensor& x);
+
+ private:
+  std::shared_ptr<Linear> fc1_;
+  std::shared_ptr<Linear> fc2_;
+};
+
+/// Gives `whole` the children and parameters of `part` under their own names, so that parts can be
+/// used alone and the whole still has the published, flat names.
+void adopt(torch::nn::Module& whole, torch::nn::Module& part);
+
+}  // namespace convmae

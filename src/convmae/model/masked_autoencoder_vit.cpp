@@ -1,0 +1,78 @@
+#include "convmae/model/masked_autoencoder_vit.h"
+
+#include "convmae/model/image_blocks.h"
+#include "convmae/model/initialise.h"
+#include "convmae/model/module_list.h"
+#include "convmae/model/position_embedding.h"
+#include "convmae/model/reconstruction_loss.h"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/generated/variable_factories.h>
+
+namespace convmae {
+
+MaskedAutoencoderVit::MaskedAutoencoderVit(ModelConfig model_config)
+    : PretrainModel(std::move(model_config)),
+      grid_(Geometry(config().img_size, {config().patch_size.at(0), 1, 1}).grid()) {
+  const std::int64_t dim = config().embed_dim[0];
+  cls_token_ = register_parameter("cls_token", torch::empty({1, 1, dim}));
+  const at::Tensor table = config().use_pos_embed ? sincos_position_table(dim, grid_, true)
+                                                  : at::zeros({1 + noise_length(), dim});
+  pos_embed_ = register_parameter("pos_embed", table.unsqueeze(0), /*requires_grad=*/false);
+  patch_embed_ =
+      std::make_shared<PatchConv>(config().in_chans, dim, std::vector<std::int64_t>{block()});
+  register_module("patch_embed", std::make_shared<torch::nn::Module>())
+      ->register_module("proj", patch_embed_);
+  blocks_ = register_list(*this, "blocks", config().depth[0], [&](std::int64_t) {
+    return std::make_shared<TransformerBlock>(
+        TransformerBlockConfig{dim, config().num_heads, config().mlp_ratio[0], 1e-6});
+  });
+  norm_ = register_module("norm", std::make_shared<LayerNorm>(dim, 1e-6));
+  DecoderConfig decoder;
+  decoder.encoder_dim = dim;
+  decoder.dim = config().decoder_embed_dim;
+  decoder.depth = config().decoder_depth;
+  decoder.num_heads = config().decoder_num_heads;
+  decoder.mlp_ratio = config().mlp_ratio[0];
+  decoder.block_numbers = block() * block() * config().in_chans;
+  decoder.grid = grid_;
+  decoder.class_token = true;
+  decoder.use_pos_embed = config().use_decoder_pos_embed;
+  decoder_ = std::make_shared<Decoder>(decoder);
+  adopt(*this, *decoder_);
+}
+
+void MaskedAutoencoderVit::initialise(std::uint64_t seed) {
+  initialise_parameters(*this, seed, {"patch_embed.proj.weight"});
+}
+
+Visibility MaskedAutoencoderVit::sample(const at::Tensor& noise) const {
+  return sample_blocks(noise, num_kept(noise.size(1), config().mask_ratio), grid_);
+}
+
+at::Tensor MaskedAutoencoderVit::encode(const at::Tensor& images, const Visibility& visibility) {
+  const at::Tensor patches = image_to_blocks(images, grid_, {block()}).flatten(2);
+  const at::Tensor positions = pos_embed_.narrow(1, 1, noise_length());
+  at::Tensor x = patch_embed_->forward(take_blocks(patches, visibility.kept)) +
+                 take_blocks(positions, visibility.kept);
+  const at::Tensor class_token = cls_token_ + pos_embed_.narrow(1, 0, 1);
+  x = at::cat({class_token.expand({x.size(0), 1, x.size(2)}), x}, 1);
+  for (const auto& block : blocks_) x = block->forward(x);
+  return norm_->forward(x);
+}
+
+PretrainOutput MaskedAutoencoderVit::forward(const at::Tensor& images, const at::Tensor& noise,
+                                             Predict predict) {
+  const Visibility visibility = sample(noise);
+  const at::Tensor removed = visibility.removed();
+  const at::Tensor pred =
+      decoder_->forward(encode(images, visibility), visibility.slot.flatten(1), predict);
+  const at::Tensor targets =
+      take_blocks(image_to_blocks(images, grid_, {block()}).flatten(2), removed);
+  ReconstructionLoss loss;
+  loss.add(predict == Predict::all ? take_blocks(pred, removed) : pred,
+           config().norm_pix_loss ? normalise_blocks(targets) : targets);
+  return {loss.mean(), predict == Predict::all ? pred : at::Tensor(), visibility.mask()};
+}
+
+}  // namespace convmae

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace convmae {
+
+/// The masked mean squared error of MAE, summed up pass by pass: the mean over all removed numbers,
+/// also where passes remove different numbers of blocks.
+class ReconstructionLoss {
+ public:
+  /// pred and target of the same shape, removed blocks only.
+  void add(const at::Tensor& pred, const at::Tensor& target);
+  /// The same with weights of 0 and 1, broadcast over the last dimension: where 1, a number counts.
+  void add(const at::Tensor& pred, const at::Tensor& target, const at::Tensor& counts);
+  /// [] float32 (or the type of the predictions).
+  at::Tensor mean() const;
+
+ private:
+  at::Tensor sum_;
+  double count_ = 0;
+};
+
+}  // namespace convmae
