@@ -11,7 +11,7 @@ help:            ## Show this list
 
 build:           ## Build build/convmae and build/convmae_golden
 	@tools/setup build
-	@tools/configure release -DCONVMAE_TESTS=OFF
+	@test -f build/build.ninja || tools/configure release -DCONVMAE_TESTS=OFF
 	@cmake --build build --parallel $(JOBS) --target programs
 
 test:            ## Build everything and run the tests
