@@ -1,0 +1,62 @@
+// Decodes and resizes on request, for the comparison with Pillow: reads one JSON object a line and
+// answers each with a JSON line and, if that has a "shape", the pixels.
+
+#include "convmae/base/error.h"
+#include "convmae/data/decode.h"
+#include "convmae/data/file_source.h"
+#include "convmae/data/resize.h"
+
+#include <nlohmann/json.hpp>
+
+#include <array>
+#include <iostream>
+#include <string>
+#include <vector>
+
+namespace {
+
+using convmae::Box;
+using convmae::Image;
+using nlohmann::json;
+
+Box box_from(const json& numbers) {
+  const auto n = numbers.get<std::array<std::int64_t, 4>>();
+  return {n[0], n[1], n[2], n[3]};
+}
+
+void answer(const json& request, Image& image) {
+  std::vector<std::uint8_t> bytes;
+  convmae::read_file(request.at("file").get<std::string>(), bytes);
+  convmae::DecodeOptions options;
+  options.channels = request.value("channels", 0);
+  options.apply_exif_orientation = request.value("exif", false);
+  convmae::decode_image(bytes, options, image);
+  if (!request.contains("size")) return;
+  const auto size = request.at("size").get<std::array<std::int64_t, 2>>();
+  const auto filter =
+      request.at("filter") == "bicubic" ? convmae::Filter::bicubic : convmae::Filter::bilinear;
+  Image resized;
+  convmae::Resizer().resize(image, box_from(request.at("crop")), {size[0], size[1]},
+                            box_from(request.at("window")), filter, resized);
+  std::swap(image, resized);
+}
+
+}  // namespace
+
+int main() {
+  for (std::string line; std::getline(std::cin, line);) {
+    Image image;
+    try {
+      answer(json::parse(line), image);
+    } catch (const convmae::UserError& error) {
+      std::cout << json{{"error", error.what()}} << std::endl;
+      continue;
+    }
+    std::cout << json{{"shape", {image.height(), image.width(), image.channels()}},
+                      {"dtype", convmae::to_string(image.type())}}
+              << '\n';
+    std::cout.write(reinterpret_cast<const char*>(image.bytes()), image.num_bytes());
+    std::cout.flush();
+  }
+  return 0;
+}
