@@ -2,6 +2,7 @@
 
 #include "convmae/report/format.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -42,6 +43,30 @@ std::vector<double> decade_ticks(double low, double high, const std::vector<doub
   return ticks;
 }
 
+/// 2e-4, 1.5e-3
+std::string short_scientific(double value) {
+  std::string text = format_scientific(value, 1);
+  const auto point = text.find(".0e");
+  if (point != std::string::npos) text.erase(point, 2);
+  const std::size_t exponent = text.find('e') + 2;
+  if (text[exponent] == '0') text.erase(exponent, 1);
+  return text;
+}
+
+/// 250, or 20k where the largest tick of the axis has five digits or more.
+std::string with_unit(double value, double largest) {
+  struct Unit {
+    double size;
+    const char* letter;
+  };
+  constexpr std::array<Unit, 4> kUnits = {{{1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}}};
+  if (largest < 1e4) return format_number(value);
+  for (const auto& [size, letter] : kUnits) {
+    if (std::abs(value) >= size) return format_number(value / size) + letter;
+  }
+  return format_number(value);
+}
+
 }  // namespace
 
 Axis::Axis(double low, double high, bool logarithmic)
@@ -70,27 +95,21 @@ std::vector<double> Axis::ticks(int wanted) const {
   return decade_ticks(low_, high_, {1}, static_cast<int>(std::ceil(decades / wanted)));
 }
 
-std::string tick_label(double value, bool percent) {
-  if (percent) return format_number(value * 100) + "%";
-  const double magnitude = std::abs(value);
-  if (magnitude >= 1e12 || (magnitude > 0 && magnitude < 1e-3)) {
-    std::string text = format_number(value, 1);
-    // 2e-04 reads better as 2e-4.
-    const auto exponent = text.find('e');
-    if (exponent != std::string::npos && text[exponent + 2] == '0') text.erase(exponent + 2, 1);
-    return text;
-  }
-  struct Unit {
-    double size;
-    const char* letter;
-  };
-  constexpr std::array<Unit, 3> kUnits = {{{1e9, "G"}, {1e6, "M"}, {1e3, "k"}}};
-  for (const auto& [size, letter] : kUnits) {
-    if (magnitude >= size * 10 || (magnitude >= size && size > 1e3)) {
-      return format_number(value / size) + letter;
+std::vector<std::string> tick_labels(const std::vector<double>& ticks, bool percent) {
+  double largest = 0;
+  for (const double tick : ticks) largest = std::max(largest, std::abs(tick));
+  std::vector<std::string> labels;
+  for (const double tick : ticks) {
+    const double magnitude = std::abs(tick);
+    if (percent) {
+      labels.push_back(format_number(tick * 100) + "%");
+    } else if (tick != 0 && (largest < 0.01 || magnitude < 1e-3 || largest >= 1e15)) {
+      labels.push_back(short_scientific(tick));
+    } else {
+      labels.push_back(with_unit(tick, largest));
     }
   }
-  return format_number(value);
+  return labels;
 }
 
 }  // namespace convmae

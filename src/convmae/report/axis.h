@@ -27,7 +27,7 @@ class Axis {
   bool logarithmic_;
 };
 
-/// Label of a tick: 0, 0.05, 250, 20k, 1.5M, 2e-4.
-std::string tick_label(double value, bool percent);
+/// Labels of ticks, in one style: 0, 0.05 or 250, 20k or 1.5e-3; as percentages of 1: 5%.
+std::vector<std::string> tick_labels(const std::vector<double>& ticks, bool percent);
 
 }  // namespace convmae

@@ -20,7 +20,7 @@ struct Frame {
   double width;
   double height;
   double left = 54;
-  double right = 14;
+  double right = 20;
   double top = 12;
   double bottom = 38;
   int x_ticks;
@@ -34,6 +34,9 @@ struct Frame {
 constexpr Frame kWide{
     .width = 1080, .height = 340, .x_ticks = 10, .y_ticks = 6, .max_points = 2000};
 constexpr Frame kHalf{.width = 530, .height = 250, .x_ticks = 6, .y_ticks = 5, .max_points = 1000};
+
+/// From this ratio of the largest to the smallest value on an automatic axis is logarithmic.
+constexpr double kLogarithmicFrom = 8;
 
 /// Values beyond this would overflow in the arithmetic of the axes; they are treated as gaps.
 bool drawable(double value) { return std::abs(value) <= 1e100; }
@@ -63,7 +66,7 @@ class Plot {
       : chart_(chart),
         frame_(frame),
         series_(std::move(series)),
-        x_axis_(xs.low, xs.high, false),
+        x_axis_(make_x_axis(xs)),
         y_axis_(make_y_axis(chart, ys)) {}
 
   std::string svg() const {
@@ -100,8 +103,14 @@ class Plot {
   }
 
  private:
+  static Axis make_x_axis(Range xs) {
+    // The first step is not quite zero, but people look for zero.
+    const bool near_zero = xs.low > 0 && xs.low < 0.05 * xs.high;
+    return {near_zero ? 0 : xs.low, xs.high, false};
+  }
+
   static Axis make_y_axis(const Chart& chart, Range ys) {
-    const bool large = ys.low > 0 && ys.high >= 30 * ys.low;
+    const bool large = !chart.from_zero && ys.low > 0 && ys.high >= kLogarithmicFrom * ys.low;
     const bool logarithmic = ys.low > 0 && (chart.y_scale == AxisScale::logarithmic ||
                                             (chart.y_scale == AxisScale::automatic && large));
     if (logarithmic) {
@@ -139,14 +148,18 @@ class Plot {
     const double right = frame_.width - frame_.right;
     std::string lines;
     std::string labels;
-    for (const double tick : y_axis_.ticks(frame_.y_ticks)) {
-      lines += horizontal(y(tick));
-      labels += label("end", frame_.left - 8, y(tick) + 4, tick_label(tick, chart_.percent));
+    const std::vector<double> rows = y_axis_.ticks(frame_.y_ticks);
+    const std::vector<std::string> row_labels = tick_labels(rows, chart_.percent);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      lines += horizontal(y(rows[i]));
+      labels += label("end", frame_.left - 8, y(rows[i]) + 4, row_labels[i]);
     }
     std::string axis = horizontal(bottom);
-    for (const double tick : x_axis_.ticks(frame_.x_ticks)) {
-      axis += concat({"M", coordinate(x(tick)), " ", coordinate(bottom), "v5"});
-      labels += label("mid", x(tick), bottom + 18, tick_label(tick, false));
+    const std::vector<double> columns = x_axis_.ticks(frame_.x_ticks);
+    const std::vector<std::string> column_labels = tick_labels(columns, false);
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      axis += concat({"M", coordinate(x(columns[i])), " ", coordinate(bottom), "v5"});
+      labels += label("mid", x(columns[i]), bottom + 18, column_labels[i]);
     }
     labels += label("end", right, frame_.height - 4, chart_.x_label);
     return concat({path("grid", lines), path("axis", axis), labels});

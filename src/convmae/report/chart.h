@@ -15,9 +15,9 @@ enum class Mark {
 
 /// Points in ascending order of x. A y that is not finite is a gap.
 struct Series {
-  std::string name;
-  std::vector<double> x;
-  std::vector<double> y;
+  std::string name{};
+  std::vector<double> x{};
+  std::vector<double> y{};
   Mark mark = Mark::line;
   int colour = 0;  ///< number in the palette, 0 to 5
 };
@@ -29,19 +29,20 @@ struct Baseline {
 };
 
 enum class AxisScale {
-  automatic,  ///< logarithmic if all values are positive and the largest is 30 times the smallest
+  automatic,  ///< logarithmic if the axis need not begin at zero, all values are positive and the
+              ///< largest is 8 times the smallest
   linear,
   logarithmic,
 };
 
 struct Chart {
-  std::string title;
-  std::string note;  ///< a sentence below the chart, or empty
-  std::string x_label;
-  std::vector<Series> series;
-  std::vector<Baseline> baselines;
+  std::string title{};
+  std::string note{};  ///< a sentence below the chart, or empty
+  std::string x_label{};
+  std::vector<Series> series{};
+  std::vector<Baseline> baselines{};
   AxisScale y_scale = AxisScale::automatic;
-  bool from_zero = false;  ///< a linear axis begins at zero
+  bool from_zero = false;  ///< the axis begins at zero, unless it is set to logarithmic
   bool percent = false;    ///< values are shares of 1 and are labelled as percentages
   bool wide = false;       ///< takes the whole width of the page
 };
@@ -50,9 +51,10 @@ struct Chart {
 /// the first and last, the lowest and the highest point remain, and a stretch with gaps keeps one.
 Series decimate(const Series& series, std::size_t max_points);
 
-/// Exponential moving average over about `span` points, in the order of the points and without the
-/// bias of its start. Values that are not finite are gaps and do not enter the average.
-Series smooth(const Series& series, double span);
+/// Mean over the `span` points around each point. At the start the window is shorter but stays
+/// centred, so that a steep beginning is not flattened; at the end it lacks the points to come.
+/// Values that are not finite are gaps and do not enter a mean.
+Series smooth(const Series& series, std::size_t span);
 
 /// A `<figure>` with title, legend, the plot as SVG and the plotted numbers as JSON (for the
 /// read-out under the pointer). Without a finite value it says that there is no data yet.

@@ -32,7 +32,7 @@ Picture choose(const Picture& kept_from, std::int64_t block, std::span<const std
 }
 
 std::int64_t automatic_scale(const Panel& panel) {
-  constexpr std::int64_t kComfortable = 112;
+  constexpr std::int64_t kComfortable = 160;
   std::int64_t side = 0;
   for (const auto& row : panel.rows) {
     for (const Picture& tile : row.tiles) side = std::max({side, tile.height, tile.width});
@@ -57,7 +57,8 @@ struct Layout {
   std::int64_t height = 0;
   std::vector<std::int64_t> column_left;
   std::vector<std::int64_t> column_width;
-  std::vector<std::int64_t> row_top;  ///< of the tiles
+  std::vector<std::int64_t> row_top;
+  std::vector<std::int64_t> caption_top;
 
   std::int64_t line() const { return kLetterHeight * text_scale; }
 };
@@ -74,7 +75,7 @@ Layout lay_out(const Panel& panel, std::int64_t scale) {
   }
   const std::int64_t widest =
       columns == 0 ? 0 : *std::max_element(layout.column_width.begin(), layout.column_width.end());
-  layout.text_scale = std::max<std::int64_t>(1, widest / 110);
+  layout.text_scale = std::max<std::int64_t>(1, widest / 80);
   layout.gutter = std::max<std::int64_t>(4, widest / 28);
   layout.margin = 2 * layout.gutter;
 
@@ -89,12 +90,14 @@ Layout lay_out(const Panel& panel, std::int64_t scale) {
   if (!panel.headings.empty()) top += layout.line() + layout.gutter;
   for (std::size_t i = 0; i < panel.rows.size(); ++i) {
     const auto& row = panel.rows[i];
-    if (i > 0) top += row.caption.empty() ? layout.gutter : 2 * layout.gutter;
-    if (!row.caption.empty()) top += layout.line() + layout.gutter / 2;
     layout.row_top.push_back(top);
     std::int64_t tallest = 0;
     for (const Picture& tile : row.tiles) tallest = std::max(tallest, tile.height * scale);
     top += tallest;
+    layout.caption_top.push_back(top + layout.gutter);
+    if (!row.caption.empty()) top += layout.line() + layout.gutter;
+    const bool last = i + 1 == panel.rows.size();
+    if (!last) top += row.caption.empty() ? layout.gutter : 2 * layout.gutter;
   }
   layout.height = top + layout.margin;
   return layout;
@@ -130,7 +133,7 @@ Picture compose(const Panel& panel, std::int64_t scale) {
     const auto& row = panel.rows[i];
     const std::int64_t top = layout.row_top[i];
     if (!row.caption.empty()) {
-      draw_text(sheet, top - layout.gutter / 2 - layout.line(), layout.margin,
+      draw_text(sheet, layout.caption_top[i], layout.margin,
                 fit_text(row.caption, layout.text_scale, layout.width - 2 * layout.margin),
                 layout.text_scale, kCaptionInk);
     }
@@ -151,7 +154,7 @@ Panel reconstruction_panel(const std::vector<Reconstruction>& reconstructions) {
       row.tiles = {i == 0 ? item.original : Picture{},
                    hide_removed(item.original, item.block, view.removed), view.prediction,
                    paste_visible(item.original, view.prediction, item.block, view.removed)};
-      if (i == 0) row.caption = item.caption;
+      if (i + 1 == item.views.size()) row.caption = item.caption;
       panel.rows.push_back(std::move(row));
     }
   }

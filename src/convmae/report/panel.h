@@ -10,7 +10,7 @@
 namespace convmae {
 
 /// What stands where a block was removed.
-inline constexpr Colour kRemovedColour{172, 174, 178};
+inline constexpr Colour kRemovedColour{198, 200, 204};
 
 /// `picture` with removed blocks painted over. `removed` is the mask in raster order, one byte a
 /// block, 1 = removed, 0 = kept; `block` is a block's side in pixels and divides the picture's
@@ -26,7 +26,7 @@ Picture paste_visible(const Picture& original, const Picture& prediction, std::i
 struct Panel {
   struct Row {
     std::vector<Picture> tiles;
-    /// Drawn above the row; a row without caption stands close to the one above it.
+    /// Drawn below the row; a row without caption stands close to the one below it.
     std::string caption;
   };
   std::vector<std::string> headings;  ///< over the columns of the first row; may be empty
@@ -34,7 +34,7 @@ struct Panel {
 };
 
 /// Draws the panel. `scale` repeats the tiles' pixels; 0 chooses a whole number that makes small
-/// tiles large enough to look at (28 and 64 pixels become 112 and 128, from 112 on they stay).
+/// tiles large enough to look at (28 and 64 pixels become 168 and 192, from 160 on they stay).
 Picture compose(const Panel& panel, std::int64_t scale = 0);
 
 /// What a model makes of one image under one or (FastConvMAE) several masks.

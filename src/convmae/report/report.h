@@ -34,11 +34,11 @@ struct Table {
 /// A part of the page under its own heading: a sentence, charts, figures, tables, in this order.
 /// A section with none of them says that there is no data yet.
 struct Section {
-  std::string title;
-  std::string note;
-  std::vector<Chart> charts;
-  std::vector<Figure> figures;
-  std::vector<Table> tables;
+  std::string title{};
+  std::string note{};
+  std::vector<Chart> charts{};
+  std::vector<Figure> figures{};
+  std::vector<Table> tables{};
 };
 
 enum class RunStatus { running, finished, interrupted, failed };

@@ -43,16 +43,22 @@ Series decimate(const Series& series, std::size_t max_points) {
   return result;
 }
 
-Series smooth(const Series& series, double span) {
+Series smooth(const Series& series, std::size_t span) {
+  const std::size_t count = series.y.size();
+  std::vector<double> sums(count + 1, 0);
+  std::vector<double> weights(count + 1, 0);
+  for (std::size_t i = 0; i < count; ++i) {
+    const bool finite = std::isfinite(series.y[i]);
+    sums[i + 1] = sums[i] + (finite ? series.y[i] : 0);
+    weights[i + 1] = weights[i] + (finite ? 1 : 0);
+  }
   Series result = series;
-  const double keep = 1 - 2 / (std::max(span, 1.0) + 1);
-  double sum = 0;
-  double weight = 0;
-  for (double& value : result.y) {
-    if (!std::isfinite(value)) continue;
-    sum = keep * sum + (1 - keep) * value;
-    weight = keep * weight + (1 - keep);
-    value = sum / weight;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!std::isfinite(series.y[i])) continue;
+    const std::size_t reach = std::min(span / 2, i);
+    const std::size_t begin = i - reach;
+    const std::size_t end = std::min(i + reach + 1, count);
+    result.y[i] = (sums[end] - sums[begin]) / (weights[end] - weights[begin]);
   }
   return result;
 }

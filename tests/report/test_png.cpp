@@ -1,0 +1,116 @@
+#include "convmae/base/error.h"
+#include "convmae/report/picture.h"
+#include "convmae/report/png.h"
+
+#include <gtest/gtest.h>
+#include <png.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace convmae {
+namespace {
+
+struct Decoded {
+  std::uint32_t height = 0;
+  std::uint32_t width = 0;
+  std::uint32_t format = 0;
+  std::vector<std::uint8_t> pixels;
+};
+
+Decoded decode(const std::vector<std::uint8_t>& bytes) {
+  png_image image{};
+  image.version = PNG_IMAGE_VERSION;
+  Decoded decoded;
+  if (png_image_begin_read_from_memory(&image, bytes.data(), bytes.size()) == 0) return decoded;
+  decoded.height = image.height;
+  decoded.width = image.width;
+  decoded.format = image.format;
+  decoded.pixels.resize(PNG_IMAGE_SIZE(image));
+  if (png_image_finish_read(&image, nullptr, decoded.pixels.data(), 0, nullptr) == 0) return {};
+  return decoded;
+}
+
+/// No two neighbouring pixels alike, so that a swapped row, column or channel shows.
+std::vector<std::uint8_t> pattern(std::size_t count) {
+  std::vector<std::uint8_t> bytes(count);
+  for (std::size_t i = 0; i < count; ++i) bytes[i] = static_cast<std::uint8_t>(i * 37 + i / 11);
+  return bytes;
+}
+
+TEST(Png, ColourPictureDecodesToTheSamePixels) {
+  Picture picture(7, 13, Colour{});
+  picture.rgb = pattern(picture.rgb.size());
+  const Decoded decoded = decode(encode_png(picture));
+  EXPECT_EQ(decoded.height, 7U);
+  EXPECT_EQ(decoded.width, 13U);
+  EXPECT_EQ(decoded.format, std::uint32_t{PNG_FORMAT_RGB});
+  EXPECT_EQ(decoded.pixels, picture.rgb);
+}
+
+TEST(Png, GreyPictureDecodesToTheSamePixels) {
+  const auto pixels = pattern(5 * 9);
+  const Decoded decoded = decode(encode_grey_png(pixels, 5, 9));
+  EXPECT_EQ(decoded.height, 5U);
+  EXPECT_EQ(decoded.width, 9U);
+  EXPECT_EQ(decoded.format, std::uint32_t{PNG_FORMAT_GRAY});
+  EXPECT_EQ(decoded.pixels, pixels);
+}
+
+TEST(Png, BufferOfAnotherSizeIsRefused) {
+  EXPECT_THROW(encode_grey_png(pattern(44), 5, 9), std::invalid_argument);
+  EXPECT_THROW(encode_png(Picture{}), std::invalid_argument);
+}
+
+TEST(Png, FileHoldsTheEncodedBytes) {
+  const std::filesystem::path path = std::filesystem::path(testing::TempDir()) / "picture.png";
+  Picture picture(4, 6, Colour{1, 2, 3});
+  write_png(path, picture);
+  std::ifstream file(path, std::ios::binary);
+  const std::vector<std::uint8_t> bytes(std::istreambuf_iterator<char>(file), {});
+  EXPECT_EQ(bytes, encode_png(picture));
+  std::filesystem::remove(path);
+}
+
+TEST(Png, UnwritablePathIsAUserError) {
+  EXPECT_THROW(write_png("/nonexistent/directory/picture.png", Picture(1, 1, Colour{})), UserError);
+}
+
+TEST(Picture, FloatsAreClampedAndRounded) {
+  const std::vector<float> pixels = {0.0F, 0.5F, 1.0F, -3.0F, 7.0F, NAN};
+  const Picture picture = picture_from_float(pixels, 1, 2, 3);
+  EXPECT_EQ(picture.at(0, 0), (Colour{0, 128, 255}));
+  EXPECT_EQ(picture.at(0, 1), (Colour{0, 255, 0}));
+}
+
+TEST(Picture, OneAndTwoChannelsAreGrey) {
+  const std::vector<std::uint8_t> pixels = {10, 20, 30, 40};
+  EXPECT_EQ(picture_from_bytes(pixels, 2, 2, 1).at(1, 0), (Colour{30, 30, 30}));
+  EXPECT_EQ(picture_from_bytes(pixels, 2, 1, 2).at(1, 0), (Colour{30, 30, 30}));
+}
+
+TEST(Picture, OfManyChannelsTheNamedOnesAreShown) {
+  const std::vector<std::uint8_t> pixels = {1, 2, 3, 4, 5};
+  EXPECT_EQ(picture_from_bytes(pixels, 1, 1, 5).at(0, 0), (Colour{1, 2, 3}));
+  EXPECT_EQ(picture_from_bytes(pixels, 1, 1, 5, {4, 2, 0}).at(0, 0), (Colour{5, 3, 1}));
+  EXPECT_THROW(picture_from_bytes(pixels, 1, 1, 5, {5, 0, 0}), std::invalid_argument);
+  EXPECT_THROW(picture_from_bytes(pixels, 1, 2, 5), std::invalid_argument);
+}
+
+TEST(Picture, EnlargingRepeatsPixels) {
+  Picture picture(1, 2, Colour{1, 1, 1});
+  picture.set(0, 1, {9, 9, 9});
+  const Picture large = enlarge(picture, 3);
+  ASSERT_EQ(large.height, 3);
+  ASSERT_EQ(large.width, 6);
+  EXPECT_EQ(large.at(2, 2), (Colour{1, 1, 1}));
+  EXPECT_EQ(large.at(0, 3), (Colour{9, 9, 9}));
+}
+
+}  // namespace
+}  // namespace convmae
