@@ -108,6 +108,12 @@ std::int64_t resolve_channels(const std::string& format, std::int64_t stored,
                   "files, or leave the file out");
 }
 
+std::string one_line(std::string message) {
+  std::replace_if(
+      message.begin(), message.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, ' ');
+  return message;
+}
+
 void check_finite(const std::string& format, const Image& image) {
   if (image.type() != PixelType::float32) return;
   const auto values = image.values<float>();

@@ -150,7 +150,7 @@ class Decoder {
   }
 
   [[noreturn]] void throw_error() const {
-    throw UserError("damaged JPEG: " + std::string(errors_.message.data()));
+    throw UserError("damaged JPEG: " + one_line(errors_.message.data()));
   }
 
   Bytes encoded_;

@@ -113,7 +113,7 @@ class Decoder {
   }
 
   [[noreturn]] void throw_error() const {
-    throw UserError("damaged PNG: " + std::string(message_.data()));
+    throw UserError("damaged PNG: " + one_line(message_.data()));
   }
 
   Bytes rest_;

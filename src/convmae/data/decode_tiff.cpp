@@ -60,7 +60,7 @@ int ignore_message(TIFF* /*tiff*/, void* /*user*/, const char* /*module*/, const
 }
 
 [[noreturn]] void damaged(const Source& source) {
-  const std::string message = source.message.data();
+  const std::string message = one_line(source.message.data());
   throw UserError("damaged TIFF: " + (message.empty() ? "it cannot be read" : message));
 }
 
@@ -186,7 +186,7 @@ void read_plain(TIFF* tiff, const Source& source, const Layout& layout, Image& o
 void read_converted(TIFF* tiff, const Source& source, Image& out) {
   std::array<char, 1024> reason{};
   if (TIFFRGBAImageOK(tiff, reason.data()) == 0) {
-    throw UserError("TIFF of this kind is not supported (" + std::string(reason.data()) +
+    throw UserError("TIFF of this kind is not supported (" + one_line(reason.data()) +
                     "): convert it");
   }
   static_assert(Image::kPadding % sizeof(std::uint32_t) == 0);

@@ -25,6 +25,9 @@ void check_shape(const std::string& format, std::int64_t height, std::int64_t wi
 std::int64_t resolve_channels(const std::string& format, std::int64_t stored,
                               const DecodeOptions& options);
 
+/// A library's message as part of our one line: control characters become spaces.
+std::string one_line(std::string message);
+
 /// Pillow's rgb -> L.
 inline std::uint8_t grey_of(std::uint32_t r, std::uint32_t g, std::uint32_t b) {
   return static_cast<std::uint8_t>((r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16);
