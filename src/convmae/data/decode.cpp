@@ -12,7 +12,7 @@
 namespace convmae {
 namespace {
 
-bool starts_with(Bytes bytes, std::initializer_list<int> prefix) {
+bool starts_with(EncodedBytes bytes, std::initializer_list<int> prefix) {
   return bytes.size() >= prefix.size() &&
          std::equal(prefix.begin(), prefix.end(), bytes.begin(),
                     [](int expected, std::uint8_t found) { return expected == found; });
@@ -42,7 +42,7 @@ void grey_from_rgb(const Image& in, Image& out) {
 
 }  // namespace
 
-ImageFormat sniff_image_format(Bytes encoded) {
+ImageFormat sniff_image_format(EncodedBytes encoded) {
   if (starts_with(encoded, {0xFF, 0xD8, 0xFF})) return ImageFormat::jpeg;
   if (starts_with(encoded, {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'})) return ImageFormat::png;
   if (starts_with(encoded, {'R', 'I', 'F', 'F'}) && encoded.size() >= 12 &&
@@ -57,7 +57,7 @@ ImageFormat sniff_image_format(Bytes encoded) {
   return ImageFormat::unknown;
 }
 
-void decode_image(Bytes encoded, const DecodeOptions& options, Image& out) {
+void decode_image(EncodedBytes encoded, const DecodeOptions& options, Image& out) {
   switch (sniff_image_format(encoded)) {
     case ImageFormat::jpeg:
       return decoders::jpeg(encoded, options, out);

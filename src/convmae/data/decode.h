@@ -7,12 +7,12 @@
 
 namespace convmae {
 
-using Bytes = std::span<const std::uint8_t>;
+using EncodedBytes = std::span<const std::uint8_t>;
 
 enum class ImageFormat { jpeg, png, webp, tiff, npy, unknown };
 
 /// What the first bytes say; names and extensions play no part (ImageNet holds a PNG called .JPEG).
-ImageFormat sniff_image_format(Bytes encoded);
+ImageFormat sniff_image_format(EncodedBytes encoded);
 
 struct DecodeOptions {
   /// 1: grey, (19595 R + 38470 G + 7471 B + 2^15) >> 16. 3: RGB; grey is copied to all three.
@@ -31,6 +31,6 @@ struct DecodeOptions {
 /// keep uint16 and float32 values as they are. Throws UserError (without the file's name) if the
 /// bytes are damaged, truncated, unsupported or have another number of channels. Safe to call from
 /// several threads.
-void decode_image(Bytes encoded, const DecodeOptions& options, Image& out);
+void decode_image(EncodedBytes encoded, const DecodeOptions& options, Image& out);
 
 }  // namespace convmae

@@ -81,7 +81,7 @@ void cmyk_to_rgb(const std::uint8_t* cmyk, std::int64_t width, std::uint8_t* rgb
 /// object with a destructor; what needs one is a member and outlives the jump.
 class Decoder {
  public:
-  explicit Decoder(Bytes encoded) : encoded_(encoded) {}
+  explicit Decoder(EncodedBytes encoded) : encoded_(encoded) {}
   Decoder(const Decoder&) = delete;
   Decoder& operator=(const Decoder&) = delete;
   ~Decoder() {
@@ -153,7 +153,7 @@ class Decoder {
     throw UserError("damaged JPEG: " + one_line(errors_.message.data()));
   }
 
-  Bytes encoded_;
+  EncodedBytes encoded_;
   bool created_ = false;
   jpeg_decompress_struct info_{};
   ErrorManager errors_{};
@@ -164,7 +164,7 @@ class Decoder {
 
 }  // namespace
 
-void jpeg(Bytes encoded, const DecodeOptions& options, Image& out) {
+void jpeg(EncodedBytes encoded, const DecodeOptions& options, Image& out) {
   Decoder(encoded).decode(options, out);
   if (options.apply_exif_orientation) apply_orientation(out, exif_orientation(encoded));
 }

@@ -13,7 +13,7 @@ namespace convmae::decoders {
 static_assert(std::endian::native == std::endian::little,
               "the .npy reader copies numbers as stored");
 
-void npy(Bytes encoded, const DecodeOptions& options, Image& out) {
+void npy(EncodedBytes encoded, const DecodeOptions& options, Image& out) {
   const NpyHeader header = read_npy_header(encoded);
   const std::size_t rank = header.shape.size();
   if (rank != 2 && rank != 3) {
@@ -25,7 +25,7 @@ void npy(Bytes encoded, const DecodeOptions& options, Image& out) {
   const std::int64_t channels = rank == 3 ? header.shape[2] : 1;
   check_shape(".npy", header.shape[0], header.shape[1], channels, header.type, options);
   const std::int64_t delivered = resolve_channels(".npy", channels, options);
-  const Bytes data = encoded.subspan(header.data_offset);
+  const EncodedBytes data = encoded.subspan(header.data_offset);
   const std::int64_t expected =
       header.shape[0] * header.shape[1] * channels * bytes_per_value(header.type);
   if (static_cast<std::int64_t>(data.size()) < expected) {

@@ -17,7 +17,7 @@ namespace {
 /// One PNG. As in the JPEG decoder, functions that call setjmp hold no object with a destructor.
 class Decoder {
  public:
-  explicit Decoder(Bytes encoded) : rest_(encoded) {}
+  explicit Decoder(EncodedBytes encoded) : rest_(encoded) {}
   Decoder(const Decoder&) = delete;
   Decoder& operator=(const Decoder&) = delete;
   ~Decoder() { png_destroy_read_struct(&png_, &info_, nullptr); }
@@ -116,7 +116,7 @@ class Decoder {
     throw UserError("damaged PNG: " + one_line(message_.data()));
   }
 
-  Bytes rest_;
+  EncodedBytes rest_;
   png_structp png_ = nullptr;
   png_infop info_ = nullptr;
   std::array<char, 128> message_{};
@@ -126,7 +126,7 @@ class Decoder {
 
 }  // namespace
 
-void png(Bytes encoded, const DecodeOptions& options, Image& out) {
+void png(EncodedBytes encoded, const DecodeOptions& options, Image& out) {
   Decoder(encoded).decode(options, out);
 }
 

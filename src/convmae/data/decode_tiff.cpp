@@ -18,7 +18,7 @@ namespace {
 
 /// The bytes that libtiff reads as if they were a file, and its last message.
 struct Source {
-  Bytes bytes;
+  EncodedBytes bytes;
   std::size_t at = 0;
   std::array<char, 160> message{};
 };
@@ -199,7 +199,7 @@ void read_converted(TIFF* tiff, const Source& source, Image& out) {
 
 }  // namespace
 
-void tiff(Bytes encoded, const DecodeOptions& options, Image& out) {
+void tiff(EncodedBytes encoded, const DecodeOptions& options, Image& out) {
   Source source{encoded};
   const Handle handle = open(source, options);
   const Layout layout = read_layout(handle.get(), options);

@@ -8,7 +8,7 @@
 
 namespace convmae::decoders {
 
-void webp(Bytes encoded, const DecodeOptions& options, Image& out) {
+void webp(EncodedBytes encoded, const DecodeOptions& options, Image& out) {
   WebPBitstreamFeatures features;
   if (WebPGetFeatures(encoded.data(), encoded.size(), &features) != VP8_STATUS_OK) {
     throw UserError("damaged WebP: the header cannot be read");

@@ -9,11 +9,11 @@
 /// and throw UserError.
 namespace convmae::decoders {
 
-void jpeg(Bytes encoded, const DecodeOptions& options, Image& out);
-void png(Bytes encoded, const DecodeOptions& options, Image& out);
-void webp(Bytes encoded, const DecodeOptions& options, Image& out);
-void tiff(Bytes encoded, const DecodeOptions& options, Image& out);
-void npy(Bytes encoded, const DecodeOptions& options, Image& out);
+void jpeg(EncodedBytes encoded, const DecodeOptions& options, Image& out);
+void png(EncodedBytes encoded, const DecodeOptions& options, Image& out);
+void webp(EncodedBytes encoded, const DecodeOptions& options, Image& out);
+void tiff(EncodedBytes encoded, const DecodeOptions& options, Image& out);
+void npy(EncodedBytes encoded, const DecodeOptions& options, Image& out);
 
 /// Throws UserError unless the shape is that of a non-empty image within the limit of pixels and of
 /// a number of bytes that can be addressed.

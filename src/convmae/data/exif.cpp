@@ -11,7 +11,7 @@ namespace {
 /// Numbers of either byte order, at checked positions.
 class TiffView {
  public:
-  TiffView(Bytes bytes, bool little_endian) : bytes_(bytes), little_endian_(little_endian) {}
+  TiffView(EncodedBytes bytes, bool little_endian) : bytes_(bytes), little_endian_(little_endian) {}
 
   std::optional<std::uint32_t> number(std::size_t at, std::size_t width) const {
     if (at > bytes_.size() || width > bytes_.size() - at) return std::nullopt;
@@ -23,11 +23,11 @@ class TiffView {
   }
 
  private:
-  Bytes bytes_;
+  EncodedBytes bytes_;
   bool little_endian_;
 };
 
-int orientation_of_tiff(Bytes tiff) {
+int orientation_of_tiff(EncodedBytes tiff) {
   constexpr std::uint32_t kOrientationTag = 0x0112;
   constexpr std::uint32_t kShort = 3;
   if (tiff.size() < 8) return 1;
@@ -49,7 +49,7 @@ int orientation_of_tiff(Bytes tiff) {
 
 }  // namespace
 
-int exif_orientation(Bytes encoded) {
+int exif_orientation(EncodedBytes encoded) {
   constexpr std::size_t kExifPrefix = 6;  // "Exif\0\0"
   std::size_t at = 2;                     // behind the start-of-image marker
   while (at + 4 <= encoded.size() && encoded[at] == 0xFF) {
@@ -61,7 +61,7 @@ int exif_orientation(Bytes encoded) {
     const bool scan_or_end = marker == 0xDA || marker == 0xD9;
     const std::size_t length = std::size_t{encoded[at + 2]} << 8 | encoded[at + 3];
     if (scan_or_end || length < 2 || length > encoded.size() - at - 2) return 1;
-    const Bytes segment = encoded.subspan(at + 4, length - 2);
+    const EncodedBytes segment = encoded.subspan(at + 4, length - 2);
     if (marker == 0xE1 && segment.size() > kExifPrefix &&
         std::memcmp(segment.data(), "Exif\0", 5) == 0) {
       return orientation_of_tiff(segment.subspan(kExifPrefix));

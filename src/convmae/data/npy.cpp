@@ -93,7 +93,7 @@ PixelType parse_type(std::string_view descr) {
 
 }  // namespace
 
-NpyHeader read_npy_header(Bytes encoded) {
+NpyHeader read_npy_header(EncodedBytes encoded) {
   if (encoded.size() < kMagicSize + 4) malformed("the file is truncated");
   const int major = encoded[6];
   if (major < 1 || major > 3) malformed("unknown format version " + std::to_string(major));

@@ -19,7 +19,7 @@ struct NpyHeader {
 /// keys descr, fortran_order and shape). Only that literal is understood; nothing is evaluated.
 /// Throws UserError for other types than little-endian uint8, uint16 and float32, for Fortran order
 /// and for anything malformed. The data's length is left to the caller.
-NpyHeader read_npy_header(Bytes encoded);
+NpyHeader read_npy_header(EncodedBytes encoded);
 
 /// The header of a version 1.0 file with C-ordered uint8 data of that shape, padded to 64 bytes.
 std::string npy_header_uint8(const std::vector<std::int64_t>& shape);

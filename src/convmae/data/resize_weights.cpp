@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace convmae {
 namespace {
@@ -20,13 +21,13 @@ double filter_at(Filter filter, double x) {
 
 }  // namespace
 
-ResizeWeights<double> resize_weights(std::int64_t in, std::int64_t out, std::int64_t begin,
-                                     std::int64_t end, Filter filter) {
+ResizeWeights resize_weights(std::int64_t in, std::int64_t out, std::int64_t begin,
+                             std::int64_t end, Filter filter) {
   const double scale = static_cast<double>(in) / static_cast<double>(out);
   const double filter_scale = std::max(scale, 1.0);
   const double support = support_of(filter) * filter_scale;
   const double inverse = 1.0 / filter_scale;
-  ResizeWeights<double> result;
+  ResizeWeights result;
   result.stride = static_cast<std::int64_t>(std::ceil(support)) * 2 + 1;
   result.first.reserve(static_cast<std::size_t>(end - begin));
   result.count.reserve(static_cast<std::size_t>(end - begin));
@@ -48,14 +49,31 @@ ResizeWeights<double> resize_weights(std::int64_t in, std::int64_t out, std::int
   return result;
 }
 
-ResizeWeights<std::int32_t> fixed_point(const ResizeWeights<double>& weights) {
-  ResizeWeights<std::int32_t> result{weights.stride, weights.first, weights.count, {}};
-  result.weights.reserve(weights.weights.size());
-  for (const double weight : weights.weights) {
+FixedPointWeights::FixedPointWeights(ResizeWeights weights) : exact_(std::move(weights)) {
+  fixed_.reserve(exact_.weights.size());
+  for (const double weight : exact_.weights) {
     const double scaled = weight * (1 << kWeightBits);
-    result.weights.push_back(static_cast<std::int32_t>(scaled + (scaled < 0 ? -0.5 : 0.5)));
+    fixed_.push_back(static_cast<std::int32_t>(scaled + (scaled < 0 ? -0.5 : 0.5)));
   }
-  return result;
+  constexpr std::int64_t kGroup = 4;
+  const std::int64_t groups = (exact_.stride + kGroup - 1) / kGroup;
+  halves_stride_ = groups * kGroup * 2;
+  halves_.resize(static_cast<std::size_t>(exact_.outputs() * halves_stride_));
+  for (std::int64_t output = 0; output < exact_.outputs(); ++output) {
+    std::int16_t* halves = halves_.data() + output * halves_stride_;
+    for (std::int64_t tap = 0; tap < exact_.stride; ++tap) {
+      const std::int32_t weight = fixed_[static_cast<std::size_t>(output * exact_.stride + tap)];
+      const std::int32_t high = (weight + (1 << (kLowBits - 1))) >> kLowBits;
+      std::int16_t* group = halves + tap / kGroup * kGroup * 2 + tap % kGroup;
+      group[0] = static_cast<std::int16_t>(weight - high * (1 << kLowBits));
+      group[kGroup] = static_cast<std::int16_t>(high);
+    }
+  }
+}
+
+PassWeights FixedPointWeights::view() const {
+  return {exact_.outputs(), exact_.first.data(), exact_.count.data(), exact_.stride,
+          fixed_.data(),    halves_.data(),      halves_stride_};
 }
 
 }  // namespace convmae

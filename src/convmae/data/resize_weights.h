@@ -1,6 +1,7 @@
 #pragma once
 
 #include "convmae/data/resize.h"
+#include "convmae/data/resize_kernels.h"
 
 #include <cstdint>
 #include <vector>
@@ -8,26 +9,38 @@
 namespace convmae {
 
 /// Which inputs each output of a one-dimensional resampling takes, with what weights.
-template <typename T>
 struct ResizeWeights {
   /// Weights an output has room for; those behind its own count are zero.
   std::int64_t stride = 0;
   std::vector<std::int64_t> first;  ///< first input of each output
   std::vector<std::int64_t> count;  ///< number of inputs of each output
-  std::vector<T> weights;           ///< [outputs, stride]
+  std::vector<double> weights;      ///< [outputs, stride]
 
   std::int64_t outputs() const { return static_cast<std::int64_t>(first.size()); }
-  const T* of(std::int64_t output) const { return weights.data() + output * stride; }
+  const double* of(std::int64_t output) const { return weights.data() + output * stride; }
 };
 
 /// Weights of the outputs `begin .. end - 1` of a resampling from `in` to `out` values.
-ResizeWeights<double> resize_weights(std::int64_t in, std::int64_t out, std::int64_t begin,
-                                     std::int64_t end, Filter filter);
+ResizeWeights resize_weights(std::int64_t in, std::int64_t out, std::int64_t begin,
+                             std::int64_t end, Filter filter);
 
 /// Number of fraction bits of the integer weights: 8-bit values times weights sum up in 32 bits.
 constexpr int kWeightBits = 32 - 8 - 2;
 
-/// The same rounded to multiples of 2^-kWeightBits, half away from zero.
-ResizeWeights<std::int32_t> fixed_point(const ResizeWeights<double>& weights);
+/// The same rounded to multiples of 2^-kWeightBits, half away from zero, in the two forms that the
+/// inner loops take.
+class FixedPointWeights {
+ public:
+  explicit FixedPointWeights(ResizeWeights weights);
+
+  /// Valid as long as this object.
+  PassWeights view() const;
+
+ private:
+  ResizeWeights exact_;
+  std::vector<std::int32_t> fixed_;
+  std::vector<std::int16_t> halves_;
+  std::int64_t halves_stride_;
+};
 
 }  // namespace convmae

@@ -139,7 +139,7 @@ std::int64_t SampleTransform::values_per_sample() const {
   return config_.decode.channels * config_.output.height * config_.output.width;
 }
 
-void SampleTransform::apply(Bytes encoded, const DrawKey& key, float* out) {
+void SampleTransform::apply(EncodedBytes encoded, const DrawKey& key, float* out) {
   decode_image(encoded, config_.decode, decoded_);
   const Size size = decoded_.size();
   if (config_.geometric == Geometric::random_crop) {

@@ -79,7 +79,7 @@ class SampleTransform {
 
   /// Writes `[channels, output.height, output.width]` to `out`. Throws UserError if the bytes are
   /// not an image of that many channels.
-  void apply(Bytes encoded, const DrawKey& key, float* out);
+  void apply(EncodedBytes encoded, const DrawKey& key, float* out);
 
   std::int64_t values_per_sample() const;
   const TransformConfig& config() const { return config_; }
