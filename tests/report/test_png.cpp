@@ -54,7 +54,7 @@ TEST(Png, ColourPictureDecodesToTheSamePixels) {
 }
 
 TEST(Png, GreyPictureDecodesToTheSamePixels) {
-  const auto pixels = pattern(5 * 9);
+  const auto pixels = pattern(45);
   const Decoded decoded = decode(encode_grey_png(pixels, 5, 9));
   EXPECT_EQ(decoded.height, 5U);
   EXPECT_EQ(decoded.width, 9U);

@@ -17,15 +17,15 @@ namespace {
 
 /// Measures of the drawing, in the units of its view box.
 struct Frame {
-  double width;
-  double height;
+  double width = 0;
+  double height = 0;
   double left = 54;
   double right = 20;
   double top = 12;
   double bottom = 38;
-  int x_ticks;
-  int y_ticks;
-  std::size_t max_points;
+  int x_ticks = 0;
+  int y_ticks = 0;
+  std::size_t max_points = 0;
 
   double plot_width() const { return width - left - right; }
   double plot_height() const { return height - top - bottom; }
@@ -71,7 +71,7 @@ class Plot {
 
   std::string svg() const {
     std::string text = concat({"<svg viewBox=\"0 0 ", format_fixed(frame_.width, 0), " ",
-                               format_fixed(frame_.height, 0), "\" role=\"img\" aria-label=\"",
+                               format_fixed(frame_.height, 0), R"(" role="img" aria-label=")",
                                escape_html(chart_.title), "\">", axes()});
     for (const Mark mark : {Mark::faint, Mark::line, Mark::dots}) {
       for (const Series& series : series_) {
@@ -313,9 +313,9 @@ std::string render_chart(const Chart& chart) {
     std::vector<Series> series;
     for (const Series& full : chart.series) series.push_back(decimate(full, frame.max_points));
     const Plot plot(chart, frame, std::move(series), extent.x, extent.y);
-    text += concat({"<div class=\"plot\">", plot.svg(),
-                    "<div class=\"readout\" hidden=\"hidden\"></div></div>",
-                    "<script type=\"application/json\">", hide_markup(plot.json()), "</script>"});
+    text += concat({R"(<div class="plot">)", plot.svg(),
+                    R"(<div class="readout" hidden="hidden"></div></div>)",
+                    R"(<script type="application/json">)", hide_markup(plot.json()), "</script>"});
   }
   if (extent.gaps > 0) {
     text += html_element(

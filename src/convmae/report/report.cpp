@@ -10,12 +10,16 @@
 namespace convmae {
 namespace {
 
+constexpr std::string_view kHead = R"(<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"/>
+<meta name="viewport" content="width=device-width, initial-scale=1"/>
+<meta name="color-scheme" content="light dark"/>
+)";
+
 /// A grid of blocks of which some are missing: the page's emblem.
-constexpr std::string_view kEmblem =
-    "<svg class=\"emblem\" viewBox=\"0 0 22 22\" aria-hidden=\"true\">"
-    "<path class=\"gone\" d=\"M0 0h6v6H0zM8 0h6v6H8zM0 8h6v6H0zM8 8h6v6H8zM16 8h6v6h-6zM16 "
-    "16h6v6h-6z\"/>"
-    "<path class=\"kept\" d=\"M16 0h6v6h-6zM0 16h6v6H0zM8 16h6v6H8z\"/></svg>";
+constexpr std::string_view kEmblem = R"(<svg class="emblem" viewBox="0 0 22 22" aria-hidden="true">
+<path class="gone" d="M0 0h6v6H0zM8 0h6v6H8zM0 8h6v6H0zM8 8h6v6H8zM16 8h6v6h-6zM16 16h6v6h-6z"/>
+<path class="kept" d="M16 0h6v6h-6zM0 16h6v6H0zM8 16h6v6H8z"/></svg>)";
 
 std::string status_badge(RunStatus status) {
   switch (status) {
@@ -130,10 +134,7 @@ std::string section(const Section& part) {
 
 std::string render_report(const ReportData& data) {
   std::string page =
-      concat({"<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/>"
-              "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>"
-              "<meta name=\"color-scheme\" content=\"light dark\"/>",
-              html_element("title", data.title), "<style>", kPageStyle,
+      concat({kHead, html_element("title", data.title), "<style>", kPageStyle,
               "</style></head>\n<body><main>\n<header>", kEmblem, "<div>",
               html_element("h1", data.title), html_element("p", data.subtitle, "subtitle"),
               "</div>", status_badge(data.status), "</header>\n"});

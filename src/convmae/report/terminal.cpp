@@ -1,5 +1,6 @@
 #include "convmae/report/terminal.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <string>
@@ -22,10 +23,10 @@ bool locale_is_utf8() {
   for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
     if (locale.empty()) locale = environment(name);
   }
-  for (const char* encoding : {"UTF-8", "utf-8", "UTF8", "utf8"}) {
-    if (locale.find(encoding) != std::string::npos) return true;
-  }
-  return false;
+  const auto names = {"UTF-8", "utf-8", "UTF8", "utf8"};
+  return std::any_of(names.begin(), names.end(), [&locale](const char* encoding) {
+    return locale.find(encoding) != std::string::npos;
+  });
 }
 
 void write_to_standard_error(std::string_view text) {
