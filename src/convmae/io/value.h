@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -33,6 +34,12 @@ struct Bytes {
   std::span<const std::byte> data;
 };
 
+template <typename T, typename Variant>
+inline constexpr bool kIsAlternative = false;
+template <typename T, typename... Alternatives>
+inline constexpr bool kIsAlternative<T, std::variant<Alternatives...>> =
+    (std::is_same_v<T, Alternatives> || ...);
+
 /// What a Python object in a `.pth` file is as plain data. A small handle: text, containers and
 /// tensors belong to a ValueArena or to the mapped file and are shared by copies of the handle.
 class Value {
@@ -51,7 +58,7 @@ class Value {
 
   Value() = default;
   template <typename T>
-  requires std::constructible_from<Data, std::in_place_type_t<T>, T> Value(T data)
+  requires kIsAlternative<T, Data> Value(T data)
       : data_(std::in_place_type<T>, data) {}  // NOLINT: a handle, like the variant
 
   const Data& data() const { return data_; }
