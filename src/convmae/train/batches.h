@@ -1,0 +1,44 @@
+#pragma once
+
+#include "convmae/data/loader.h"
+#include "convmae/train/preprocessing.h"
+#include "convmae/train/pretrain_options.h"
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+
+namespace convmae {
+
+/// What the options say about how images become tensors.
+Preprocessing preprocessing_of(const PretrainOptions& options);
+
+/// How an image becomes an input where nothing is drawn at random.
+TransformConfig evaluation_transform(const PretrainOptions& options);
+
+/// The training images from where a run stands to its end.
+std::unique_ptr<Loader> training_loader(const PretrainOptions& options,
+                                        std::shared_ptr<const ImageSource> source,
+                                        std::int64_t epoch, std::int64_t batch,
+                                        std::function<void(const BadSample&)> report_bad);
+
+/// Held-out images once, in their own order, centre-cropped.
+std::unique_ptr<Loader> evaluation_loader(const PretrainOptions& options,
+                                          std::shared_ptr<const ImageSource> source);
+
+/// A batch's pixels as a tensor [B, C, H, W] that shares their memory.
+at::Tensor images_of(const Batch& batch, const Preprocessing& preprocessing);
+
+/// The noise that ranks the blocks of samples: [B, length] float32, each row a function of the
+/// seed, the epoch and the sample's position alone.
+at::Tensor mask_noise(std::uint64_t seed, std::uint64_t epoch,
+                      std::span<const std::int64_t> positions, std::int64_t length);
+
+/// The epoch number that masks of held-out images are drawn for: they are the same at every
+/// evaluation.
+inline constexpr std::uint64_t kEvaluationEpoch = 0xFFFFFFFF;
+
+}  // namespace convmae

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace convmae {
+
+/// The program's version.
+std::string program_version();
+/// Compiler and kind of build.
+std::string build_description();
+/// The libtorch that the program was compiled against.
+std::string libtorch_built();
+/// The libtorch that is loaded.
+std::string libtorch_running();
+
+/// Name and value of everything about program and machine that decides a run's numbers or speed,
+/// for
+/// --version, logs and reports.
+std::vector<std::pair<std::string, std::string>> environment();
+
+}  // namespace convmae

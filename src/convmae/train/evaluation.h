@@ -1,0 +1,31 @@
+#pragma once
+
+#include "convmae/data/source.h"
+#include "convmae/model/pretrain_model.h"
+#include "convmae/train/pretrain_options.h"
+
+#include <cstdint>
+#include <memory>
+
+namespace convmae {
+
+/// How well removed blocks of held-out images are filled in.
+struct Evaluation {
+  std::int64_t images = 0;
+  /// The model's loss, as in training: mean over all removed pixels.
+  double loss = 0;
+  /// The loss, on the same masks and targets, of a prediction without any learning: for raw pixels
+  /// each image's mean colour of its visible pixels; for normalised targets, which that colour says
+  /// nothing about, zero, each block's own mean.
+  double baseline = 0;
+};
+
+/// Evaluates on every image of `source` with masks that depend on the seed alone.
+Evaluation evaluate(PretrainModel& model, const PretrainOptions& options,
+                    std::shared_ptr<const ImageSource> source);
+
+/// Loss of the learning-free prediction on one batch: images [B, C, H, W], mask [views*B, L] with 1
+/// = removed, L any regular grid over the image.
+double baseline_loss(const at::Tensor& images, const at::Tensor& mask, bool normalised_targets);
+
+}  // namespace convmae

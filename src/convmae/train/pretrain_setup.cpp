@@ -1,0 +1,195 @@
+#include "convmae/base/error.h"
+#include "convmae/base/quote.h"
+#include "convmae/io/atomic_file.h"
+#include "convmae/ops/gemm.h"
+#include "convmae/train/batches.h"
+#include "convmae/train/environment.h"
+#include "convmae/train/pretrain_run.h"
+#include "convmae/train/weights.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <fstream>
+#include <utility>
+
+namespace convmae {
+namespace {
+
+std::string config_text(const NamedValues& settings) {
+  std::string text =
+      "# All options of this run; `convmae pretrain --config THIS_FILE --out NEW_RUN` repeats "
+      "it.\n";
+  for (const auto& [name, value] : settings) text += name + " = " + value + '\n';
+  return text;
+}
+
+void check_identity(const RunIdentity& run, const RunIdentity& asked) {
+  const auto check = [](auto before, auto now, const std::string& name, const std::string& advice) {
+    if (before == now) return;
+    throw UserError("the run has " + name + " " + std::to_string(before) + ", found " +
+                    std::to_string(now) + ": " + advice +
+                    ", or start a new run from its weights with --init");
+  };
+  check(run.seed, asked.seed, "--seed", "leave the flag out to continue it");
+  check(run.batch_size, asked.batch_size, "--batch_size", "leave the flag out to continue it");
+  check(run.accum_iter, asked.accum_iter, "--accum_iter", "leave the flag out to continue it");
+  check(run.images, asked.images,
+        "a data set with this number of images:", "give the images that it was started with");
+}
+
+/// Names in `bad_samples.jsonl`, which an earlier part of the run has listed.
+std::set<std::string> listed_bad_samples(const std::filesystem::path& path) {
+  std::set<std::string> names;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (json.is_object()) names.insert(json.value("name", ""));
+  }
+  return names;
+}
+
+}  // namespace
+
+PretrainRun::PretrainRun(PretrainOptions& options, const RunContext& context)
+    : options_(options),
+      context_(context),
+      console_(standard_error()),
+      guard_(options.max_skipped_steps) {
+  if (options_.resume.empty()) {
+    begin();
+  } else {
+    resume();
+  }
+}
+
+void PretrainRun::begin() {
+  resolve(options_);
+  validate(options_);
+  if (options_.data.empty()) throw UserError("--data is missing: give a folder of images");
+  if (options_.out.empty()) {
+    throw UserError("--out is missing: give a directory for the run's files");
+  }
+  build_model();
+  open_data();
+  if (options_.init.empty()) {
+    model_->initialise(options_.seed);
+  } else {
+    model_->initialise(options_.seed);
+    console_.message("init: " + initialise_from(options_.init, *model_).text());
+  }
+  directory_.emplace(RunDirectory::create(options_.out, options_.overwrite));
+  const RunPaths& paths = directory_->paths();
+  store_.emplace(paths.checkpoints(), options_.keep_last);
+  write_file_atomically(paths.config(), config_text(context_.settings()));
+  log_.emplace(paths, header());
+  untrained_ = evaluate_held_out();
+  if (untrained_) {
+    log_->extend_header("val", {{"images", untrained_->images},
+                                {"untrained_loss", untrained_->loss},
+                                {"baseline_loss", untrained_->baseline}});
+  }
+  draw_panel(0);
+}
+
+void PretrainRun::resume() {
+  directory_.emplace(RunDirectory::open(options_.resume));
+  const RunPaths& paths = directory_->paths();
+  store_.emplace(paths.checkpoints(), options_.keep_last);
+  const std::unique_ptr<CheckpointFile> file = store_->open_newest(
+      [this](const std::string& text) { console_.message("warning: " + text); });
+  const TrainingState state = training_state(*file);
+  // Arithmetic that was not asked for stays as it was, also on another machine.
+  if (options_.gemm == "auto") options_.gemm = state.gemm;
+  if (options_.threads == 0) options_.threads = state.threads;
+  resolve(options_);
+  validate(options_);
+  if (options_.gemm != state.gemm || options_.threads != state.threads) {
+    console_.message("warning: the run had --gemm " + state.gemm + " --threads " +
+                     std::to_string(state.threads) +
+                     "; with others it continues, but not with the same last bits");
+  }
+  build_model();
+  restore_training_checkpoint(*file, *model_, *optimizer_);
+  position_ = state.position;
+  guard_.restore(position_.skipped, position_.skipped_in_a_row);
+  open_data();
+  check_identity(state.identity,
+                 {options_.seed, options_.batch_size, options_.accum_iter, source_->size()});
+  if (position_.epoch > options_.epochs) {
+    throw UserError("the run has done " + std::to_string(position_.epoch) +
+                    " epochs already, found --epochs " + std::to_string(options_.epochs) +
+                    ": give at least as many");
+  }
+  saved_step_ = position_.global_step;
+  known_bad_ = listed_bad_samples(paths.bad_samples());
+  store_->remove_after(position_.global_step);
+  store_->added(position_.global_step, position_.is_best());
+  write_file_atomically(paths.config(), config_text(context_.settings()));
+  log_.emplace(
+      paths, position_.global_step, position_.epoch, event_step(fractional_epoch_now()),
+      nlohmann::ordered_json{{"step", position_.global_step}, {"command", context_.command}});
+  const nlohmann::ordered_json val = log_->header().value("val", nlohmann::ordered_json());
+  if (val.is_object()) {
+    untrained_ = Evaluation{val.value("images", std::int64_t{0}), val.value("untrained_loss", 0.0),
+                            val.value("baseline_loss", 0.0)};
+  }
+  console_.message("continues " + paths.root.string() + " after step " +
+                   std::to_string(position_.global_step) + " (epoch " +
+                   std::to_string(position_.epoch + 1) + " of " + std::to_string(options_.epochs) +
+                   ")");
+}
+
+void PretrainRun::build_model() {
+  at::set_num_threads(static_cast<int>(options_.threads));
+  set_gemm_backend(parse_gemm_backend(options_.gemm));
+  model_ = make_pretrain_model(options_.model_config);
+  model_->train();
+  optimizer_.emplace(weight_decay_groups(*model_, options_.weight_decay),
+                     AdamWOptions{.beta1 = options_.beta1, .beta2 = options_.beta2});
+  schedule_ = {.lr = options_.peak_lr(),
+               .min_lr = options_.min_lr,
+               .warmup_epochs = *options_.warmup_epochs,
+               .epochs = static_cast<double>(options_.epochs)};
+  for (const ParamGroup& group : optimizer_->groups()) {
+    for (const at::Tensor& param : group.params) parameters_ += param.numel();
+  }
+}
+
+void PretrainRun::open_data() {
+  source_ = open_source(options_.data, Split::train);
+  const std::int64_t batches = source_->size() / options_.batch_size;
+  if (batches == 0) {
+    throw UserError("an epoch would have no step: " + quote(options_.data) + " has " +
+                    std::to_string(source_->size()) + " images, a batch takes " +
+                    std::to_string(options_.batch_size) +
+                    ": choose a smaller --batch_size or give more images");
+  }
+  plan_.emplace(batches, options_.accum_iter);
+  loader_ = training_loader(options_, source_, position_.epoch, plan_->first_batch(position_.step),
+                            [this](const BadSample& bad) { note_bad_sample(bad); });
+  if (!options_.eval_data.empty()) eval_source_ = open_source(options_.eval_data, Split::val);
+  if (options_.panel_images > 0) {
+    panel_ = std::make_unique<SamplePanel>(options_, eval_source_ ? *eval_source_ : *source_);
+  }
+}
+
+nlohmann::ordered_json PretrainRun::header() const {
+  nlohmann::ordered_json json;
+  for (const auto& [name, value] : environment()) json[name] = value;
+  json["gemm"] = options_.gemm;
+  json["precision"] = options_.precision;
+  json["command"] = context_.command;
+  json["method"] = to_string(options_.model_config.method);
+  json["model"] = options_.model;
+  json["n_parameters"] = parameters_;
+  json["data"] = source_->description();
+  json["images"] = source_->size();
+  json["images_per_step"] = options_.images_per_step();
+  json["steps_per_epoch"] = plan_->steps_per_epoch();
+  json["epochs"] = options_.epochs;
+  json["lr"] = options_.peak_lr();
+  return json;
+}
+
+}  // namespace convmae

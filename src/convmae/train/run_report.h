@@ -1,0 +1,34 @@
+#pragma once
+
+#include "convmae/report/report.h"
+#include "convmae/train/evaluation.h"
+#include "convmae/train/run_directory.h"
+#include "convmae/train/run_log.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace convmae {
+
+using NamedValues = std::vector<std::pair<std::string, std::string>>;
+
+/// What the report of a pretraining run says beside its log.
+struct RunReportContext {
+  std::string title;
+  RunStatus status = RunStatus::running;
+  std::string note;  ///< how it ended, or empty
+  NamedValues settings;
+  NamedValues environment;
+  std::int64_t epochs = 0;
+  /// Held-out images before the first step, where there are any.
+  std::optional<Evaluation> untrained;
+  bool normalised_targets = false;
+};
+
+/// Writes `report.html` from the log and the pictures in `panels`.
+void write_run_report(const RunPaths& paths, const RunLog& log, const RunReportContext& context);
+
+}  // namespace convmae

@@ -1,0 +1,75 @@
+#pragma once
+
+#include "convmae/model/pretrain_model.h"
+#include "convmae/train/checkpoint_file.h"
+#include "convmae/train/optimizer.h"
+
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+
+namespace convmae {
+
+/// Where a run stands between two optimizer steps. Together with model and optimizer this is all
+/// that an exact continuation needs, since every random draw is a function of epoch and sample.
+struct RunPosition {
+  std::int64_t epoch = 0;        ///< the epoch that the next step belongs to, from 0
+  std::int64_t step = 0;         ///< steps of that epoch that are done
+  std::int64_t global_step = 0;  ///< steps of the run that are done, skipped ones included
+  /// Sum and number of the losses of this epoch's micro-batches, without those of skipped steps.
+  double loss_sum = 0;
+  std::int64_t loss_count = 0;
+  std::int64_t skipped = 0;  ///< steps of the run that a non-finite loss or gradient left out
+  std::int64_t skipped_in_a_row = 0;
+  std::int64_t skipped_in_epoch = 0;
+  /// What checkpoints are ranked by, lower is better: the held-out loss, or without held-out images
+  /// the mean loss of the epoch. Only there if an epoch has just ended.
+  std::optional<double> score;
+  /// The lowest score of the checkpoints so far, this one included.
+  std::optional<double> best_score;
+
+  /// Whether a checkpoint written now is the best so far.
+  bool is_best() const { return score.has_value() && score == best_score; }
+
+  bool operator==(const RunPosition&) const = default;
+};
+
+/// What must be the same for a run to continue exactly.
+struct RunIdentity {
+  std::uint64_t seed = 0;
+  std::int64_t batch_size = 0;
+  std::int64_t accum_iter = 0;
+  std::int64_t images = 0;
+
+  bool operator==(const RunIdentity&) const = default;
+};
+
+struct TrainingState {
+  RunPosition position;
+  RunIdentity identity;
+  /// Backend of the matrix products and number of compute threads: they decide the last bits.
+  std::string gemm;
+  std::int64_t threads = 0;
+};
+
+nlohmann::ordered_json to_json(const TrainingState& state);
+/// Throws nlohmann::json::exception if something is missing or of another type.
+TrainingState training_state_from_json(const nlohmann::ordered_json& json);
+
+/// Writes model, optimizer and state, atomically and durably. Optimizer tensors are named
+/// `optimizer.exp_avg.NAME`, `optimizer.exp_avg_sq.NAME` and `optimizer.step.NAME`.
+void save_training_checkpoint(const std::filesystem::path& path, const PretrainModel& model,
+                              const AdamW& optimizer, const CheckpointInfo& info,
+                              const TrainingState& state);
+
+/// Where the run stood that wrote the file. Throws UserError for a file of weights.
+TrainingState training_state(const CheckpointFile& file);
+
+/// Puts the file's model and optimizer state into `model` and `optimizer`. Throws UserError if the
+/// file belongs to another model.
+void restore_training_checkpoint(const CheckpointFile& file, PretrainModel& model,
+                                 const AdamW& optimizer);
+
+}  // namespace convmae
