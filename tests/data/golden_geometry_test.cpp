@@ -1,3 +1,4 @@
+#include "convmae/data/augment.h"
 #include "convmae/data/decode.h"
 #include "convmae/data/file_source.h"
 #include "convmae/data/resize.h"
@@ -8,7 +9,6 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -59,15 +59,6 @@ class GoldenGeometry : public testing::Test {
 TEST_F(GoldenGeometry, DecodingGivesPillowsPixels) {
   for (const auto& [name, image] : config_.at("images").items()) {
     EXPECT_TRUE(equals("decoded." + name, decoded(image))) << name;
-  }
-}
-
-void mirror(Image& image) {
-  for (std::int64_t y = 0; y < image.height(); ++y) {
-    auto* row = image.row<std::uint8_t>(y);
-    for (std::int64_t x = 0; x < image.width() / 2; ++x) {
-      std::swap_ranges(row + x * 3, row + x * 3 + 3, row + (image.width() - 1 - x) * 3);
-    }
   }
 }
 

@@ -79,7 +79,8 @@ INSTANTIATE_TEST_SUITE_P(Formats, MalformedImage,
                                          "data/images/deflate.tif", "data/images/jpeg.tif",
                                          "data/images/float.npy"),
                          [](const auto& parameter) {
-                           std::string name = std::filesystem::path(parameter.param).filename().string();
+                           std::string name =
+                               std::filesystem::path(parameter.param).filename().string();
                            std::replace_if(
                                name.begin(), name.end(),
                                [](char c) { return std::isalnum(c) == 0; }, '_');

@@ -189,6 +189,23 @@ TEST(SampleTransform, WritesNormalisedPlanesMirroredOrNot) {
   EXPECT_TRUE(seen[0] && seen[1]);
 }
 
+TEST(SampleTransform, AugmentsAfterCropAndMirror) {
+  TransformConfig config;
+  config.output = {16, 16};
+  const std::vector<std::uint8_t> file = npy_of(random_image({40, 30}, 3, 6));
+  std::vector<float> plain(3 * 16 * 16);
+  SampleTransform(config).apply(file, {1, 0, 4}, plain.data());
+  config.rand_augment = RandAugment{};
+  config.rand_augment->layers = 0;
+  std::vector<float> augmented(plain.size());
+  SampleTransform(config).apply(file, {1, 0, 4}, augmented.data());
+  EXPECT_EQ(augmented, plain);
+  config.rand_augment = RandAugment{};
+  config.rand_augment->probability = 1;
+  SampleTransform(config).apply(file, {1, 0, 4}, augmented.data());
+  EXPECT_NE(augmented, plain);
+}
+
 TEST(SampleTransform, RefusesSettingsThatDoNotFitTogether) {
   TransformConfig config;
   config.decode.channels = 5;
@@ -201,6 +218,11 @@ TEST(SampleTransform, RefusesSettingsThatDoNotFitTogether) {
   EXPECT_THROW(SampleTransform{config}, UserError);
   config = {};
   config.crop.min_scale = 0;
+  EXPECT_THROW(SampleTransform{config}, UserError);
+  config = {};
+  config.decode.channels = 1;
+  config.normalisation = Normalisation::defaults(1);
+  config.rand_augment = RandAugment{};
   EXPECT_THROW(SampleTransform{config}, UserError);
 }
 

@@ -127,6 +127,10 @@ SampleTransform::SampleTransform(TransformConfig config) : config_(std::move(con
   if (std::any_of(std.begin(), std.end(), [](float s) { return !(s > 0.0F); })) {
     throw UserError("expected standard deviations above 0: give the spread of the pixels in 0..1");
   }
+  if (config_.rand_augment && channels != 3) {
+    throw UserError("expected 3 channels for RandAugment, found " + std::to_string(channels) +
+                    ": switch it off");
+  }
   const CropRange& crop = config_.crop;
   if (!(crop.min_scale > 0 && crop.min_scale <= crop.max_scale && crop.max_scale <= 1)) {
     throw UserError("expected crop scales 0 < min <= max <= 1, found " +
@@ -150,7 +154,16 @@ void SampleTransform::apply(EncodedBytes encoded, const DrawKey& key, float* out
     resizer_.resize(decoded_, {0, 0, size.height, size.width}, target.resized, target.window,
                     config_.filter, resized_);
   }
-  const bool flip = config_.geometric == Geometric::random_crop && config_.flip && random_flip(key);
+  bool flip = config_.geometric == Geometric::random_crop && config_.flip && random_flip(key);
+  if (config_.rand_augment) {
+    if (resized_.type() != PixelType::uint8) {
+      throw UserError("expected 8-bit pixels for RandAugment, found " + to_string(decoded_.type()) +
+                      ": switch it off or convert the files");
+    }
+    if (flip) mirror(resized_);
+    flip = false;
+    rand_augment(*config_.rand_augment, key, resized_, scratch_);
+  }
   normalise(resized_, full_scale(decoded_.type()), config_.normalisation, flip, out);
 }
 

@@ -2,21 +2,16 @@
 
 #include "convmae/base/random.h"
 #include "convmae/data/decode.h"
+#include "convmae/data/draw_key.h"
 #include "convmae/data/image.h"
+#include "convmae/data/rand_augment.h"
 #include "convmae/data/resize.h"
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace convmae {
-
-/// Where a sample stands in a run: every random draw that it needs is a function of this.
-/// `index` is its position in the global order of the epoch.
-struct DrawKey {
-  std::uint64_t seed = 0;
-  std::uint64_t epoch = 0;
-  std::uint64_t index = 0;
-};
 
 /// Bounds of RandomResizedCrop: share of the area, and width / height.
 struct CropRange {
@@ -66,6 +61,7 @@ struct TransformConfig {
   Size output{224, 224};
   CropRange crop;
   bool flip = true;
+  std::optional<RandAugment> rand_augment;  ///< after crop and mirror; 8-bit RGB only
   Filter filter = Filter::bicubic;
   DecodeOptions decode;  ///< `decode.channels` is the number of channels delivered
   Normalisation normalisation = Normalisation::defaults(3);
@@ -88,6 +84,7 @@ class SampleTransform {
   TransformConfig config_;
   Image decoded_;
   Image resized_;
+  Image scratch_;
   Resizer resizer_;
 };
 
