@@ -51,10 +51,10 @@ struct Chart {
 /// the first and last, the lowest and the highest point remain, and a stretch with gaps keeps one.
 Series decimate(const Series& series, std::size_t max_points);
 
-/// Mean over the (about) `span` points around each point. At the start the window is shorter but
+/// Mean over the `span` points around each point. At the start the window is shorter but
 /// stays centred, so that a steep beginning is not flattened; at the end it lacks the points to
 /// come. Values that are not finite are gaps and do not enter a mean.
-Series smooth(const Series& series, double span);
+Series smooth(const Series& series, std::size_t span);
 
 /// A `<figure>` with title, legend, the plot as SVG and the plotted numbers as JSON (for the
 /// read-out under the pointer). Without a finite value it says that there is no data yet.

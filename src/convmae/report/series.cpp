@@ -43,8 +43,7 @@ Series decimate(const Series& series, std::size_t max_points) {
   return result;
 }
 
-Series smooth(const Series& series, double span) {
-  const auto widest = static_cast<std::size_t>(std::max(span, 1.0) / 2);
+Series smooth(const Series& series, std::size_t span) {
   const std::size_t count = series.y.size();
   std::vector<double> sums(count + 1, 0);
   std::vector<double> weights(count + 1, 0);
@@ -56,7 +55,7 @@ Series smooth(const Series& series, double span) {
   Series result = series;
   for (std::size_t i = 0; i < count; ++i) {
     if (!std::isfinite(series.y[i])) continue;
-    const std::size_t reach = std::min(widest, i);
+    const std::size_t reach = std::min(span / 2, i);
     const std::size_t begin = i - reach;
     const std::size_t end = std::min(i + reach + 1, count);
     result.y[i] = (sums[end] - sums[begin]) / (weights[end] - weights[begin]);
