@@ -40,7 +40,7 @@ class NumberedImages : public ImageSource {
     for (std::int64_t i = 0; i < 120; ++i) {
       bytes.push_back(static_cast<std::uint8_t>(index * 31 + i * (index % 5 + 1)));
     }
-    if (bad_.contains(index)) bytes.resize(bytes.size() - 1);
+    if (bad_.contains(index)) bytes.pop_back();
   }
 
  private:

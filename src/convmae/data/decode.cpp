@@ -57,24 +57,36 @@ ImageFormat sniff_image_format(EncodedBytes encoded) {
   return ImageFormat::unknown;
 }
 
+Box whole_image(Size size) { return {0, 0, size.height, size.width}; }
+
 void decode_image(EncodedBytes encoded, const DecodeOptions& options, Image& out) {
+  decode_part(encoded, options, whole_image, out);
+}
+
+Box decode_part(EncodedBytes encoded, const DecodeOptions& options, const PartChooser& choose_part,
+                Image& out) {
   switch (sniff_image_format(encoded)) {
     case ImageFormat::jpeg:
-      return decoders::jpeg(encoded, options, out);
+      return decoders::jpeg(encoded, options, choose_part, out);
     case ImageFormat::png:
-      return decoders::png(encoded, options, out);
-    case ImageFormat::webp:
-      return decoders::webp(encoded, options, out);
-    case ImageFormat::tiff:
-      return decoders::tiff(encoded, options, out);
-    case ImageFormat::npy:
-      return decoders::npy(encoded, options, out);
-    case ImageFormat::unknown:
+      decoders::png(encoded, options, out);
       break;
+    case ImageFormat::webp:
+      decoders::webp(encoded, options, out);
+      break;
+    case ImageFormat::tiff:
+      decoders::tiff(encoded, options, out);
+      break;
+    case ImageFormat::npy:
+      decoders::npy(encoded, options, out);
+      break;
+    case ImageFormat::unknown:
+      throw UserError(encoded.empty()
+                          ? "the file is empty: expected an image"
+                          : "expected a JPEG, PNG, WebP, TIFF or .npy image, found other "
+                            "first bytes: convert the file or remove it");
   }
-  throw UserError(encoded.empty() ? "the file is empty: expected an image"
-                                  : "expected a JPEG, PNG, WebP, TIFF or .npy image, found other "
-                                    "first bytes: convert the file or remove it");
+  return choose_part(out.size());
 }
 
 namespace decoders {

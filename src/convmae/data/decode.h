@@ -3,6 +3,7 @@
 #include "convmae/data/image.h"
 
 #include <cstdint>
+#include <functional>
 #include <span>
 
 namespace convmae {
@@ -32,5 +33,15 @@ struct DecodeOptions {
 /// bytes are damaged, truncated, unsupported or have another number of channels. Safe to call from
 /// several threads.
 void decode_image(EncodedBytes encoded, const DecodeOptions& options, Image& out);
+
+/// Told the size of an image, says which part of it is wanted.
+using PartChooser = std::function<Box(Size)>;
+Box whole_image(Size size);
+
+/// The same where only a part of the image is wanted: rows and columns that it does not need may be
+/// left out of `out` (JPEG; a third of the time on average for random crops). Returns where the
+/// part lies in `out`. The part's pixels are those that decode_image gives.
+Box decode_part(EncodedBytes encoded, const DecodeOptions& options, const PartChooser& choose_part,
+                Image& out);
 
 }  // namespace convmae

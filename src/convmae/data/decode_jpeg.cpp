@@ -4,6 +4,7 @@
 
 #include <jpeglib.h>
 
+#include <algorithm>
 #include <array>
 #include <csetjmp>
 #include <cstdint>
@@ -88,7 +89,7 @@ class Decoder {
     if (created_) jpeg_destroy_decompress(&info_);
   }
 
-  void decode(const DecodeOptions& options, Image& out) {
+  Box decode(const DecodeOptions& options, const PartChooser& choose_part, Image& out) {
     info_.err = jpeg_std_error(&errors_.base);
     errors_.base.error_exit = on_error;
     errors_.base.emit_message = ignore_message;
@@ -107,10 +108,15 @@ class Decoder {
                             : channels == 1 && stored == 1 ? JCS_GRAYSCALE
                                                            : JCS_RGB;
     const Size size{info_.image_height, info_.image_width};
-    out.resize(size, info_.out_color_space == JCS_GRAYSCALE ? 1 : 3);
-    if (stored == 4) line_.resize(static_cast<std::size_t>(size.width) * 4);
+    const Box part = choose_part(size);
+    plan_around(part, size);
+    if (!start()) throw_error();
+    const Size decoded{bottom_ - top_, info_.output_width};
+    out.resize(decoded, info_.out_color_space == JCS_GRAYSCALE ? 1 : 3);
+    if (stored == 4) line_.resize(static_cast<std::size_t>(decoded.width) * 4);
     if (!read_pixels(out)) throw_error();
     change_channels(out, channels);
+    return {part.top - top_, part.left - left_, part.height, part.width};
   }
 
  private:
@@ -132,11 +138,32 @@ class Decoder {
     return true;
   }
 
-  bool read_pixels(Image& out) {
+  /// Which rows and columns to decode for `part`: some more on each side, because the upsampling of
+  /// colour looks at neighbours, and all rows if only the end of the data tells a whole file from a
+  /// truncated one.
+  void plan_around(const Box& part, Size size) {
+    const std::int64_t margin = DCTSIZE * MAX_SAMP_FACTOR;
+    const bool complete = encoded_.size() >= 2 && encoded_[encoded_.size() - 2] == 0xFF &&
+                          encoded_[encoded_.size() - 1] == JPEG_EOI;
+    left_ = static_cast<JDIMENSION>(std::max<std::int64_t>(part.left - margin, 0));
+    width_ = static_cast<JDIMENSION>(std::min(part.left + part.width + margin, size.width) -
+                                     std::int64_t{left_});
+    top_ = complete ? std::max<std::int64_t>(part.top - margin, 0) / margin * margin : 0;
+    bottom_ = complete ? part.top + part.height : size.height;
+  }
+
+  bool start() {
     if (setjmp(errors_.jump) != 0) return false;
     jpeg_start_decompress(&info_);
-    while (info_.output_scanline < info_.output_height) {
-      std::uint8_t* row = out.row<std::uint8_t>(info_.output_scanline);
+    if (width_ < info_.output_width) jpeg_crop_scanline(&info_, &left_, &width_);
+    if (top_ > 0) jpeg_skip_scanlines(&info_, static_cast<JDIMENSION>(top_));
+    return true;
+  }
+
+  bool read_pixels(Image& out) {
+    if (setjmp(errors_.jump) != 0) return false;
+    while (info_.output_scanline < bottom_) {
+      std::uint8_t* row = out.row<std::uint8_t>(info_.output_scanline - top_);
       if (line_.empty()) {
         jpeg_read_scanlines(&info_, &row, 1);
       } else {
@@ -145,7 +172,11 @@ class Decoder {
         cmyk_to_rgb(line, out.width(), row);
       }
     }
-    jpeg_finish_decompress(&info_);
+    if (info_.output_scanline == info_.output_height) {
+      jpeg_finish_decompress(&info_);
+    } else {
+      jpeg_abort_decompress(&info_);
+    }
     return true;
   }
 
@@ -160,13 +191,21 @@ class Decoder {
   jpeg_source_mgr source_{};
   jpeg_progress_mgr progress_{};
   std::vector<std::uint8_t> line_;
+  JDIMENSION left_ = 0;
+  JDIMENSION width_ = 0;
+  std::int64_t top_ = 0;
+  std::int64_t bottom_ = 0;
 };
 
 }  // namespace
 
-void jpeg(EncodedBytes encoded, const DecodeOptions& options, Image& out) {
-  Decoder(encoded).decode(options, out);
-  if (options.apply_exif_orientation) apply_orientation(out, exif_orientation(encoded));
+Box jpeg(EncodedBytes encoded, const DecodeOptions& options, const PartChooser& choose_part,
+         Image& out) {
+  const int orientation = options.apply_exif_orientation ? exif_orientation(encoded) : 1;
+  if (orientation == 1) return Decoder(encoded).decode(options, choose_part, out);
+  Decoder(encoded).decode(options, whole_image, out);
+  apply_orientation(out, orientation);
+  return choose_part(out.size());
 }
 
 }  // namespace convmae::decoders

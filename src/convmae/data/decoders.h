@@ -9,7 +9,9 @@
 /// and throw UserError.
 namespace convmae::decoders {
 
-void jpeg(EncodedBytes encoded, const DecodeOptions& options, Image& out);
+/// As decode_part; the others decode the whole image.
+Box jpeg(EncodedBytes encoded, const DecodeOptions& options, const PartChooser& choose_part,
+         Image& out);
 void png(EncodedBytes encoded, const DecodeOptions& options, Image& out);
 void webp(EncodedBytes encoded, const DecodeOptions& options, Image& out);
 void tiff(EncodedBytes encoded, const DecodeOptions& options, Image& out);

@@ -144,15 +144,16 @@ std::int64_t SampleTransform::values_per_sample() const {
 }
 
 void SampleTransform::apply(EncodedBytes encoded, const DrawKey& key, float* out) {
-  decode_image(encoded, config_.decode, decoded_);
-  const Size size = decoded_.size();
+  const auto choose_part = [&](Size stored) {
+    return config_.geometric == Geometric::random_crop ? random_crop(stored, config_.crop, key)
+                                                       : whole_image(stored);
+  };
+  const Box part = decode_part(encoded, config_.decode, choose_part, decoded_);
   if (config_.geometric == Geometric::random_crop) {
-    const Box crop = random_crop(size, config_.crop, key);
-    resizer_.resize(decoded_, crop, config_.output, config_.filter, resized_);
+    resizer_.resize(decoded_, part, config_.output, config_.filter, resized_);
   } else {
-    const CentreCrop target = centre_crop(size, config_.output);
-    resizer_.resize(decoded_, {0, 0, size.height, size.width}, target.resized, target.window,
-                    config_.filter, resized_);
+    const CentreCrop target = centre_crop(decoded_.size(), config_.output);
+    resizer_.resize(decoded_, part, target.resized, target.window, config_.filter, resized_);
   }
   bool flip = config_.geometric == Geometric::random_crop && config_.flip && random_flip(key);
   if (config_.rand_augment) {
