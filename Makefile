@@ -51,8 +51,8 @@ sanitize:        ## Run the tests under the address and undefined-behaviour sani
 bench:           ## Build and run the micro-benchmarks
 	@tools/setup build bench
 	@tools/configure bench
-	@cmake --build build-bench --parallel $(JOBS)
-	@for program in build-bench/bench_*; do $$program || exit 1; done
+	@cmake --build build-bench --parallel $(JOBS) --target bench_ops
+	@build-bench/bench_ops
 
 clean:           ## Remove the build trees (not .venv, data or runs)
 	@rm -rf build build-debug build-sanitize build-bench build-tidy build-fuzz
