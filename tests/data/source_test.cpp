@@ -9,6 +9,7 @@
 #include "data_files.h"
 #include <filesystem>
 #include <string>
+#include <unistd.h>
 #include <vector>
 
 namespace convmae {
@@ -107,6 +108,25 @@ TEST(OpenSource, ErrorsSayWhatWasLookedFor) {
   const DataDirectory data;
   EXPECT_THAT(error_of(data.path()), testing::HasSubstr(".jpeg .jpg .npy .png"));
   EXPECT_THAT(error_of(data.path() / "absent"), testing::HasSubstr("No such file"));
+}
+
+TEST(OpenSource, AFolderThatMayNotBeReadIsAnErrorThatNamesIt) {
+  constexpr uid_t kNobody = 65534;
+  DataDirectory data;
+  data.add("locked/a.jpg");
+  data.add("b.jpg");
+  fs::permissions(data.path(), fs::perms::all);
+  fs::permissions(data.path() / "locked", fs::perms::none);
+  const bool is_root = geteuid() == 0;  // whom no permission stops
+  if (is_root) {
+    ASSERT_EQ(seteuid(kNobody), 0);
+  }
+  const std::string error = error_of(data.path());
+  if (is_root) {
+    ASSERT_EQ(seteuid(0), 0);
+  }
+  fs::permissions(data.path() / "locked", fs::perms::owner_all);
+  EXPECT_THAT(error, testing::HasSubstr("/locked': Permission denied"));
 }
 
 TEST(OpenSource, FilesThatVanishAreErrorsOfTheSample) {

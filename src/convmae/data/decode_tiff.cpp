@@ -189,7 +189,6 @@ void read_converted(TIFF* tiff, const Source& source, Image& out) {
     throw UserError("TIFF of this kind is not supported (" + one_line(reason.data()) +
                     "): convert it");
   }
-  static_assert(Image::kPadding % sizeof(std::uint32_t) == 0);
   if (TIFFReadRGBAImageOriented(
           tiff, static_cast<std::uint32_t>(out.width()), static_cast<std::uint32_t>(out.height()),
           reinterpret_cast<std::uint32_t*>(out.bytes()), ORIENTATION_TOPLEFT, 1) == 0) {

@@ -40,7 +40,7 @@ class Image {
   }
 
   /// Makes room for an image of that shape; the pixels are then undefined.
-  /// The shape must have been checked against `max_image_bytes` by whoever read it from a file.
+  /// A shape that comes from a file has been checked by whoever read it.
   void resize(Size size, std::int64_t channels, PixelType type = PixelType::uint8);
 
   Size size() const { return size_; }
