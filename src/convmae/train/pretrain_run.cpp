@@ -296,7 +296,7 @@ int PretrainRun::finish(Stop stop) {
               << "; continue with: convmae pretrain --resume " << paths.root.string() << std::endl;
     return 128 + interrupt_.signal();
   }
-  if (stop == Stop::time_limit) {
+  if (stop == Stop::time_limit && position_.epoch < options_.epochs) {
     ending_ = "Stopped at the time limit of " + format_number(options_.max_minutes) +
               " minutes, before the schedule's end.";
     if (position_.step > 0) {

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <CLI/App.hpp>
+
+#include <string>
+#include <vector>
+
+namespace convmae {
+
+/// What every command needs to know of how it was called, and what it hands back.
+struct CommandLine {
+  std::string text;  ///< as it could be typed again
+  int exit_code = 0;
+};
+
+/// The arguments behind the program's name in the order that CLI11 takes them (last first), flags
+/// with
+/// `_` where `-` was typed: --mask-ratio is --mask_ratio.
+std::vector<std::string> normalised_arguments(int argc, const char* const* argv);
+/// All arguments, quoted where a shell needs it.
+std::string command_text(int argc, const char* const* argv);
+
+// The commands. Each adds itself to `app`; its callback runs it.
+void add_pretrain(CLI::App& app, CommandLine& line);
+
+}  // namespace convmae

@@ -1,0 +1,72 @@
+#include "convmae/base/error.h"
+#include "convmae/cli/command_line.h"
+#include "convmae/cli/memory_settings.h"
+#include "convmae/train/environment.h"
+
+#include <ATen/ATen.h>
+#include <CLI/CLI.hpp>
+
+#include <exception>
+#include <iostream>
+#include <string>
+
+namespace {
+
+constexpr int kUserErrorCode = 2;
+constexpr int kInternalErrorCode = 1;
+
+std::string version_text() {
+  std::string text = "convmae " + convmae::program_version();
+  for (const auto& [name, value] : convmae::environment()) {
+    if (name != "version") text += "\n  " + name + ": " + value;
+  }
+  return text;
+}
+
+/// One line about arguments that could not be parsed.
+std::string parse_message(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App* command = &app;
+  for (const CLI::App* const sub : app.get_subcommands()) command = sub;
+  const std::string help =
+      "; see " + (command == &app ? "" : app.get_name() + " ") + command->get_name() + " --help";
+  const std::vector<std::string> unknown = app.remaining(/*recurse=*/true);
+  if (error.get_name() == "ExtrasError" && !unknown.empty()) {
+    const bool is_flag = unknown.front().starts_with("-");
+    return (is_flag ? "unknown flag " : "unexpected argument ") + unknown.front() + help;
+  }
+  return error.what() + help;
+}
+
+int fail(const std::string& message) {
+  std::cerr << "convmae: error: " << message << std::endl;
+  return kUserErrorCode;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  convmae::choose_memory_settings();
+  convmae::CommandLine line;
+  line.text = convmae::command_text(argc, argv);
+  CLI::App app("Masked image modelling with a convolutional and transformer encoder", "convmae");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", version_text);
+  app.get_formatter()->column_width(34);
+  convmae::add_pretrain(app, line);
+  try {
+    app.parse(convmae::normalised_arguments(argc, argv));
+    return line.exit_code;
+  } catch (const CLI::Success& request) {  // --help, --version
+    return app.exit(request);
+  } catch (const CLI::ParseError& error) {
+    return fail(parse_message(app, error));
+  } catch (const convmae::UserError& error) {
+    return fail(error.what());
+  } catch (const c10::Error& error) {
+    std::cerr << "convmae: internal error: " << error.what_without_backtrace() << std::endl;
+    return kInternalErrorCode;
+  } catch (const std::exception& error) {
+    std::cerr << "convmae: internal error: " << error.what() << std::endl;
+    return kInternalErrorCode;
+  }
+}

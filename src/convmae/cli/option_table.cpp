@@ -1,0 +1,212 @@
+#include "convmae/cli/option_table.h"
+
+#include "convmae/base/error.h"
+#include "convmae/base/quote.h"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <sstream>
+#include <toml++/toml.h>
+
+namespace convmae {
+namespace {
+
+/// "data,data_path" -> "--data,--data_path".
+std::string flags_of(const std::string& names) {
+  std::string flags = "--";
+  for (const char c : names) {
+    flags += c;
+    if (c == ',') flags += "--";
+  }
+  return flags;
+}
+
+std::string key_of(const std::string& names) { return names.substr(0, names.find(',')); }
+
+std::string spell(const std::string& text) {
+  if (text.empty()) return "";
+  std::ostringstream out;
+  out << toml::value<std::string>(text);
+  return out.str();
+}
+
+std::string spell(bool value) { return value ? "true" : "false"; }
+
+std::string spell(std::int64_t value) { return std::to_string(value); }
+
+std::string spell(std::uint64_t value) { return std::to_string(value); }
+
+/// The shortest text that reads back as the same number.
+std::string spell(double value) {
+  char buffer[32];
+  const std::to_chars_result end = std::to_chars(std::begin(buffer), std::end(buffer), value);
+  std::string text(std::begin(buffer), end.ptr);
+  const bool looks_whole = text.find_first_of(".en") == std::string::npos;
+  return looks_whole ? text + ".0" : text;
+}
+
+std::string spell(const std::optional<double>& value) { return value ? spell(*value) : ""; }
+
+template <typename T>
+std::string spell(const std::vector<T>& values) {
+  if (values.empty()) return "";
+  std::string text = "[";
+  for (const T value : values) text += (text.size() > 1 ? ", " : "") + spell(value);
+  return text + "]";
+}
+
+std::string spell(Size size) { return spell(std::vector<std::int64_t>{size.height, size.width}); }
+
+/// A TOML value as the words that could have been typed.
+std::vector<std::string> words_of(const toml::node& node, const std::string& key) {
+  if (const toml::array* const array = node.as_array()) {
+    std::vector<std::string> words;
+    for (const toml::node& element : *array) {
+      for (std::string& word : words_of(element, key)) words.push_back(std::move(word));
+    }
+    return words;
+  }
+  if (const auto text = node.value_exact<std::string>()) return {*text};
+  if (const auto flag = node.value_exact<bool>()) return {spell(*flag)};
+  if (const auto whole = node.value_exact<std::int64_t>()) return {spell(*whole)};
+  if (const auto number = node.value_exact<double>()) return {spell(*number)};
+  throw UserError("key " + quote(key) +
+                  " has a table or a date: expected a number, a string, true or false, or a list");
+}
+
+toml::table parse_file(const std::filesystem::path& path) {
+  try {
+    return toml::parse_file(path.string());
+  } catch (const toml::parse_error& error) {
+    const auto line = error.source().begin.line;
+    throw UserError("cannot read the configuration " + quote(path.string()) +
+                    (line > 0 ? ", line " + std::to_string(line) : "") + ": " +
+                    std::string(error.description()));
+  }
+}
+
+}  // namespace
+
+CLI::Option* OptionTable::remember(CLI::Option* option, const std::string& names,
+                                   std::function<std::string()> spell_value) {
+  option->group(heading_);
+  entries_.push_back({key_of(names), option, std::move(spell_value)});
+  return option;
+}
+
+CLI::Option* OptionTable::add(const std::string& names, std::string& value,
+                              const std::string& help) {
+  return remember(command_.add_option(flags_of(names), value, help)->capture_default_str(), names,
+                  [&value] { return spell(value); });
+}
+
+CLI::Option* OptionTable::add(const std::string& names, std::int64_t& value,
+                              const std::string& help) {
+  return remember(command_.add_option(flags_of(names), value, help)->capture_default_str(), names,
+                  [&value] { return spell(value); });
+}
+
+CLI::Option* OptionTable::add(const std::string& names, std::uint64_t& value,
+                              const std::string& help) {
+  return remember(command_.add_option(flags_of(names), value, help)->capture_default_str(), names,
+                  [&value] { return spell(value); });
+}
+
+CLI::Option* OptionTable::add(const std::string& names, double& value, const std::string& help) {
+  return remember(command_.add_option(flags_of(names), value, help)->capture_default_str(), names,
+                  [&value] { return spell(value); });
+}
+
+CLI::Option* OptionTable::add(const std::string& names, std::optional<double>& value,
+                              const std::string& help) {
+  return remember(command_.add_option(flags_of(names), value, help), names,
+                  [&value] { return spell(value); });
+}
+
+CLI::Option* OptionTable::add(const std::string& names, std::vector<std::int64_t>& value,
+                              const std::string& help) {
+  return remember(
+      command_.add_option(flags_of(names), value, help)->delimiter(',')->capture_default_str(),
+      names, [&value] { return spell(value); });
+}
+
+CLI::Option* OptionTable::add(const std::string& names, std::vector<double>& value,
+                              const std::string& help) {
+  return remember(
+      command_.add_option(flags_of(names), value, help)->delimiter(',')->capture_default_str(),
+      names, [&value] { return spell(value); });
+}
+
+CLI::Option* OptionTable::add(const std::string& names, Size& value, const std::string& help) {
+  const auto take = [&value](const std::vector<std::int64_t>& sides) {
+    value = {sides.front(), sides.back()};
+  };
+  CLI::Option* const option =
+      command_.add_option_function<std::vector<std::int64_t>>(flags_of(names), take, help);
+  option->expected(1, 2)->delimiter(',')->default_str(spell(value));
+  return remember(option, names, [&value] { return spell(value); });
+}
+
+CLI::Option* OptionTable::add(const std::string& names, bool& value, const std::string& help) {
+  const std::string key = key_of(names);
+  CLI::Option* const option = command_.add_flag("--" + key + ",!--no_" + key, value, help);
+  option->default_str(spell(value));
+  return remember(option, names, [&value] { return spell(value); });
+}
+
+CLI::Option* OptionTable::add_parsed(const std::string& names,
+                                     const std::function<void(const std::string&)>& parse,
+                                     std::function<std::string()> spell_value,
+                                     const std::string& help) {
+  CLI::Option* const option =
+      command_.add_option_function<std::string>(flags_of(names), parse, help);
+  option->default_str(spell_value());
+  return remember(option, names,
+                  [spell_value = std::move(spell_value)] { return spell(spell_value()); });
+}
+
+CLI::Option* OptionTable::add_command_line_only(const std::string& names, std::string& value,
+                                                const std::string& help) {
+  return command_.add_option(flags_of(names), value, help)->group(heading_);
+}
+
+CLI::Option* OptionTable::add_command_line_only(const std::string& names, bool& value,
+                                                const std::string& help) {
+  return command_.add_flag(flags_of(names), value, help)->group(heading_);
+}
+
+void OptionTable::read_config(const std::filesystem::path& path,
+                              const std::set<std::string>& set_aside) const {
+  for (const auto& [toml_key, node] : parse_file(path)) {
+    const std::string key(toml_key.str());
+    const auto entry = std::ranges::find_if(entries_, [&key](const Entry& candidate) {
+      return candidate.option->check_lname(key) && !key.starts_with("no_");
+    });
+    if (entry == entries_.end()) {
+      throw UserError("unknown key " + quote(key) + " in " + quote(path.string()) +
+                      ": keys are the flags of `" + command_.get_name() +
+                      " --help` without dashes");
+    }
+    // The command line goes before the file.
+    if (entry->option->count() > 0 || set_aside.contains(entry->key)) continue;
+    try {
+      for (const std::string& word : words_of(node, key)) entry->option->add_result(word);
+      entry->option->run_callback();
+    } catch (const CLI::Error& error) {
+      throw UserError("key " + quote(key) + " in " + quote(path.string()) + ": " + error.what());
+    }
+  }
+}
+
+std::vector<std::pair<std::string, std::string>> OptionTable::settings() const {
+  std::vector<std::pair<std::string, std::string>> settings;
+  for (const Entry& entry : entries_) {
+    std::string value = entry.spell();
+    if (!value.empty()) settings.emplace_back(entry.key, std::move(value));
+  }
+  return settings;
+}
+
+}  // namespace convmae

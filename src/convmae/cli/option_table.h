@@ -1,0 +1,73 @@
+#pragma once
+
+#include "convmae/base/geometry.h"
+
+#include <CLI/App.hpp>
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace convmae {
+
+/// The options of one command, declared once: as flags, as keys of a configuration file and as
+/// lines of the resolved configuration that a run writes. A key is the flag's first name without
+/// dashes.
+class OptionTable {
+ public:
+  explicit OptionTable(CLI::App& command) : command_(command) {}
+
+  /// The heading in --help of the options that are added next.
+  void group(std::string heading) { heading_ = std::move(heading); }
+
+  /// `names`: "epochs", or with aliases "data,data_path". Values that are there are the defaults.
+  /// Lists may be written with spaces or commas.
+  CLI::Option* add(const std::string& names, std::string& value, const std::string& help);
+  CLI::Option* add(const std::string& names, std::int64_t& value, const std::string& help);
+  CLI::Option* add(const std::string& names, std::uint64_t& value, const std::string& help);
+  CLI::Option* add(const std::string& names, double& value, const std::string& help);
+  CLI::Option* add(const std::string& names, std::optional<double>& value, const std::string& help);
+  CLI::Option* add(const std::string& names, std::vector<std::int64_t>& value,
+                   const std::string& help);
+  CLI::Option* add(const std::string& names, std::vector<double>& value, const std::string& help);
+  /// One number, or height and width.
+  CLI::Option* add(const std::string& names, Size& value, const std::string& help);
+  /// --name and --no_name.
+  CLI::Option* add(const std::string& names, bool& value, const std::string& help);
+  /// A value with a spelling of its own; `parse` throws UserError for a bad one.
+  CLI::Option* add_parsed(const std::string& names,
+                          const std::function<void(const std::string&)>& parse,
+                          std::function<std::string()> spell, const std::string& help);
+  /// A flag for the command line alone.
+  CLI::Option* add_command_line_only(const std::string& names, std::string& value,
+                                     const std::string& help);
+  CLI::Option* add_command_line_only(const std::string& names, bool& value,
+                                     const std::string& help);
+
+  /// Takes values from a TOML file for options that the command line does not have, but not for the
+  /// keys in `set_aside`. Throws UserError for a file that cannot be read, a key that is no option
+  /// and a value that does not fit.
+  void read_config(const std::filesystem::path& path, const std::set<std::string>& set_aside) const;
+  /// Names and values of all options as they are now, in TOML; those without a value are left out.
+  std::vector<std::pair<std::string, std::string>> settings() const;
+
+ private:
+  CLI::Option* remember(CLI::Option* option, const std::string& names,
+                        std::function<std::string()> spell);
+
+  struct Entry {
+    std::string key;
+    CLI::Option* option;
+    std::function<std::string()> spell;  ///< the value in TOML, or empty if there is none
+  };
+
+  CLI::App& command_;
+  std::string heading_;
+  std::vector<Entry> entries_;
+};
+
+}  // namespace convmae
