@@ -81,7 +81,7 @@ at::Tensor take_blocks(const at::Tensor& blocks, const at::Tensor& kept) {
   const at::Tensor image =
       at::arange(rows, kept.options()).remainder(std::max<std::int64_t>(images, 1)).unsqueeze(1);
   const at::Tensor index = (image * blocks.size(1) + kept).flatten();
-  return blocks.reshape({images * blocks.size(1), -1}).index_select(0, index).view(shape);
+  return blocks.flatten(0, 1).index_select(0, index).view(shape);
 }
 
 }  // namespace convmae

@@ -1,0 +1,53 @@
+#pragma once
+
+#include "convmae/io/safetensors.h"
+
+#include <ATen/core/Tensor.h>
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// Golden files: inputs, weights and outputs of the published code, with which `convmae_golden`
+/// compares this program number by number. tests/golden/README.md describes their format.
+namespace convmae::golden {
+
+using Json = nlohmann::ordered_json;
+using Tensors = std::map<std::string, at::Tensor>;
+
+/// What this program computed for one golden file, under the golden names.
+struct Replay {
+  Tensors tensors;
+  /// For kinds that are JSON files: the same structure with our numbers.
+  std::optional<Json> numbers;
+};
+
+/// One golden safetensors file.
+class GoldenFile {
+ public:
+  explicit GoldenFile(const std::filesystem::path& path);
+
+  const std::filesystem::path& path() const { return file_.path(); }
+  const Json& config() const { return config_; }
+  const std::vector<TensorView>& tensors() const { return file_.tensors(); }
+  bool has(const std::string& name) const { return file_.find(name) != nullptr; }
+  /// A copy of the tensor, float32 or uint8.
+  at::Tensor at(const std::string& name) const;
+  /// The tensors `PREFIX.NAME`, under NAME.
+  Tensors with_prefix(const std::string& prefix) const;
+  /// How far the reference's float32 run was from its float64 run; 0 where the file does not say.
+  double rounding(const std::string& name) const;
+
+ private:
+  SafetensorsFile file_;
+  Json config_;
+  Json rounding_;
+};
+
+/// A tensor's own copy of the bytes.
+at::Tensor to_tensor(const TensorView& view);
+
+}  // namespace convmae::golden

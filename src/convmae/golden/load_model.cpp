@@ -1,0 +1,67 @@
+#include "convmae/base/error.h"
+#include "convmae/golden/replays.h"
+
+#include <ATen/ATen.h>
+
+namespace convmae::golden {
+namespace {
+
+/// A list, or one number where the reference has only one.
+template <typename T>
+std::vector<T> list(const Json& config, const char* key, std::vector<T> otherwise) {
+  const auto found = config.find(key);
+  if (found == config.end()) return otherwise;
+  if (found->is_array()) return found->get<std::vector<T>>();
+  return {found->get<T>()};
+}
+
+Method method_of(const GoldenFile& file) {
+  const std::string kind = file.config().value("case", file.path().stem().string());
+  if (kind.starts_with("mae")) return Method::mae;
+  return kind.starts_with("fastconvmae") ? Method::fastconvmae : Method::convmae;
+}
+
+ModelConfig model_config(const GoldenFile& file, bool norm_pix_loss) {
+  const Json& json = file.config();
+  ModelConfig config;
+  config.method = method_of(file);
+  const auto size = list<std::int64_t>(json, "img_size", {224});
+  config.img_size = {size.front(), size.back()};
+  config.in_chans = json.value("in_chans", config.in_chans);
+  config.patch_size = list(json, "patch_size", config.patch_size);
+  config.embed_dim = list(json, "embed_dim", config.embed_dim);
+  config.depth = list(json, "depth", config.depth);
+  config.mlp_ratio = list(json, "mlp_ratio", config.mlp_ratio);
+  config.kernel_size = config.method == Method::mae ? std::vector<std::int64_t>{}
+                                                    : list(json, "kernel_size", config.kernel_size);
+  config.num_heads = json.value("num_heads", config.num_heads);
+  config.decoder_embed_dim = json.value("decoder_embed_dim", config.decoder_embed_dim);
+  config.decoder_depth = json.value("decoder_depth", config.decoder_depth);
+  config.decoder_num_heads = json.value("decoder_num_heads", config.decoder_num_heads);
+  config.mask_ratio = json.value("mask_ratio", config.mask_ratio);
+  config.groups = json.value("groups", config.groups);
+  config.norm_pix_loss = norm_pix_loss;
+  config.masked_conv = json.value("masked_conv", true);
+  config.fusion = json.value("fusion", true);
+  config.use_pos_embed = json.value("use_pos_embed", true);
+  config.use_decoder_pos_embed = json.value("use_decoder_pos_embed", true);
+  return config;
+}
+
+}  // namespace
+
+std::shared_ptr<PretrainModel> load_pretrain_model(const GoldenFile& file, bool norm_pix_loss) {
+  const auto model = make_pretrain_model(model_config(file, norm_pix_loss));
+  const at::NoGradGuard no_grad;
+  for (const auto& parameter : model->named_parameters()) {
+    const at::Tensor value = file.at("param." + parameter.key());
+    if (value.sizes() != parameter.value().sizes()) {
+      throw UserError(file.path().string() + ": param." + parameter.key() +
+                      " does not have the shape that the config implies");
+    }
+    parameter.value().copy_(value);
+  }
+  return model;
+}
+
+}  // namespace convmae::golden

@@ -1,0 +1,160 @@
+// convmae_golden [--dump OUT] DIR: replays golden files of the published code and compares.
+
+#include "convmae/base/error.h"
+#include "convmae/golden/compare.h"
+#include "convmae/golden/replays.h"
+#include "convmae/io/atomic_file.h"
+
+#include <c10/util/Exception.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iostream>
+
+namespace {
+
+namespace fs = std::filesystem;
+using namespace convmae;
+using namespace convmae::golden;
+
+struct Kind {
+  const char* prefix;
+  Replay (*replay)(const GoldenFile&);
+};
+
+// The first prefix of a file's name that fits decides.
+constexpr std::array kKinds{
+    Kind{"convmae_pretrain", replay_pretrain},  Kind{"convmae_ablation", replay_pretrain},
+    Kind{"fastconvmae", replay_pretrain},       Kind{"mae_pretrain", replay_pretrain},
+    Kind{"convmae_train", replay_train},        Kind{"sincos", replay_sincos},
+    Kind{"data_geometry", replay_data_geometry}};
+
+constexpr const char* kLrSchedule = "lr_schedule";
+
+struct Tally {
+  int agree = 0;
+  int miss = 0;
+  int skipped = 0;
+};
+
+void print_verdict(const std::string& name, const Verdict& verdict, Tally& tally) {
+  ++(verdict.agrees() ? tally.agree : tally.miss);
+  std::printf("%s  %-44s", verdict.agrees() ? "ok  " : "MISS", name.c_str());
+  if (verdict.compared == 0) {
+    std::printf("nothing to compare");
+  } else {
+    std::printf("%5lld compared, worst %.3f of the tolerance in %s",
+                static_cast<long long>(verdict.compared), verdict.worst,
+                verdict.worst_name.c_str());
+  }
+  if (!verdict.missing.empty()) {
+    std::printf(", %zu not computed (%s)", verdict.missing.size(), verdict.missing.front().c_str());
+  }
+  std::printf("\n");
+  std::fflush(stdout);
+}
+
+void dump(const fs::path& directory, const std::string& name, const Replay& replay) {
+  if (replay.numbers) {
+    write_file_atomically(directory / (name + ".json"), replay.numbers->dump(1) + "\n");
+    return;
+  }
+  std::vector<at::Tensor> alive;
+  std::vector<TensorView> views;
+  for (const auto& [key, tensor] : replay.tensors) {
+    const at::Tensor& own = alive.emplace_back(tensor.detach().contiguous());
+    const auto bytes = static_cast<std::size_t>(own.numel()) * own.element_size();
+    views.push_back({key,
+                     own.scalar_type() == at::kByte ? DType::u8 : DType::f32,
+                     own.sizes().vec(),
+                     {static_cast<const std::byte*>(own.const_data_ptr()), bytes}});
+  }
+  write_safetensors(directory / (name + ".safetensors"), views, {{"case", name}});
+}
+
+void run_file(const fs::path& path, const std::optional<fs::path>& out, Tally& tally) {
+  const std::string name = path.stem().string();
+  Replay replay;
+  Verdict verdict;
+  if (path.extension() == ".json" && name.starts_with(kLrSchedule)) {
+    std::ifstream stream(path);
+    const Json golden = Json::parse(stream, nullptr, /*allow_exceptions=*/false);
+    if (!golden.is_object()) throw UserError(path.string() + " is not a JSON object");
+    replay = replay_lr_schedule(golden);
+    verdict = compare(golden, replay);
+  } else {
+    const auto kind = std::find_if(kKinds.begin(), kKinds.end(),
+                                   [&](const Kind& k) { return name.starts_with(k.prefix); });
+    if (path.extension() != ".safetensors" || kind == kKinds.end()) {
+      std::printf("skip  %-44sa kind that this version does not compute\n", name.c_str());
+      ++tally.skipped;
+      return;
+    }
+    const GoldenFile file(path);
+    replay = kind->replay(file);
+    verdict = compare(file, replay);
+  }
+  print_verdict(name, verdict, tally);
+  if (out) dump(*out, name, replay);
+}
+
+int run(const fs::path& directory, const std::optional<fs::path>& out) {
+  std::error_code error;
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(directory, error)) {
+    const auto extension = entry.path().extension();
+    if (entry.is_regular_file() && entry.path().filename() != "MANIFEST.json" &&
+        (extension == ".safetensors" || extension == ".json")) {
+      files.push_back(entry.path());
+    }
+  }
+  if (error) {
+    throw UserError("cannot list " + directory.string() + ": " + error.message());
+  }
+  if (files.empty()) throw UserError("no golden files in " + directory.string());
+  if (out) fs::create_directories(*out);
+  std::sort(files.begin(), files.end());
+
+  Tally tally;
+  for (const fs::path& file : files) {
+    try {
+      run_file(file, out, tally);
+    } catch (const c10::Error& e) {
+      ++tally.miss;
+      std::printf("MISS  %-44s%s\n", file.stem().c_str(), e.what_without_backtrace());
+    } catch (const std::exception& e) {
+      ++tally.miss;
+      std::printf("MISS  %-44s%s\n", file.stem().c_str(), e.what());
+    }
+  }
+  std::printf("%d agree, %d miss, %d skipped\n", tally.agree, tally.miss, tally.skipped);
+  return tally.miss == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  std::optional<fs::path> out;
+  if (arguments.size() == 3 && arguments[0] == "--dump") {
+    out = arguments[1];
+    arguments.erase(arguments.begin(), arguments.begin() + 2);
+  }
+  if (arguments.size() != 1 || arguments[0].starts_with("-")) {
+    std::cerr
+        << "usage: convmae_golden [--dump OUT] DIR\n"
+           "Replays the golden files of the published code in DIR and prints a line per file\n"
+           "with the worst error. --dump writes what was computed to OUT. Exits 1 on a miss.\n";
+    return 2;
+  }
+  try {
+    return run(arguments[0], out);
+  } catch (const std::exception& e) {
+    std::cerr << "convmae_golden: error: " << e.what() << "\n";
+    return 2;
+  }
+}

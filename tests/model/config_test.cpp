@@ -1,0 +1,117 @@
+#include "convmae/model/config.h"
+
+#include "convmae/base/error.h"
+#include "convmae/model/pretrain_model.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <fstream>
+#include <functional>
+#include <map>
+
+namespace convmae {
+namespace {
+
+nlohmann::json published_keys() {
+  std::ifstream stream(std::string(CONVMAE_SOURCE_DIR) + "/tests/golden/keys_models.json");
+  return nlohmann::json::parse(stream);
+}
+
+/// Every key of the published state dict with its shape, and no other.
+void expect_published_keys(const std::string& published, Method method) {
+  SCOPED_TRACE(published);
+  std::map<std::string, std::vector<int64_t>> theirs;
+  const nlohmann::json model_json = published_keys().at(published);
+  for (const auto& entry : model_json.at("state_dict")) {
+    theirs[entry.at(0)] = entry.at(1).get<std::vector<int64_t>>();
+  }
+  std::map<std::string, std::vector<int64_t>> ours;
+  int64_t trainable = 0;
+  const auto model = make_pretrain_model(model_preset("base", method));
+  for (const auto& p : model->named_parameters()) {
+    ours[p.key()] = p.value().sizes().vec();
+    if (p.value().requires_grad()) trainable += p.value().numel();
+  }
+  EXPECT_EQ(ours, theirs);
+  EXPECT_EQ(trainable, model_json.at("params_trainable").get<int64_t>());
+}
+
+TEST(ModelConfig, BaseModelsHaveThePublishedKeysAndShapes) {
+  expect_published_keys("convmae_convvit_base_patch16 (pretrain)", Method::convmae);
+  expect_published_keys("fastconvmae_convvit_base_patch16 (pretrain)", Method::fastconvmae);
+  expect_published_keys("mae_vit_base_patch16 (pretrain)", Method::mae);
+}
+
+TEST(ModelConfig, EveryPresetIsValidAndSurvivesJson) {
+  for (const Method method : {Method::convmae, Method::fastconvmae, Method::mae}) {
+    for (const char* name : {"nano", "tiny", "small", "base", "large", "huge"}) {
+      const ModelConfig config = model_preset(name, method);
+      EXPECT_NO_THROW(validate(config)) << name;
+      EXPECT_EQ(model_config_from_json(to_json(config)), config);
+    }
+  }
+  EXPECT_THROW(model_preset("giant", Method::convmae), UserError);
+}
+
+TEST(ModelConfig, JsonWithUnknownMissingOrWrongKeysIsRefused) {
+  const std::string good = to_json(ModelConfig{});
+  EXPECT_THROW(model_config_from_json("[]"), UserError);
+  EXPECT_THROW(model_config_from_json("{"), UserError);
+  EXPECT_THROW(model_config_from_json("{\"colour\": 1, " + good.substr(1)), UserError);
+  for (const auto& [from, to] :
+       {std::pair{"\"fusion\":true", "\"fusion\":\"yes\""}, std::pair{"\"fusion\":true,", ""},
+        std::pair{"[224,224]", "[224]"}}) {
+    std::string bad = good;
+    const auto at = bad.find(from);
+    ASSERT_NE(at, std::string::npos);
+    EXPECT_THROW(model_config_from_json(bad.replace(at, std::string(from).size(), to)), UserError);
+  }
+}
+
+TEST(ModelConfig, RefusesWhatIsNoModel) {
+  const std::vector<std::function<void(ModelConfig&)>> mistakes{
+      [](ModelConfig& c) {
+        c.img_size = {224, 230};
+      },
+      [](ModelConfig& c) {
+        c.img_size = {0, 0};
+      },
+      [](ModelConfig& c) { c.mask_ratio = 0; },
+      [](ModelConfig& c) { c.mask_ratio = 1; },
+      [](ModelConfig& c) { c.mask_ratio = 0.999; },
+      [](ModelConfig& c) { c.mask_ratio = 1e-18; },
+      [](ModelConfig& c) {
+        c.kernel_size = {5, 4};
+      },
+      [](ModelConfig& c) {
+        c.kernel_size = {5, 17};
+      },
+      [](ModelConfig& c) { c.kernel_size = {5}; },
+      [](ModelConfig& c) {
+        c.patch_size = {4, 2};
+      },
+      [](ModelConfig& c) {
+        c.patch_size = {4, 0, 2};
+      },
+      [](ModelConfig& c) {
+        c.embed_dim = {256, 384, 770};
+      },
+      [](ModelConfig& c) { c.num_heads = 0; },
+      [](ModelConfig& c) { c.in_chans = 0; },
+      [](ModelConfig& c) { c.decoder_num_heads = 7; },
+      [](ModelConfig& c) {
+        c.depth = {2, -1, 2};
+      },
+      [](ModelConfig& c) { c.method = Method::fastconvmae, c.groups = 1; },
+      [](ModelConfig& c) { c.method = Method::fastconvmae, c.groups = 197; },
+  };
+  for (size_t i = 0; i < mistakes.size(); ++i) {
+    ModelConfig config;
+    mistakes[i](config);
+    EXPECT_THROW(validate(config), UserError) << i;
+  }
+}
+
+}  // namespace
+}  // namespace convmae

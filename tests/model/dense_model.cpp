@@ -1,0 +1,142 @@
+#include "dense_model.h"
+
+#include <cmath>
+#include <vector>
+
+namespace convmae::dense {
+namespace {
+
+/// Gives access to the parameters below one name.
+class Scope {
+ public:
+  Scope(const Parameters& parameters, std::string prefix)
+      : parameters_(parameters), prefix_(std::move(prefix)) {}
+  const at::Tensor& operator[](const std::string& name) const {
+    return parameters_.at(prefix_ + name);
+  }
+  Scope below(const std::string& name) const { return {parameters_, prefix_ + name + "."}; }
+
+ private:
+  const Parameters& parameters_;
+  std::string prefix_;
+};
+
+at::Tensor linear(const Scope& s, const at::Tensor& x) {
+  return torch::linear(x, s["weight"], s["bias"]);
+}
+
+at::Tensor norm(const Scope& s, const at::Tensor& x, double eps) {
+  return torch::layer_norm(x, {x.size(-1)}, s["weight"], s["bias"], eps);
+}
+
+/// LayerNorm over the channels of a map [B, C, H, W].
+at::Tensor map_norm(const Scope& s, const at::Tensor& x) {
+  return norm(s, x.permute({0, 2, 3, 1}), 1e-5).permute({0, 3, 1, 2});
+}
+
+at::Tensor conv(const Scope& s, const at::Tensor& x, int64_t stride) {
+  return torch::conv2d(x, s["weight"], s["bias"], stride);
+}
+
+at::Tensor patch_embed(const Scope& s, const at::Tensor& x, int64_t stride) {
+  return torch::gelu(map_norm(s.below("norm"), conv(s.below("proj"), x, stride)));
+}
+
+at::Tensor conv_block(const Scope& s, const at::Tensor& x, const at::Tensor& keep) {
+  const Scope attn = s.below("attn");
+  const at::Tensor& weight = attn["weight"];
+  const at::Tensor mixed =
+      torch::conv2d(keep * conv(s.below("conv1"), map_norm(s.below("norm1"), x), 1), weight,
+                    attn["bias"], 1, weight.size(2) / 2, 1, weight.size(0));
+  const at::Tensor y = x + conv(s.below("conv2"), mixed, 1);
+  const Scope mlp = s.below("mlp");
+  return y + conv(mlp.below("fc2"),
+                  torch::gelu(conv(mlp.below("fc1"), map_norm(s.below("norm2"), y), 1)), 1);
+}
+
+at::Tensor attention(const Scope& s, const at::Tensor& x, int64_t heads) {
+  const int64_t dim = x.size(2);
+  const auto parts = linear(s.below("qkv"), x)
+                         .view({x.size(0), x.size(1), 3, heads, dim / heads})
+                         .permute({2, 0, 3, 1, 4})
+                         .unbind(0);
+  const at::Tensor weights =
+      (parts[0].matmul(parts[1].transpose(-2, -1)) / std::sqrt(static_cast<double>(dim / heads)))
+          .softmax(-1);
+  return linear(s.below("proj"), weights.matmul(parts[2]).transpose(1, 2).reshape(x.sizes()));
+}
+
+at::Tensor transformer_block(const Scope& s, const at::Tensor& x, int64_t heads) {
+  const at::Tensor y = x + attention(s.below("attn"), norm(s.below("norm1"), x, 1e-6), heads);
+  const Scope mlp = s.below("mlp");
+  return y + linear(mlp.below("fc2"),
+                    torch::gelu(linear(mlp.below("fc1"), norm(s.below("norm2"), y, 1e-6))));
+}
+
+at::Tensor enlarge(const at::Tensor& map, int64_t factor) {
+  return map.repeat_interleave(factor, 2).repeat_interleave(factor, 3);
+}
+
+at::Tensor tokens_of(const at::Tensor& map) { return map.flatten(2).transpose(1, 2); }
+
+}  // namespace
+
+Output convmae_forward(const Parameters& parameters, const ModelConfig& config,
+                       const at::Tensor& images, const at::Tensor& keep) {
+  const Scope s(parameters, "");
+  const auto& p = config.patch_size;
+  const int64_t block = p[0] * p[1] * p[2];
+  const int64_t h = images.size(2) / block;
+  const int64_t w = images.size(3) / block;
+  const int64_t batch = images.size(0);
+  const at::Tensor keep_map = keep.view({batch, 1, h, w});
+  const at::Tensor ones = torch::ones_like(keep_map);
+  const at::Tensor& conv_keep = config.masked_conv ? keep_map : ones;
+
+  at::Tensor x = patch_embed(s.below("patch_embed1"), images, p[0]);
+  for (int64_t i = 0; i < config.depth[0]; ++i) {
+    x = conv_block(s.below("blocks1." + std::to_string(i)), x, enlarge(conv_keep, p[1] * p[2]));
+  }
+  const at::Tensor stage1 = tokens_of(conv(s.below("stage1_output_decode"), x, p[1] * p[2]));
+  x = patch_embed(s.below("patch_embed2"), x, p[1]);
+  for (int64_t i = 0; i < config.depth[1]; ++i) {
+    x = conv_block(s.below("blocks2." + std::to_string(i)), x, enlarge(conv_keep, p[2]));
+  }
+  const at::Tensor stage2 = tokens_of(conv(s.below("stage2_output_decode"), x, p[2]));
+  x = tokens_of(patch_embed(s.below("patch_embed3"), x, p[2]));
+  x = linear(s.below("patch_embed4"), x) + s["pos_embed"];
+
+  // Kept tokens, ascending: every row keeps the same number.
+  const int64_t visible = keep[0].sum().item<int64_t>();
+  const at::Tensor ids = keep.nonzero().select(1, 1).view({batch, visible, 1});
+  const auto take = [&](const at::Tensor& t) {
+    return t.gather(1, ids.expand({batch, visible, t.size(2)}));
+  };
+  at::Tensor latent = take(x);
+  for (int64_t i = 0; i < config.depth[2]; ++i) {
+    latent = transformer_block(s.below("blocks3." + std::to_string(i)), latent, config.num_heads);
+  }
+  if (config.fusion) latent = latent + take(stage1) + take(stage2);
+  latent = norm(s.below("norm"), latent, 1e-6);
+
+  const at::Tensor embedded = linear(s.below("decoder_embed"), latent);
+  at::Tensor y = s["mask_token"].expand({batch, h * w, embedded.size(2)});
+  y = y.scatter(1, ids.expand_as(embedded), embedded) + s["decoder_pos_embed"];
+  for (int64_t i = 0; i < config.decoder_depth; ++i) {
+    y = transformer_block(s.below("decoder_blocks." + std::to_string(i)), y,
+                          config.decoder_num_heads);
+  }
+  const at::Tensor pred = linear(s.below("decoder_pred"), norm(s.below("decoder_norm"), y, 1e-6));
+
+  at::Tensor target = images.view({batch, images.size(1), h, block, w, block})
+                          .permute({0, 2, 4, 3, 5, 1})
+                          .reshape({batch, h * w, -1});
+  if (config.norm_pix_loss) {
+    target = (target - target.mean(-1, true)) / (target.var(-1, true, true) + 1e-6).sqrt();
+  }
+  const at::Tensor removed = 1 - keep;
+  const at::Tensor loss = ((pred - target).square().mean(-1) * removed).sum() / removed.sum();
+  return {latent, pred, loss};
+}
+
+}  // namespace convmae::dense
