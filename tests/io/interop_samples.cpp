@@ -1,6 +1,9 @@
-// Writes one file of each kind into the directory given, for the Python packages to read.
+// Writes one file of each kind into the directory given, for the Python packages to read, and
+// writes the checkpoints given once more into it.
 
 #include "convmae/io/atomic_file.h"
+#include "convmae/io/pth.h"
+#include "convmae/io/pth_writer.h"
 #include "convmae/io/safetensors.h"
 #include "convmae/io/tensorboard.h"
 
@@ -26,6 +29,53 @@ void write_tensors(const std::filesystem::path& path) {
   write_safetensors(path, tensors, {{"config", R"({"model": "nano"})"}, {"title", "\xC3\xA9\n\""}});
 }
 
+/// What convert makes of a training checkpoint.
+void write_checkpoint(const std::filesystem::path& path) {
+  static constexpr std::array<float, 8> kData = {0, 1, 2, 3, 4, 5, 6, 7};
+  const std::span<const std::byte> storage = std::as_bytes(std::span(kData));
+  ValueArena arena;
+  const auto tensor = [&](DType dtype, std::vector<std::int64_t> shape,
+                          std::vector<std::int64_t> stride, std::int64_t offset) -> Value {
+    StridedTensor made;
+    made.dtype = dtype;
+    made.shape = std::move(shape);
+    made.stride = std::move(stride);
+    made.offset = offset;
+    made.storage = storage;
+    return arena.new_tensor(std::move(made));
+  };
+  Dict* const model = arena.new_dict(true);
+  model->entries = {{"whole", tensor(DType::f32, {2, 4}, {4, 1}, 0)},
+                    {"transposed", tensor(DType::f32, {4, 2}, {1, 4}, 0)},
+                    {"tail", tensor(DType::f32, {3}, {1}, 5)},
+                    {"halves", tensor(DType::bf16, {16}, {1}, 0)},
+                    {"words", tensor(DType::u16, {2, 2}, {2, 1}, 4)},
+                    {"empty", arena.new_tensor(as_strided({"", DType::i64, {0, 3}, {}}))}};
+  const std::int64_t wide = std::int64_t{1} << 40;
+  const Value list = arena.new_list();
+  list.sequence()->items = {std::int64_t{1},
+                            -2.5,
+                            Value(),
+                            true,
+                            BigInteger{"1180591620717411303424"},
+                            BigInteger{"-340282366920938463463374607431768211456"},
+                            -wide,
+                            Bytes{storage.subspan(2, 2)}};
+  Object* const args = arena.new_object("argparse.Namespace");
+  args->attributes.entries = {{"lr", 0.5},
+                              {"betas", arena.new_tuple({0.9, 0.95})},
+                              {"name", "\xC3\xA9"},
+                              {"none", arena.new_tuple()}};
+  Dict* const root = arena.new_dict();
+  root->entries = {{"model", model},
+                   {"epoch", std::int64_t{300}},
+                   {"list", list},
+                   {"args", args},
+                   {"accuracy", arena.new_numpy_scalar({DType::f64, 84.98})},
+                   {std::int64_t{3}, arena.new_dict()}};
+  write_pth(path, root);
+}
+
 void write_events(const std::filesystem::path& directory) {
   // 1x1 pixel
   constexpr std::array<unsigned char, 69> kPng = {
@@ -46,12 +96,17 @@ void write_events(const std::filesystem::path& directory) {
 }  // namespace convmae
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::cerr << "usage: io_samples DIRECTORY\n";
+  if (argc < 2) {
+    std::cerr << "usage: io_samples DIRECTORY [PTH...]\n";
     return 2;
   }
   const std::filesystem::path directory = argv[1];
   convmae::write_tensors(directory / "sample.safetensors");
+  convmae::write_checkpoint(directory / "sample.pth");
   convmae::write_events(directory);
+  for (const char* const path : std::span(argv, static_cast<std::size_t>(argc)).subspan(2)) {
+    const convmae::PthFile file(path);
+    convmae::write_pth(directory / file.path().filename(), file.root());
+  }
   return 0;
 }

@@ -24,11 +24,12 @@ inline long peak_memory_kib() {
   return usage.ru_maxrss;
 }
 
-/// `read` must refuse each of the 100 files that `make` gives with a UserError of one line.
+/// `read` must refuse each of the files that `make` gives with a UserError of one line.
 inline void expect_refused(const std::function<std::string(Draws&)>& make,
-                           const std::function<void(const std::string&)>& read) {
+                           const std::function<void(const std::string&)>& read,
+                           std::uint64_t seeds = kMalformedSeeds) {
   const long before = peak_memory_kib();
-  for (std::uint64_t seed = 0; seed < kMalformedSeeds; ++seed) {
+  for (std::uint64_t seed = 0; seed < seeds; ++seed) {
     Draws draws = draws_of(seed);
     const std::string file = make(draws);
     try {

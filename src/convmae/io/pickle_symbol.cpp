@@ -79,4 +79,11 @@ std::optional<PickleSymbol> find_pickle_symbol(std::string_view module, std::str
   return std::nullopt;
 }
 
+std::string_view storage_symbol_name(DType dtype) {
+  const auto* const found = std::ranges::find_if(kSymbols, [&](const Named& named) {
+    return named.symbol.kind == SymbolKind::typed_storage && named.symbol.dtype == dtype;
+  });
+  return found == kSymbols.end() ? std::string_view() : found->name;
+}
+
 }  // namespace convmae

@@ -51,4 +51,7 @@ struct NumpyType {
 /// The symbol that a pickle calls MODULE.NAME, or nothing if it is not on the list.
 std::optional<PickleSymbol> find_pickle_symbol(std::string_view module, std::string_view name);
 
+/// The name of PyTorch's class of storages of a dtype ("FloatStorage"); empty if it has none.
+std::string_view storage_symbol_name(DType dtype);
+
 }  // namespace convmae

@@ -43,6 +43,7 @@ class SafetensorsFile {
   const TensorView* find(std::string_view name) const;
   /// Throws UserError that names the file and the tensor if there is none of that name.
   const TensorView& at(std::string_view name) const;
+  const MappedFile& file() const { return file_; }
   /// Reads a tensor's bytes into `out`, of the same size, leaving no second copy in memory.
   void read(const TensorView& tensor, std::span<std::byte> out) const {
     file_.read(tensor.data, out);

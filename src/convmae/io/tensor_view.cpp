@@ -98,6 +98,15 @@ std::vector<std::int64_t> contiguous_strides(std::span<const std::int64_t> shape
   return strides;
 }
 
+StridedTensor as_strided(const TensorView& view) {
+  StridedTensor tensor;
+  tensor.dtype = view.dtype;
+  tensor.shape = view.shape;
+  tensor.stride = contiguous_strides(view.shape);
+  tensor.storage = view.data;
+  return tensor;
+}
+
 void copy_elements(const StridedTensor& tensor, std::span<std::byte> out) {
   assert(static_cast<std::int64_t>(out.size()) == tensor.bytes());
   if (out.empty()) return;

@@ -79,6 +79,9 @@ struct StridedTensor {
 /// Row-major strides of a shape whose element count fits.
 std::vector<std::int64_t> contiguous_strides(std::span<const std::int64_t> shape);
 
+/// The view as a tensor with its own storage.
+StridedTensor as_strided(const TensorView& view);
+
 /// Writes the elements in row-major order to `out`, which has `tensor.bytes()` bytes.
 void copy_elements(const StridedTensor& tensor, std::span<std::byte> out);
 

@@ -25,7 +25,7 @@ struct NumpyScalar;
 struct NumpyArray;
 struct Storage;
 
-/// An integer beyond 64 bits, in decimal digits.
+/// An integer beyond 64 bits, in decimal digits; at most 255 bytes in two's complement.
 struct BigInteger {
   std::string_view decimal;
 };
@@ -60,6 +60,8 @@ class Value {
   template <typename T>
   requires kIsAlternative<T, Data> Value(T data)
       : data_(std::in_place_type<T>, data) {}  // NOLINT: a handle, like the variant
+  /// Text that outlives the value, such as a literal.
+  Value(const char* text) : data_(std::string_view(text)) {}  // NOLINT: the same
 
   const Data& data() const { return data_; }
 

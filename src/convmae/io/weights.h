@@ -1,0 +1,97 @@
+#pragma once
+
+#include "convmae/io/pth.h"
+#include "convmae/io/safetensors.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace convmae {
+
+enum class WeightFileKind { pth_zip, pth_legacy, safetensors };
+
+/// "PyTorch checkpoint (ZIP)" and the like, for people.
+std::string_view describe(WeightFileKind kind);
+
+struct Weight {
+  /// Without the prefixes that wrappers add.
+  std::string name;
+  StridedTensor tensor;
+};
+
+/// A flat view of the weights in a file of any kind that the program reads, told apart by their
+/// first bytes. Nothing is loaded but names and shapes; `read` fetches one tensor.
+///
+/// In a `.pth` file the weights are the tensors of the first of these that contains any: the top,
+/// and the entries `model`, `state_dict`, `model_state_dict` and `module`, which may lie in each
+/// other. A safetensors file has its weights at the top; tensors whose name begins with
+/// "optimizer." are not weights. Then the prefixes "module." (DistributedDataParallel),
+/// "_orig_mod." (torch.compile) and "model." are taken off for as long as all names begin with one.
+class WeightFile {
+ public:
+  /// Throws UserError if the file is of another kind or its content is not as it must be; a file
+  /// without weights is no error here.
+  explicit WeightFile(const std::filesystem::path& path);
+
+  WeightFileKind kind() const { return kind_; }
+  const std::filesystem::path& path() const { return mapping().path(); }
+  /// Bytes of the file.
+  std::size_t size() const { return mapping().bytes().size(); }
+
+  /// In the order of the file.
+  const std::vector<Weight>& weights() const { return weights_; }
+  /// Null if there is none of that name.
+  const Weight* find(std::string_view name) const;
+  /// Where the weights are: "model", "state_dict/model", empty for the top.
+  const std::string& location() const { return location_; }
+  /// What was taken off the names: "module.", mostly empty.
+  const std::string& stripped_prefix() const { return stripped_prefix_; }
+
+  /// Fetches the elements in row-major order; `out` has `weight.tensor.bytes()` bytes. Booleans are
+  /// checked to be 0 or 1. Throws UserError if the file has become shorter meanwhile.
+  void read(const Weight& weight, std::span<std::byte> out) const;
+
+  /// The entry `epoch` (or `iteration`) of a `.pth` file.
+  std::optional<std::int64_t> epoch() const;
+  /// The training arguments of a `.pth` file, a dict or Namespace; null if there are none.
+  const Value* arguments() const;
+  /// The optimizer's state_dict in a `.pth` file; null if there is none.
+  const Value* optimizer() const;
+  /// Whether the file has the state of an optimizer, of either kind.
+  bool has_optimizer() const { return optimizer() != nullptr || optimizer_tensors_ > 0; }
+  /// The metadata of a safetensors file; empty for others.
+  const std::map<std::string, std::string>& metadata() const;
+
+  /// The whole content, where the kind is known; null for the other kind.
+  PthFile* pth() { return std::get_if<PthFile>(&file_); }
+  const PthFile* pth() const { return std::get_if<PthFile>(&file_); }
+  const SafetensorsFile* safetensors() const { return std::get_if<SafetensorsFile>(&file_); }
+
+ private:
+  using File = std::variant<PthFile, SafetensorsFile>;
+  static File open(const std::filesystem::path& path);
+
+  const MappedFile& mapping() const;
+  const Value* entry(std::string_view name) const;
+  void list_pth(const PthFile& file);
+  void list_safetensors(const SafetensorsFile& file);
+  void strip_prefixes();
+
+  File file_;
+  WeightFileKind kind_ = WeightFileKind::safetensors;
+  std::vector<Weight> weights_;
+  std::map<std::string_view, std::size_t> index_;
+  std::string location_;
+  std::string stripped_prefix_;
+  std::size_t optimizer_tensors_ = 0;
+};
+
+}  // namespace convmae
