@@ -24,8 +24,9 @@ TEST(MaskedAutoencoderVit, PredictingOnlyRemovedPatchesChangesNeitherLossNorGrad
     const at::Tensor removed = model->forward(images, noise, Predict::removed).loss;
     removed.backward();
     EXPECT_NEAR(all.item<double>(), removed.item<double>(), 1e-12);
-    for (const auto& p : model->named_parameters()) {
-      EXPECT_TRUE(torch::allclose(p.value().grad(), gradients.at(p.key()), 1e-9, 1e-11)) << p.key();
+    const auto parameters = model->named_parameters();
+    for (const auto& [name, gradient] : gradients) {
+      EXPECT_TRUE(torch::allclose(parameters[name].grad(), gradient, 1e-9, 1e-11)) << name;
     }
   }
 }
