@@ -33,12 +33,12 @@ format-check:    ## Fail if a C++ source is not formatted
 	@echo "format: clean"
 
 tidy:            ## Run clang-tidy over all sources
-	@tools/setup build test lint
+	@tools/setup build test bench lint
 	@tools/configure tidy
 	@tools/tidy --all
 
 tidy-changed:    ## Run clang-tidy over the sources that differ from the main branch, or from the last commit
-	@tools/setup build test lint
+	@tools/setup build test bench lint
 	@tools/configure tidy
 	@tools/tidy
 

@@ -35,7 +35,7 @@ void depthwise(benchmark::State& state) {
       at::randn({kBatch, visible, geometry.cells(stage), channels}).requires_grad_(true);
   const at::Tensor weight = at::randn({channels, 1, 5, 5}).requires_grad_(true);
   const at::Tensor bias = at::randn({channels}).requires_grad_(true);
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     const at::Tensor y = convmae::ops::masked_depthwise_conv2d(x, weight, bias, seen.kept,
                                                                seen.slot, geometry.nesting(stage));
     y.backward(at::ones_like(y));
@@ -61,7 +61,7 @@ void linear(benchmark::State& state, GemmBackend backend, at::ScalarType type) {
   const at::Tensor x = at::randn({rows, inputs}, type).requires_grad_(true);
   const at::Tensor weight = at::randn({outputs, inputs}, type).requires_grad_(true);
   const at::Tensor bias = at::randn({outputs}, type).requires_grad_(true);
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     const at::Tensor y = convmae::ops::linear(x, weight, bias);
     y.backward(at::ones_like(y));
   }
