@@ -8,7 +8,10 @@
 
 #include <exception>
 #include <iostream>
+#include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace {
 
@@ -29,13 +32,25 @@ std::string parse_message(const CLI::App& app, const CLI::ParseError& error) {
   for (const CLI::App* const sub : app.get_subcommands()) command = sub;
   const std::string help =
       "; see " + (command == &app ? "" : app.get_name() + " ") + command->get_name() + " --help";
-  const std::vector<std::string> unknown = app.remaining(/*recurse=*/true);
-  if (error.get_name() == "ExtrasError" && !unknown.empty()) {
+  const std::vector<std::string> unknown = command->remaining();
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !unknown.empty()) {
     const bool is_flag = unknown.front().starts_with("-");
     return (is_flag ? "unknown flag " : "unexpected argument ") + unknown.front() + help;
   }
   return error.what() + help;
 }
+
+/// --help without CLI11's notation for flags that turn something off.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  std::string make_option_name(const CLI::Option* option, bool is_positional) const override {
+    std::string name = CLI::Formatter::make_option_name(option, is_positional);
+    constexpr std::string_view kTurnsOff = "{false}";
+    const std::size_t found = name.find(kTurnsOff);
+    if (found != std::string::npos) name.erase(found, kTurnsOff.size());
+    return name;
+  }
+};
 
 int fail(const std::string& message) {
   std::cerr << "convmae: error: " << message << std::endl;
@@ -51,6 +66,7 @@ int main(int argc, char** argv) {
   CLI::App app("Masked image modelling with a convolutional and transformer encoder", "convmae");
   app.require_subcommand(1);
   app.set_version_flag("--version", version_text);
+  app.formatter(std::make_shared<HelpFormatter>());
   app.get_formatter()->column_width(34);
   convmae::add_pretrain(app, line);
   try {

@@ -23,6 +23,15 @@ std::string flags_of(const std::string& names) {
   return flags;
 }
 
+/// An option with one value; of several, the last one counts.
+template <typename T>
+CLI::Option* add_single(CLI::App& command, const std::string& names, T& value,
+                        const std::string& help) {
+  return command.add_option(flags_of(names), value, help)
+      ->capture_default_str()
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+}
+
 std::string key_of(const std::string& names) { return names.substr(0, names.find(',')); }
 
 std::string spell(const std::string& text) {
@@ -98,30 +107,30 @@ CLI::Option* OptionTable::remember(CLI::Option* option, const std::string& names
 
 CLI::Option* OptionTable::add(const std::string& names, std::string& value,
                               const std::string& help) {
-  return remember(command_.add_option(flags_of(names), value, help)->capture_default_str(), names,
+  return remember(add_single(command_, names, value, help), names,
                   [&value] { return spell(value); });
 }
 
 CLI::Option* OptionTable::add(const std::string& names, std::int64_t& value,
                               const std::string& help) {
-  return remember(command_.add_option(flags_of(names), value, help)->capture_default_str(), names,
+  return remember(add_single(command_, names, value, help), names,
                   [&value] { return spell(value); });
 }
 
 CLI::Option* OptionTable::add(const std::string& names, std::uint64_t& value,
                               const std::string& help) {
-  return remember(command_.add_option(flags_of(names), value, help)->capture_default_str(), names,
+  return remember(add_single(command_, names, value, help), names,
                   [&value] { return spell(value); });
 }
 
 CLI::Option* OptionTable::add(const std::string& names, double& value, const std::string& help) {
-  return remember(command_.add_option(flags_of(names), value, help)->capture_default_str(), names,
+  return remember(add_single(command_, names, value, help), names,
                   [&value] { return spell(value); });
 }
 
 CLI::Option* OptionTable::add(const std::string& names, std::optional<double>& value,
                               const std::string& help) {
-  return remember(command_.add_option(flags_of(names), value, help), names,
+  return remember(add_single(command_, names, value, help), names,
                   [&value] { return spell(value); });
 }
 
@@ -145,14 +154,15 @@ CLI::Option* OptionTable::add(const std::string& names, Size& value, const std::
   };
   CLI::Option* const option =
       command_.add_option_function<std::vector<std::int64_t>>(flags_of(names), take, help);
-  option->expected(1, 2)->delimiter(',')->default_str(spell(value));
+  option->expected(1, 2)->delimiter(',')->default_str(std::to_string(value.height) + " " +
+                                                      std::to_string(value.width));
   return remember(option, names, [&value] { return spell(value); });
 }
 
 CLI::Option* OptionTable::add(const std::string& names, bool& value, const std::string& help) {
   const std::string key = key_of(names);
   CLI::Option* const option = command_.add_flag("--" + key + ",!--no_" + key, value, help);
-  option->default_str(spell(value));
+  option->default_str(value ? "on" : "off");
   return remember(option, names, [&value] { return spell(value); });
 }
 
@@ -162,14 +172,14 @@ CLI::Option* OptionTable::add_parsed(const std::string& names,
                                      const std::string& help) {
   CLI::Option* const option =
       command_.add_option_function<std::string>(flags_of(names), parse, help);
-  option->default_str(spell_value());
+  option->default_str(spell_value())->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   return remember(option, names,
                   [spell_value = std::move(spell_value)] { return spell(spell_value()); });
 }
 
 CLI::Option* OptionTable::add_command_line_only(const std::string& names, std::string& value,
                                                 const std::string& help) {
-  return command_.add_option(flags_of(names), value, help)->group(heading_);
+  return add_single(command_, names, value, help)->group(heading_);
 }
 
 CLI::Option* OptionTable::add_command_line_only(const std::string& names, bool& value,

@@ -3,13 +3,14 @@
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
+#include "convmae/cli/model_flags.h"
 #include "convmae/cli/option_table.h"
 
 #include <CLI/CLI.hpp>
 
 #include <filesystem>
 #include <memory>
-#include <set>
+#include <optional>
 
 namespace convmae {
 namespace {
@@ -17,11 +18,9 @@ namespace {
 /// The command's flags and the options that they fill.
 class PretrainCommand {
  public:
-  PretrainCommand(CLI::App& command, CommandLine& line)
-      : command_(command), line_(line), table_(command) {
+  PretrainCommand(CLI::App& command, CommandLine& line) : line_(line), table_(command) {
     add_places();
-    add_model();
-    add_ablations();
+    model_.emplace(table_, options_.model, options_.model_config);
     add_images();
     add_optimisation();
     add_saving();
@@ -49,49 +48,6 @@ class PretrainCommand {
                                  "TOML file with flag names as keys; flags go before it");
     table_.add_command_line_only("overwrite", options_.overwrite,
                                  "Delete the run that --out holds");
-  }
-
-  void add_model() {
-    ModelConfig& model = options_.model_config;
-    table_.group("Model");
-    model_option_ =
-        table_.add("model", options_.model, "Sizes: nano, tiny, small, base, large, huge");
-    method_option_ = table_.add_parsed(
-        "method", [this](const std::string& name) { method_ = parse_method(name); },
-        [this] { return to_string(method_); }, "convmae, fastconvmae or mae");
-    model_options_ = {
-        table_.add("input_size,img_size", model.img_size, "Pixels: a side, or height and width"),
-        table_.add("in_chans", model.in_chans, "Channels of an image"),
-        table_.add("mask_ratio", model.mask_ratio, "Share of the blocks that is removed"),
-        table_.add("norm_pix_loss", model.norm_pix_loss, "Predict blocks normalised one by one"),
-        table_.add("groups", model.groups, "Complementary masks of fastconvmae"),
-        table_.add("patch_size", model.patch_size, "Strides of the stages (mae: the patch side)"),
-        table_.add("embed_dim", model.embed_dim, "Widths of the stages"),
-        table_.add("depth", model.depth, "Blocks of the stages"),
-        table_.add("mlp_ratio", model.mlp_ratio, "Hidden width of the MLPs, by stage"),
-        table_.add("num_heads", model.num_heads, "Attention heads of the encoder"),
-        table_.add("decoder_embed_dim", model.decoder_embed_dim, "Width of the decoder"),
-        table_.add("decoder_depth", model.decoder_depth, "Blocks of the decoder"),
-        table_.add("decoder_num_heads", model.decoder_num_heads, "Attention heads of the decoder"),
-    };
-  }
-
-  void add_ablations() {
-    ModelConfig& model = options_.model_config;
-    table_.group("The paper's ablations");
-    const std::vector<CLI::Option*> ablations{
-        table_.add("kernel_size", model.kernel_size, "Depthwise kernels of stages 1 and 2, odd"),
-        table_.add("masked_conv", model.masked_conv, "Keep removed blocks out of convolutions"),
-        table_.add("fusion", model.fusion, "Add stages 1 and 2 to the encoder's result"),
-        table_.add("use_pos_embed", model.use_pos_embed, "Position table of the encoder"),
-        table_.add("use_decoder_pos_embed", model.use_decoder_pos_embed,
-                   "Position table of the decoder"),
-        table_.add_parsed(
-            "mask_unit",
-            [&model](const std::string& name) { model.mask_unit = parse_mask_unit(name); },
-            [&model] { return to_string(model.mask_unit); }, "Remove a whole block, or position"),
-    };
-    model_options_.insert(model_options_.end(), ablations.begin(), ablations.end());
   }
 
   void add_images() {
@@ -161,29 +117,15 @@ class PretrainCommand {
       if (!std::filesystem::exists(file, ignored)) file.clear();  // no run: reported later
     }
     // A model or method that was typed replaces the sizes that a file has for another one.
-    std::set<std::string> set_aside;
-    if (model_option_->count() > 0 || method_option_->count() > 0) {
-      set_aside = {"embed_dim",         "depth",         "mlp_ratio",        "num_heads",
-                   "decoder_embed_dim", "decoder_depth", "decoder_num_heads"};
-    }
-    if (method_option_->count() > 0) set_aside.insert({"patch_size", "kernel_size"});
-    if (!file.empty()) table_.read_config(file, set_aside);
-
-    options_.model_config = model_preset(options_.model, method_);
-    for (CLI::Option* const option : model_options_) {
-      if (option->count() > 0) option->run_callback();
-    }
+    if (!file.empty()) table_.read_config(file, model_->set_aside());
+    model_->resolve();
   }
 
-  CLI::App& command_;
   CommandLine& line_;
   PretrainOptions options_;
-  Method method_ = Method::convmae;
   std::string config_;
   OptionTable table_;
-  CLI::Option* model_option_ = nullptr;
-  CLI::Option* method_option_ = nullptr;
-  std::vector<CLI::Option*> model_options_;
+  std::optional<ModelFlags> model_;
 };
 
 }  // namespace

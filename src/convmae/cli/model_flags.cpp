@@ -1,0 +1,70 @@
+#include "convmae/cli/model_flags.h"
+
+#include <CLI/CLI.hpp>
+
+namespace convmae {
+
+ModelFlags::ModelFlags(OptionTable& table, std::string& name, ModelConfig& config)
+    : name_(name), config_(config) {
+  add_sizes(table);
+  add_ablations(table);
+}
+
+void ModelFlags::add_sizes(OptionTable& table) {
+  table.group("Model");
+  name_option_ = table.add("model", name_, "Sizes: nano, tiny, small, base, large, huge");
+  method_option_ = table.add_parsed(
+      "method", [this](const std::string& name) { method_ = parse_method(name); },
+      [this] { return to_string(method_); }, "convmae, fastconvmae or mae");
+  options_ = {
+      table.add("input_size,img_size", config_.img_size, "Pixels: a side, or height and width"),
+      table.add("in_chans", config_.in_chans, "Channels of an image"),
+      table.add("mask_ratio", config_.mask_ratio, "Share of the blocks that is removed"),
+      table.add("norm_pix_loss", config_.norm_pix_loss, "Predict blocks normalised one by one"),
+      table.add("groups", config_.groups, "Complementary masks of fastconvmae"),
+      table.add("patch_size", config_.patch_size, "Strides of the stages (mae: the patch side)"),
+      table.add("embed_dim", config_.embed_dim, "Widths of the stages"),
+      table.add("depth", config_.depth, "Blocks of the stages"),
+      table.add("mlp_ratio", config_.mlp_ratio, "Hidden width of the MLPs, by stage"),
+      table.add("num_heads", config_.num_heads, "Attention heads of the encoder"),
+      table.add("decoder_embed_dim", config_.decoder_embed_dim, "Width of the decoder"),
+      table.add("decoder_depth", config_.decoder_depth, "Blocks of the decoder"),
+      table.add("decoder_num_heads", config_.decoder_num_heads, "Attention heads of the decoder"),
+  };
+}
+
+void ModelFlags::add_ablations(OptionTable& table) {
+  table.group("The paper's ablations");
+  const std::vector<CLI::Option*> ablations{
+      table.add("kernel_size", config_.kernel_size, "Depthwise kernels of stages 1 and 2, odd"),
+      table.add("masked_conv", config_.masked_conv, "Keep removed blocks out of convolutions"),
+      table.add("fusion", config_.fusion, "Add stages 1 and 2 to the encoder's result"),
+      table.add("use_pos_embed", config_.use_pos_embed, "Position table of the encoder"),
+      table.add("use_decoder_pos_embed", config_.use_decoder_pos_embed,
+                "Position table of the decoder"),
+      table.add_parsed(
+          "mask_unit",
+          [this](const std::string& name) { config_.mask_unit = parse_mask_unit(name); },
+          [this] { return to_string(config_.mask_unit); }, "Remove a whole block, or position"),
+  };
+  options_.insert(options_.end(), ablations.begin(), ablations.end());
+}
+
+std::set<std::string> ModelFlags::set_aside() const {
+  std::set<std::string> keys;
+  if (name_option_->count() > 0 || method_option_->count() > 0) {
+    keys = {"embed_dim",         "depth",         "mlp_ratio",        "num_heads",
+            "decoder_embed_dim", "decoder_depth", "decoder_num_heads"};
+  }
+  if (method_option_->count() > 0) keys.insert({"patch_size", "kernel_size"});
+  return keys;
+}
+
+void ModelFlags::resolve() {
+  config_ = model_preset(name_, method_);
+  for (CLI::Option* const option : options_) {
+    if (option->count() > 0) option->run_callback();
+  }
+}
+
+}  // namespace convmae

@@ -1,0 +1,39 @@
+#pragma once
+
+#include "convmae/cli/option_table.h"
+#include "convmae/model/config.h"
+
+#include <set>
+#include <string>
+#include <vector>
+
+namespace convmae {
+
+/// The flags that describe a model, the same for every command that builds one: a preset by name
+/// and method, and what replaces parts of it.
+class ModelFlags {
+ public:
+  /// Adds the flags to `table`. They fill `name` and `config`, which outlive this object.
+  ModelFlags(OptionTable& table, std::string& name, ModelConfig& config);
+  ModelFlags(const ModelFlags&) = delete;
+  ModelFlags& operator=(const ModelFlags&) = delete;
+
+  /// Keys that a configuration file may have for another model than the one that was typed.
+  std::set<std::string> set_aside() const;
+  /// Makes `config` the preset with the given values over it. To be called when the command line
+  /// and the configuration file have been read. Throws UserError if there is no such preset.
+  void resolve();
+
+ private:
+  void add_sizes(OptionTable& table);
+  void add_ablations(OptionTable& table);
+
+  std::string& name_;
+  ModelConfig& config_;
+  Method method_ = Method::convmae;
+  CLI::Option* name_option_ = nullptr;
+  CLI::Option* method_option_ = nullptr;
+  std::vector<CLI::Option*> options_;
+};
+
+}  // namespace convmae

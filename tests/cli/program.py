@@ -1,0 +1,112 @@
+"""What the tests of the program share: tiny images, a tiny model, and ways to run and compare."""
+
+import json
+import os
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from safetensors import safe_open
+
+PROGRAM = os.environ["CONVMAE"]
+
+# A model that takes milliseconds a step and still has every part.
+TINY = (
+    "--input_size 32 --embed_dim 8 12 16 --depth 1 1 1 --num_heads 2 --decoder_embed_dim 16 "
+    "--decoder_depth 1 --decoder_num_heads 2 --threads 1 --panel_images 0"
+).split()
+
+
+def write_images(folder, count, size=40):
+    """Smooth colour fields with a disc, each different."""
+    folder.mkdir(parents=True)
+    rows, columns = np.mgrid[0:size, 0:size] / size
+    for number in range(count):
+        draw = np.random.default_rng(number)
+        a, b, c = draw.uniform(0, 1, (3, 3))
+        pixels = a + (b - a) * rows[..., None] + (c - a) * columns[..., None]
+        centre = draw.uniform(0.2, 0.8, 2)
+        disc = (rows - centre[0]) ** 2 + (columns - centre[1]) ** 2 < 0.04
+        pixels[disc] = draw.uniform(0, 1, 3)
+        image = Image.fromarray((pixels.clip(0, 1) * 255).astype(np.uint8))
+        image.save(folder / f"{number:03}.png")
+
+
+def tensors(path):
+    with safe_open(path, "np") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}
+
+
+def steps(run):
+    return [json.loads(line) for line in (run / "steps.jsonl").read_text().splitlines()]
+
+
+def epochs(run):
+    """The epoch lines of the log, without the header and without what the clock decides."""
+    clock = {"seconds", "images_per_second", "data_share"}
+    lines = [json.loads(line) for line in (run / "log.txt").read_text().splitlines()]
+    return [{k: v for k, v in line.items() if k not in clock} for line in lines[1:]]
+
+
+def checkpoints(run):
+    return sorted((run / "checkpoints").glob("step-*.safetensors"))
+
+
+def temporaries(run):
+    return [path for path in run.rglob("*") if path.name.endswith(".convmae-tmp")]
+
+
+class ProgramTest(unittest.TestCase):
+    IMAGES = 20
+
+    @classmethod
+    def setUpClass(cls):
+        scratch = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(scratch.cleanup)
+        cls.scratch = Path(scratch.name)
+        cls.data = cls.scratch / "images"
+        write_images(cls.data, cls.IMAGES)
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory(dir=self.scratch)
+        self.addCleanup(scratch.cleanup)
+        self.folder = Path(scratch.name)
+        self.run_directory = self.folder / "run"
+
+    def start(self, *arguments, **keywords):
+        command = [PROGRAM, "pretrain", *map(str, arguments)]
+        return subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **keywords
+        )
+
+    def call(self, *arguments, **keywords):
+        process = self.start(*arguments, **keywords)
+        out, err = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def pretrain(self, *arguments, out=None, expect=0):
+        """A new run with the tiny model."""
+        result = self.call(
+            "--data", self.data, "--out", out or self.run_directory, *TINY, *arguments
+        )
+        self.assertEqual(result.returncode, expect, result.stderr)
+        return result
+
+    def assert_user_error(self, result, *fragments):
+        """One line on standard error that names the problem, and exit code 2."""
+        self.assertEqual(result.returncode, 2, result.stderr)
+        errors = [line for line in result.stderr.splitlines() if "error:" in line]
+        self.assertEqual(len(errors), 1, result.stderr)
+        self.assertTrue(errors[0].startswith("convmae: error: "), errors[0])
+        self.assertEqual(result.stderr.splitlines()[-1], errors[0])
+        for fragment in fragments:
+            self.assertIn(fragment, errors[0])
+
+    def assert_same_tensors(self, one, other):
+        left, right = tensors(one), tensors(other)
+        self.assertEqual(left.keys(), right.keys())
+        for name, value in left.items():
+            self.assertEqual(value.tobytes(), right[name].tobytes(), name)
