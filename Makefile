@@ -12,7 +12,7 @@ help:            ## Show this list
 build:           ## Build build/convmae and build/convmae_golden
 	@tools/setup build
 	@test -f build/build.ninja || tools/configure release -DCONVMAE_TESTS=OFF
-	@cmake --build build --parallel $(JOBS) --target programs
+	@cmake --build build --parallel $(JOBS) --target convmae convmae_golden
 
 test:            ## Build everything and run the tests
 	@tools/setup build test
