@@ -1,9 +1,9 @@
 #include "convmae/base/geometry.h"
 
+#include "convmae/base/error.h"
+
 #include <cassert>
 #include <string>
-
-#include "convmae/base/error.h"
 
 namespace convmae {
 

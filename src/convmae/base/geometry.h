@@ -12,9 +12,9 @@ struct Size {
   bool operator==(const Size&) const = default;
 };
 
-/// How an image is divided. A *block* is what one stage-3 token covers: `block()` pixels a side, the
-/// product of the strides; the image is a grid of blocks in raster order. Every size of the model
-/// follows from the image size and the strides, and nothing else in the program knows them.
+/// How an image is divided. A *block* is what one stage-3 token covers: `block()` pixels a side,
+/// the product of the strides; the image is a grid of blocks in raster order. Every size of the
+/// model follows from the image size and the strides, and nothing else in the program knows them.
 ///
 /// Stages are numbered 1, 2, 3 as in the paper.
 class Geometry {

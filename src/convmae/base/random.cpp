@@ -28,8 +28,8 @@ std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> c,
   return c;
 }
 
-// The key holds the seed. Of the counter, one word numbers the blocks of four draws, one holds purpose
-// and the high bits of the index, and two hold the low index and the epoch.
+// The key holds the seed. Of the counter, one word numbers the blocks of four draws, one holds
+// purpose and the high bits of the index, and two hold the low index and the epoch.
 CounterRandom::CounterRandom(std::uint64_t seed, std::uint64_t epoch, std::uint64_t index,
                              Purpose purpose)
     : key_{low32(seed), high32(seed)},

@@ -19,15 +19,15 @@ enum class Purpose : std::uint32_t {
   replacement = 9,  ///< what stands in for an undecodable sample
 };
 
-/// Philox 4x32 with 10 rounds (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011):
-/// a bijection of a 128-bit counter under a 64-bit key. Pure function, no state.
+/// Philox 4x32 with 10 rounds (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC
+/// 2011): a bijection of a 128-bit counter under a 64-bit key. Pure function, no state.
 std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
                                         std::array<std::uint32_t, 2> key);
 
-/// A stream of draws that is a pure function of (seed, epoch, index, purpose): no generator state is
-/// carried between samples, so a result does not depend on the number of threads, on the world size
-/// or on where a run was interrupted. `index` is the global sample index, or whatever numbers the
-/// things that draw (a parameter's number, a block's number).
+/// A stream of draws that is a pure function of (seed, epoch, index, purpose): no generator state
+/// is carried between samples, so a result does not depend on the number of threads, on the world
+/// size or on where a run was interrupted. `index` is the global sample index, or whatever numbers
+/// the things that draw (a parameter's number, a block's number).
 class CounterRandom {
  public:
   CounterRandom(std::uint64_t seed, std::uint64_t epoch, std::uint64_t index, Purpose purpose);
