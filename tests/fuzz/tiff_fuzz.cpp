@@ -1,0 +1,8 @@
+// The input is a TIFF file.
+
+#include "use_image.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  convmae::fuzz::use_image(convmae::decoders::tiff, {data, size});
+  return 0;
+}
