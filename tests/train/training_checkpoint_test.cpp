@@ -1,0 +1,135 @@
+#include "convmae/train/training_checkpoint.h"
+
+#include "convmae/base/error.h"
+#include "convmae/base/random.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tiny_model.h"
+#include <fstream>
+#include <iterator>
+
+namespace convmae {
+namespace {
+
+using testing::HasSubstr;
+using testing::ThrowsMessage;
+
+class TrainingCheckpoint : public testing::Test {
+ protected:
+  static TrainingState some_state() {
+    TrainingState state;
+    state.position = {.epoch = 2,
+                      .step = 3,
+                      .global_step = 13,
+                      .loss_sum = 0.1 + 0.2,
+                      .loss_count = 6,
+                      .skipped = 4,
+                      .skipped_in_a_row = 2,
+                      .skipped_in_epoch = 1,
+                      .score = 1.0 / 3,
+                      .best_score = 0.25};
+    state.identity = {.seed = 0xFFFFFFFFFFFFFFFF, .batch_size = 8, .accum_iter = 2, .images = 99};
+    state.gemm = "aten";
+    state.threads = 3;
+    return state;
+  }
+
+  void save() {
+    train_a_little(*model_, optimizer_, 3);
+    save_training_checkpoint(file_, *model_, optimizer_, tiny_info(), some_state());
+  }
+
+  std::string content() const {
+    std::ifstream in(file_, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  }
+  void write(const std::string& text) const {
+    std::ofstream(file_, std::ios::binary | std::ios::trunc) << text;
+  }
+
+  ScratchDirectory scratch_;
+  std::filesystem::path file_ = scratch_.path() / "c.safetensors";
+  std::shared_ptr<PretrainModel> model_ = tiny_model(1);
+  AdamW optimizer_{weight_decay_groups(*model_, 0.05), {}};
+};
+
+TEST_F(TrainingCheckpoint, GivesBackModelOptimizerAndState) {
+  save();
+  const auto model = tiny_model(2);
+  AdamW optimizer(weight_decay_groups(*model, 0.05), {});
+  ASSERT_FALSE(same_parameters(*model, *model_));
+  const CheckpointFile file(file_);
+  restore_training_checkpoint(file, *model, optimizer);
+  EXPECT_TRUE(same_parameters(*model, *model_));
+  for (std::size_t i = 0; i < optimizer.states().size(); ++i) {
+    const AdamW::NamedState& expected = optimizer_.states()[i];
+    const AdamW::NamedState& found = optimizer.states()[i];
+    EXPECT_TRUE(at::equal(found.state.exp_avg, expected.state.exp_avg)) << found.name;
+    EXPECT_TRUE(at::equal(found.state.exp_avg_sq, expected.state.exp_avg_sq)) << found.name;
+    EXPECT_EQ(found.state.step.item<float>(), 3) << found.name;
+  }
+  const TrainingState state = training_state(file);
+  EXPECT_EQ(state.position, some_state().position);
+  EXPECT_EQ(state.identity, some_state().identity);
+  EXPECT_EQ(state.gemm, "aten");
+  EXPECT_EQ(state.threads, 3);
+  EXPECT_EQ(file.info().model, tiny_config());
+  EXPECT_EQ(file.info().preprocessing, tiny_info().preprocessing);
+  EXPECT_EQ(file.info().provenance.at("seed"), 3);
+}
+
+TEST_F(TrainingCheckpoint, ContinuesToTheLastBit) {
+  save();
+  const auto model = tiny_model(2);
+  AdamW optimizer(weight_decay_groups(*model, 0.05), {});
+  restore_training_checkpoint(CheckpointFile(file_), *model, optimizer);
+  train_a_little(*model_, optimizer_, 4);
+  train_a_little(*model, optimizer, 4);
+  EXPECT_TRUE(same_parameters(*model, *model_));
+}
+
+TEST_F(TrainingCheckpoint, EveryFlippedBitIsNoticed) {
+  save();
+  const std::string intact = content();
+  CounterRandom random(5, 0, 0, Purpose::order);
+  for (int trial = 0; trial < 200; ++trial) {
+    std::string damaged = intact;
+    // Every other one in the header, which is small beside the tensors.
+    const std::uint64_t range = trial % 2 == 0 ? intact.size() : std::uint64_t{4096};
+    const auto position = static_cast<std::size_t>(random.below(range));
+    damaged[position] = static_cast<char>(damaged[position] ^ (1 << random.below(8)));
+    write(damaged);
+    EXPECT_THROW(CheckpointFile{file_}, UserError) << "byte " << position;
+  }
+}
+
+TEST_F(TrainingCheckpoint, EveryShortenedFileIsNoticed) {
+  save();
+  const std::string intact = content();
+  for (std::size_t part = 0; part < 20; ++part) {
+    write(intact.substr(0, intact.size() * part / 20));
+    EXPECT_THROW(CheckpointFile{file_}, UserError) << "part " << part;
+  }
+}
+
+TEST_F(TrainingCheckpoint, AnotherModelIsNamed) {
+  save();
+  ModelConfig config = tiny_config();
+  config.decoder_depth = 2;
+  const auto model = make_pretrain_model(config);
+  AdamW optimizer(weight_decay_groups(*model, 0.05), {});
+  const CheckpointFile file(file_);
+  EXPECT_THAT([&] { restore_training_checkpoint(file, *model, optimizer); },
+              ThrowsMessage<UserError>(HasSubstr("decoder_depth 1, asked for 2")));
+}
+
+TEST_F(TrainingCheckpoint, AFileOfWeightsIsForInit) {
+  write_checkpoint(file_, CheckpointKind::weights, named_tensors(*model_), tiny_info(), {});
+  EXPECT_THAT([&] { training_state(CheckpointFile(file_)); },
+              ThrowsMessage<UserError>(HasSubstr("--init")));
+}
+
+}  // namespace
+}  // namespace convmae
