@@ -1,6 +1,6 @@
 #include "convmae/base/error.h"
 #include "convmae/cli/command_line.h"
-#include "convmae/cli/memory_settings.h"
+#include "convmae/cli/process_settings.h"
 #include "convmae/train/environment.h"
 
 #include <ATen/ATen.h>
@@ -60,7 +60,7 @@ int fail(const std::string& message) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  convmae::choose_memory_settings();
+  convmae::choose_process_settings(argv);
   convmae::CommandLine line;
   line.text = convmae::command_text(argc, argv);
   CLI::App app("Masked image modelling with a convolutional and transformer encoder", "convmae");
