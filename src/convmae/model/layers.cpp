@@ -1,6 +1,7 @@
 #include "convmae/model/layers.h"
 
 #include "convmae/ops/linear.h"
+#include "convmae/ops/mlp.h"
 
 #include <ATen/ATen.h>
 #include <c10/util/accumulate.h>
@@ -61,7 +62,9 @@ Mlp::Mlp(std::int64_t dim, std::int64_t hidden, WeightShape shape)
     : fc1_(register_module("fc1", std::make_shared<Linear>(dim, hidden, shape))),
       fc2_(register_module("fc2", std::make_shared<Linear>(hidden, dim, shape))) {}
 
-at::Tensor Mlp::forward(const at::Tensor& x) { return fc2_->forward(at::gelu(fc1_->forward(x))); }
+at::Tensor Mlp::forward(const at::Tensor& x) {
+  return ops::mlp(x, fc1_->weight, fc1_->bias, fc2_->weight, fc2_->bias);
+}
 
 void adopt(torch::nn::Module& whole, torch::nn::Module& part) {
   for (const auto& parameter : part.named_parameters(/*recurse=*/false)) {

@@ -1,6 +1,6 @@
 #include "convmae/model/patch_embed.h"
 
-#include <ATen/ops/gelu.h>
+#include "convmae/ops/mlp.h"
 
 namespace convmae {
 
@@ -10,7 +10,7 @@ PatchEmbed::PatchEmbed(std::int64_t in, std::int64_t out, std::int64_t stride)
       norm_(register_module("norm", std::make_shared<LayerNorm>(out, 1e-5))) {}
 
 at::Tensor PatchEmbed::forward(const at::Tensor& x) {
-  return at::gelu(norm_->forward(proj_->forward(x)));
+  return ops::gelu(norm_->forward(proj_->forward(x)));
 }
 
 }  // namespace convmae

@@ -70,4 +70,28 @@ at::Tensor ops::gemm(const at::Tensor& a, const at::Tensor& b,
   return at::linear(a, b, bias);
 }
 
+// oneDNN wants its first operand contiguous: one of the two factors is copied in transposed order,
+// and if that is the right one, the result too. The smaller copy wins.
+at::Tensor ops::weight_gradient(const at::Tensor& grad, const at::Tensor& rows) {
+  const std::int64_t m = grad.size(0);
+  const std::int64_t n = grad.size(1);
+  const std::int64_t k = rows.size(1);
+  const bool onednn = gemm_backend(grad.scalar_type()) == GemmBackend::onednn;
+  if (onednn && m * k + n * k < m * n) return gemm(rows.t(), grad.t()).t().contiguous();
+  return gemm(grad.t(), rows.t());
+}
+
+at::Tensor ops::as_matrix(const at::Tensor& weight) {
+  TORCH_CHECK(
+      weight.dim() == 2 || (weight.dim() == 4 && weight.size(2) == 1 && weight.size(3) == 1),
+      "linear: weight must be [out, in] or [out, in, 1, 1], found ", weight.sizes());
+  return weight.dim() == 2 ? weight : weight.flatten(1);
+}
+
+at::Tensor ops::as_rows(const at::Tensor& x, const at::Tensor& matrix) {
+  TORCH_CHECK(x.dim() >= 1 && x.size(-1) == matrix.size(1), "linear: x must be [..., ",
+              matrix.size(1), "], found ", x.sizes());
+  return x.reshape({-1, x.size(-1)});
+}
+
 }  // namespace convmae

@@ -30,6 +30,17 @@ namespace ops {
 at::Tensor gemm(const at::Tensor& a, const at::Tensor& b,
                 const std::optional<at::Tensor>& bias = std::nullopt);
 
+/// The gradient of a Linear's weight: the transpose of grad [M, N] times rows [M, K]: [N, K].
+/// Not differentiable.
+at::Tensor weight_gradient(const at::Tensor& grad, const at::Tensor& rows);
+
+/// A Linear's weight [out, in] or a 1x1 convolution's [out, in, 1, 1] as a matrix [out, in]. Throws
+/// c10::Error for other shapes.
+at::Tensor as_matrix(const at::Tensor& weight);
+/// x [..., in] as rows [M, in] for a product with `matrix` [out, in]. Throws c10::Error if they do
+/// not fit.
+at::Tensor as_rows(const at::Tensor& x, const at::Tensor& matrix);
+
 }  // namespace ops
 
 }  // namespace convmae

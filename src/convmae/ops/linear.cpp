@@ -31,7 +31,7 @@ class Linear : public torch::autograd::Function<Linear> {
     const Tensor grad = grads[0].contiguous();
     variable_list result(3);
     if (context->needs_input_grad(0)) result[0] = gemm(grad, weight.t());
-    if (context->needs_input_grad(1)) result[1] = gemm(grad.t(), rows.t());
+    if (context->needs_input_grad(1)) result[1] = weight_gradient(grad, rows);
     // An absent input has no number of its own.
     if (context->saved_data["has_bias"].toBool() && context->needs_input_grad(2)) {
       result[2] = grad.sum(0);
@@ -43,15 +43,10 @@ class Linear : public torch::autograd::Function<Linear> {
 }  // namespace
 
 Tensor linear(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
-  TORCH_CHECK(
-      weight.dim() == 2 || (weight.dim() == 4 && weight.size(2) == 1 && weight.size(3) == 1),
-      "linear: weight must be [out, in] or [out, in, 1, 1], found ", weight.sizes());
-  TORCH_CHECK(x.dim() >= 1 && x.size(-1) == weight.size(1), "linear: x must be [..., ",
-              weight.size(1), "], found ", x.sizes());
-  const Tensor matrix = weight.dim() == 2 ? weight : weight.flatten(1);
+  const Tensor matrix = as_matrix(weight);
   std::vector<int64_t> shape = x.sizes().vec();
-  shape.back() = weight.size(0);
-  return Linear::apply(x.reshape({-1, x.size(-1)}), matrix, bias).view(shape);
+  shape.back() = matrix.size(0);
+  return Linear::apply(as_rows(x, matrix), matrix, bias).view(shape);
 }
 
 }  // namespace convmae::ops

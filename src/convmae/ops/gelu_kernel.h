@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstdint>
+
+/// The loops of ops::gelu, compiled once per instruction set; see depthwise_kernel.h.
+namespace convmae::gelu_kernel {
+
+struct Kernels {
+  /// y = x * Phi(x), for n numbers. y may be x.
+  void (*forward)(const void* x, void* y, std::int64_t n);
+  /// grad_x = grad_y * (Phi(x) + x * phi(x)). grad_x may be grad_y.
+  void (*backward)(const void* x, const void* grad_y, void* grad_x, std::int64_t n);
+};
+
+enum class Element { f32, bf16 };
+
+Kernels kernels_baseline(Element element);
+Kernels kernels_avx2(Element element);
+Kernels kernels_avx512(Element element);
+
+}  // namespace convmae::gelu_kernel

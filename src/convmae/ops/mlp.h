@@ -1,0 +1,18 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace convmae::ops {
+
+/// x * Phi(x), the exact GELU (Hendrycks and Gimpel, arXiv 1606.08415), to float32 rounding;
+/// bfloat16 is computed in float32. Other types and devices go to at::gelu. Differentiable once.
+at::Tensor gelu(const at::Tensor& x);
+
+/// linear(gelu(linear(x, weight1, bias1)), weight2, bias2) for x [..., in]; the weights are
+/// matrices or 1x1 convolutions (ops/linear.h). As one function it keeps for the backward pass x
+/// and the first product alone: the GELU's result is computed again, which costs less than reading
+/// it back.
+at::Tensor mlp(const at::Tensor& x, const at::Tensor& weight1, const at::Tensor& bias1,
+               const at::Tensor& weight2, const at::Tensor& bias2);
+
+}  // namespace convmae::ops

@@ -1,0 +1,119 @@
+#include "convmae/ops/mlp.h"
+
+#include "convmae/ops/gemm.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <limits>
+#include <vector>
+
+namespace convmae {
+namespace {
+
+/// Points where a GELU could go wrong: around zero, in the tails, far out.
+at::Tensor points() {
+  return torch::cat({torch::linspace(-12, 12, 24001), torch::linspace(-1e-3, 1e-3, 101),
+                     torch::tensor({-3e38F, -100.F, -0.F, 0.F, 100.F, 3e38F})});
+}
+
+TEST(Gelu, AgreesWithFloat64) {
+  const at::Tensor x = points().requires_grad_();
+  const at::Tensor exact = points().to(torch::kDouble).requires_grad_();
+  const at::Tensor y = ops::gelu(x);
+  const at::Tensor expected = torch::gelu(exact);
+  y.sum().backward();
+  expected.sum().backward();
+  const at::Tensor scale = exact.detach().abs().clamp_min(1);
+  EXPECT_LE(((y - expected).abs() / scale).max().item<double>(), 3e-7);
+  EXPECT_LE((x.grad() - exact.grad()).abs().max().item<double>(), 6e-7);
+}
+
+TEST(Gelu, HandlesEveryTailOfTheVectors) {
+  for (int64_t n = 0; n <= 70; ++n) {
+    const at::Tensor x = torch::randn({n}).requires_grad_();
+    const at::Tensor y = ops::gelu(x);
+    y.sum().backward();
+    EXPECT_TRUE(torch::allclose(y, torch::gelu(x), 1e-6, 1e-6)) << n;
+    EXPECT_EQ(x.grad().sizes(), x.sizes());
+  }
+}
+
+TEST(Gelu, RoundsBfloat16Once) {
+  const at::Tensor x = torch::linspace(-9, 9, 4001).to(torch::kBFloat16);
+  const at::Tensor expected = torch::gelu(x.to(torch::kDouble));
+  const at::Tensor error = (ops::gelu(x).to(torch::kDouble) - expected).abs();
+  EXPECT_TRUE((error <= expected.abs() / 256 + 1e-7).all().item<bool>());
+}
+
+TEST(Gelu, KeepsNotANumberAndInfinity) {
+  const float inf = std::numeric_limits<float>::infinity();
+  const at::Tensor y = ops::gelu(torch::tensor({std::nanf(""), inf}));
+  EXPECT_TRUE(y[0].isnan().item<bool>());
+  EXPECT_EQ(y[1].item<float>(), inf);
+}
+
+class MlpTest : public testing::TestWithParam<GemmBackend> {
+ protected:
+  void SetUp() override { set_gemm_backend(GetParam()); }
+  void TearDown() override { set_gemm_backend(std::nullopt); }
+};
+
+/// Result and gradients of ours and of the plain formulation in float64.
+void expect_matches_plain(const std::vector<int64_t>& x_shape, int64_t hidden, int64_t out,
+                          bool convolution, at::ScalarType type, double tolerance) {
+  const int64_t in = x_shape.back();
+  const auto run = [&](at::ScalarType t, auto&& f) {
+    torch::manual_seed(3);
+    std::vector<at::Tensor> leaves;
+    for (const auto& shape :
+         std::vector<std::vector<int64_t>>{x_shape, {hidden, in}, {hidden}, {out, hidden}, {out}}) {
+      leaves.push_back(torch::randn(shape, torch::kDouble).to(t).requires_grad_());
+    }
+    const at::Tensor result = f(leaves);
+    (result * result).sum().backward();
+    std::vector<at::Tensor> all{result.detach()};
+    for (const at::Tensor& leaf : leaves) all.push_back(leaf.grad());
+    return all;
+  };
+  const auto shaped = [&](const at::Tensor& w) {
+    return convolution ? w.unsqueeze(2).unsqueeze(3) : w;
+  };
+  const auto ours = run(
+      type, [&](const auto& l) { return ops::mlp(l[0], shaped(l[1]), l[2], shaped(l[3]), l[4]); });
+  const auto plain = run(torch::kDouble, [](const auto& l) {
+    return torch::linear(torch::gelu(torch::linear(l[0], l[1], l[2])), l[3], l[4]);
+  });
+  for (size_t i = 0; i < ours.size(); ++i) {
+    ASSERT_EQ(ours[i].sizes(), plain[i].sizes());
+    if (ours[i].numel() == 0) continue;
+    const double worst =
+        ((ours[i].to(torch::kDouble) - plain[i]).abs().max() / plain[i].abs().max().clamp_min(1))
+            .template item<double>();
+    EXPECT_LE(worst, tolerance) << i;
+  }
+}
+
+TEST_P(MlpTest, MatchesThePlainFormulation) {
+  expect_matches_plain({2, 3, 17}, 40, 9, false, torch::kDouble, 1e-12);
+  expect_matches_plain({5, 2, 4, 17}, 64, 17, true, torch::kFloat, 1e-5);
+  expect_matches_plain({300, 8}, 64, 8, false, torch::kFloat, 1e-5);
+  expect_matches_plain({1, 1}, 1, 1, false, torch::kFloat, 1e-5);
+  expect_matches_plain({0, 8}, 16, 8, false, torch::kFloat, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, MlpTest, testing::Values(GemmBackend::aten, GemmBackend::onednn),
+                         [](const auto& backend) { return to_string(backend.param); });
+
+TEST(Mlp, ComputesOnlyTheGradientsThatAreNeeded) {
+  const at::Tensor x = torch::randn({3, 4});
+  const at::Tensor weight2 = torch::randn({2, 5}).requires_grad_();
+  const at::Tensor weight1 = torch::randn({5, 4});
+  ops::mlp(x, weight1, torch::zeros({5}), weight2, torch::zeros({2})).sum().backward();
+  EXPECT_TRUE(weight2.grad().defined());
+  EXPECT_FALSE(weight1.grad().defined());
+  EXPECT_FALSE(x.grad().defined());
+}
+
+}  // namespace
+}  // namespace convmae
