@@ -4,6 +4,7 @@
 #include "convmae/base/quote.h"
 #include "convmae/io/byte_reader.h"
 #include "convmae/io/pickle_integer.h"
+#include "convmae/io/pickle_opcode.h"
 #include "convmae/io/utf8.h"
 
 #include <algorithm>
@@ -17,60 +18,6 @@ namespace {
 constexpr std::size_t kMostOpcodes = 5'000'000;
 constexpr std::size_t kMostMemos = std::size_t{1} << 20;
 constexpr std::size_t kLongestName = 200;
-
-enum class Opcode : unsigned char {
-  mark = '(',
-  stop = '.',
-  pop = '0',
-  pop_mark = '1',
-  dup = '2',
-  binfloat = 'G',
-  binint = 'J',
-  binint1 = 'K',
-  binint2 = 'M',
-  none = 'N',
-  binpersid = 'Q',
-  reduce = 'R',
-  binstring = 'T',
-  short_binstring = 'U',
-  binunicode = 'X',
-  append = 'a',
-  build = 'b',
-  global = 'c',
-  dict = 'd',
-  appends = 'e',
-  binget = 'h',
-  long_binget = 'j',
-  list = 'l',
-  binput = 'q',
-  long_binput = 'r',
-  setitem = 's',
-  tuple = 't',
-  setitems = 'u',
-  empty_list = ']',
-  empty_tuple = ')',
-  empty_dict = '}',
-  proto = 0x80,
-  newobj = 0x81,
-  tuple1 = 0x85,
-  tuple2 = 0x86,
-  tuple3 = 0x87,
-  newtrue = 0x88,
-  newfalse = 0x89,
-  long1 = 0x8a,
-  long4 = 0x8b,
-  binbytes = 'B',
-  short_binbytes = 'C',
-  short_binunicode = 0x8c,
-  binunicode8 = 0x8d,
-  binbytes8 = 0x8e,
-  empty_set = 0x8f,
-  additems = 0x90,
-  frozenset = 0x91,
-  stack_global = 0x93,
-  memoize = 0x94,
-  frame = 0x95,
-};
 
 class Machine {
  public:
