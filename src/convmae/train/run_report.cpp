@@ -4,6 +4,7 @@
 #include "convmae/train/environment.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <limits>
@@ -17,13 +18,14 @@ double value_of(const nlohmann::ordered_json& epoch, const char* key) {
                                                     : std::numeric_limits<double>::quiet_NaN();
 }
 
-/// A value of each epoch's line, placed at the epoch's end.
+/// A value of each epoch's line that has it, placed at the epoch's end.
 Series epoch_series(const RunLog& log, std::string name, const char* key, int colour) {
   Series series;
   series.name = std::move(name);
   series.mark = Mark::dots;
   series.colour = colour;
   for (const auto& epoch : log.epochs()) {
+    if (!epoch.contains(key)) continue;
     series.x.push_back(value_of(epoch, "epochs_done"));
     series.y.push_back(value_of(epoch, key));
   }
@@ -112,6 +114,12 @@ std::vector<Tile> tiles_of(const RunLog& log, const RunReportContext& context) {
   return tiles;
 }
 
+/// "epoch-0012.50.png" -> "epoch 12.5".
+std::string panel_label(const std::filesystem::path& file) {
+  const std::string name = file.stem().string();
+  return "epoch " + format_number(std::strtod(name.c_str() + name.find('-') + 1, nullptr));
+}
+
 /// The pictures of the run in the order of time; of many, some at even distances and the last.
 std::vector<Figure> figures_of(const RunPaths& paths) {
   std::vector<std::filesystem::path> files;
@@ -127,8 +135,7 @@ std::vector<Figure> figures_of(const RunPaths& paths) {
     const std::size_t pick = count == 1 ? 0 : i * (files.size() - 1) / (count - 1);
     std::ifstream file(files[pick], std::ios::binary);
     Figure figure;
-    figure.label = files[pick].stem().string();
-    std::ranges::replace(figure.label, '-', ' ');
+    figure.label = panel_label(files[pick]);
     figure.png.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
     figures.push_back(std::move(figure));
   }
