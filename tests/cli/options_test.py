@@ -174,6 +174,7 @@ class Guard(ProgramTest):
         lines = steps(self.run_directory)
         self.assertEqual([line.get("skipped", False) for line in lines[-3:]], [True] * 3)
         self.assertFalse(lines[0].get("skipped", False))
+        self.assertIn("3 steps in a row", (self.run_directory / "report.html").read_text())
 
 
 if __name__ == "__main__":

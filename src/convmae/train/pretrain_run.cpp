@@ -36,9 +36,24 @@ int PretrainRun::train() {
                      format_number(before->baseline));
   }
   write_report_page(RunStatus::running);
-  Stop stop = Stop::none;
-  while (stop == Stop::none && position_.epoch < options_.epochs) stop = train_epoch();
-  return finish(stop);
+  try {
+    Stop stop = Stop::none;
+    while (stop == Stop::none && position_.epoch < options_.epochs) stop = train_epoch();
+    return finish(stop);
+  } catch (const UserError& error) {
+    report_failure(error.what());
+    throw;
+  }
+}
+
+void PretrainRun::report_failure(const std::string& what) {
+  console_.clear();
+  ending_ = "Stopped by an error: " + what;
+  try {
+    write_report_page(RunStatus::failed);
+  } catch (const UserError&) {
+    // The disk may be full, which is then what the caller hears of.
+  }
 }
 
 PretrainRun::Stop PretrainRun::train_epoch() {

@@ -57,6 +57,7 @@ class PretrainRun {
   void log_epoch(bool complete, const std::optional<Evaluation>& held_out);
   void show_progress(double lr);
   void write_report_page(RunStatus status);
+  void report_failure(const std::string& what);
   void note_bad_sample(const BadSample& bad);
 
   void save_checkpoint();
