@@ -35,6 +35,11 @@ def write_images(folder, count, size=40):
         image.save(folder / f"{number:03}.png")
 
 
+def run_program(*arguments, **keywords):
+    return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True,
+                          **keywords)
+
+
 def tensors(path):
     with safe_open(path, "np") as file:
         return {name: file.get_tensor(name) for name in file.keys()}

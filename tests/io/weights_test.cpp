@@ -8,6 +8,7 @@
 
 #include "test_files.h"
 #include <array>
+#include <set>
 
 namespace convmae {
 namespace {
@@ -105,6 +106,18 @@ TEST_F(WeightFileTest, ReadsSafetensors) {
   EXPECT_THAT(names(file), ElementsAre("a"));
   EXPECT_TRUE(file.has_optimizer());
   EXPECT_EQ(file.metadata().at("k"), "v");
+}
+
+TEST_F(WeightFileTest, KnowsSafetensorsWhateverTheLengthOfTheHeader) {
+  // A legacy checkpoint begins with the byte 0x80, and so do some lengths.
+  const std::vector<TensorView> tensors = {{"a", DType::f32, {2}, std::span(data_).first(8)}};
+  std::set<int> first_bytes;
+  for (std::size_t length = 0; length < 300; length += 8) {
+    write_safetensors(directory_ / "x", tensors, {{"k", std::string(length, 'v')}});
+    first_bytes.insert(static_cast<unsigned char>(test::read_text(directory_ / "x").front()));
+    EXPECT_EQ(WeightFile(directory_ / "x").kind(), WeightFileKind::safetensors);
+  }
+  EXPECT_TRUE(first_bytes.contains(0x80));
 }
 
 TEST_F(WeightFileTest, ReadsStridedTensorsInRowMajorOrder) {

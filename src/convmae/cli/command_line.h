@@ -22,5 +22,10 @@ std::string command_text(int argc, const char* const* argv);
 
 // The commands. Each adds itself to `app`; its callback runs it.
 void add_pretrain(CLI::App& app, CommandLine& line);
+void add_reconstruct(CLI::App& app);
+void add_info(CLI::App& app);
+void add_bench(CLI::App& app);
+void add_inspect(CLI::App& app);
+void add_convert(CLI::App& app);
 
 }  // namespace convmae

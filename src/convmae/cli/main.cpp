@@ -26,12 +26,15 @@ std::string version_text() {
   return text;
 }
 
-/// One line about arguments that could not be parsed.
+/// One line about arguments that could not be parsed, with the command that explains them.
 std::string parse_message(const CLI::App& app, const CLI::ParseError& error) {
   const CLI::App* command = &app;
-  for (const CLI::App* const sub : app.get_subcommands()) command = sub;
-  const std::string help =
-      "; see " + (command == &app ? "" : app.get_name() + " ") + command->get_name() + " --help";
+  std::string path = app.get_name();
+  while (!command->get_subcommands().empty()) {
+    command = command->get_subcommands().front();
+    path += " " + command->get_name();
+  }
+  const std::string help = "; see " + path + " --help";
   const std::vector<std::string> unknown = command->remaining();
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !unknown.empty()) {
     const bool is_flag = unknown.front().starts_with("-");
@@ -69,6 +72,11 @@ int main(int argc, char** argv) {
   app.formatter(std::make_shared<HelpFormatter>());
   app.get_formatter()->column_width(34);
   convmae::add_pretrain(app, line);
+  convmae::add_reconstruct(app);
+  convmae::add_info(app);
+  convmae::add_bench(app);
+  convmae::add_inspect(app);
+  convmae::add_convert(app);
   try {
     app.parse(convmae::normalised_arguments(argc, argv));
     return line.exit_code;

@@ -41,7 +41,7 @@ class PretrainCommand {
     table_.add_command_line_only("out,output_dir", options_.out, "Directory of the new run");
     table_.add_command_line_only("resume", options_.resume,
                                  "Directory of a run to continue exactly where it stopped");
-    table_.add("init", options_.init, "File of weights to start from (safetensors)");
+    table_.add("init", options_.init, "File of weights to start from: safetensors or .pth");
     table_.add("eval_data", options_.eval_data,
                "Held-out images: their loss is measured with fixed masks");
     table_.add_command_line_only("config", config_,

@@ -63,12 +63,13 @@ std::string_view describe(WeightFileKind kind) {
 WeightFile::File WeightFile::open(const std::filesystem::path& path) {
   const MappedFile file(path);
   if (file.bytes().empty()) throw UserError(quote(path.string()) + " is empty");
-  if (looks_like_pth(file.bytes())) return PthFile(path);
-  // A safetensors header begins with '{' after its length.
+  // The length that a safetensors file begins with may have the bytes of anything else, but a
+  // PyTorch checkpoint never has a brace behind them.
   constexpr std::size_t kBrace = 8;
   if (file.bytes().size() > kBrace && file.bytes()[kBrace] == std::byte{'{'}) {
     return SafetensorsFile(path);
   }
+  if (looks_like_pth(file.bytes())) return PthFile(path);
   throw UserError(quote(path.string()) +
                   " is neither a PyTorch checkpoint (.pth) nor a safetensors file");
 }

@@ -99,14 +99,21 @@ void validate_masking(const ModelConfig& config, std::int64_t length) {
 
 }  // namespace
 
+std::vector<std::string> model_preset_names() {
+  std::vector<std::string> names;
+  for (const Preset& preset : conv_presets()) names.emplace_back(preset.name);
+  return names;
+}
+
 ModelConfig model_preset(const std::string& name, Method method) {
   const auto& presets = method == Method::mae ? vit_presets() : conv_presets();
   const auto found = std::find_if(presets.begin(), presets.end(),
                                   [&](const Preset& preset) { return name == preset.name; });
   if (found == presets.end()) {
     std::string names;
-    for (const Preset& preset : presets)
-      names += std::string(names.empty() ? "" : ", ") + preset.name;
+    for (const std::string& known : model_preset_names()) {
+      names += (names.empty() ? "" : ", ") + known;
+    }
     throw UserError("no model is named " + quote(name) + ": choose one of " + names);
   }
   ModelConfig config;

@@ -46,6 +46,9 @@ struct ModelConfig {
   bool operator==(const ModelConfig&) const = default;
 };
 
+/// The names of models, from the smallest.
+std::vector<std::string> model_preset_names();
+
 /// The sizes of a named model: nano, tiny, small, base, large, huge. Throws UserError, naming the
 /// choices, for another name.
 ModelConfig model_preset(const std::string& name, Method method);

@@ -144,7 +144,8 @@ Picture compose(const Panel& panel, std::int64_t scale) {
   return sheet;
 }
 
-Panel reconstruction_panel(const std::vector<Reconstruction>& reconstructions) {
+Panel reconstruction_panel(const std::vector<Reconstruction>& reconstructions,
+                           const std::string& note) {
   Panel panel;
   panel.headings = {"original", "masked", "prediction", "with visible"};
   for (const Reconstruction& item : reconstructions) {
@@ -158,6 +159,7 @@ Panel reconstruction_panel(const std::vector<Reconstruction>& reconstructions) {
       panel.rows.push_back(std::move(row));
     }
   }
+  if (!note.empty()) panel.rows.push_back({{}, note});
   return panel;
 }
 

@@ -50,7 +50,9 @@ struct Reconstruction {
 };
 
 /// Rows of original, masked, prediction, prediction with the visible pixels pasted; one row a view,
-/// the original only in the first. All pictures of a reconstruction have one size.
-Panel reconstruction_panel(const std::vector<Reconstruction>& reconstructions);
+/// the original only in the first. All pictures of a reconstruction have one size. `note`, if there
+/// is one, stands below all of them.
+Panel reconstruction_panel(const std::vector<Reconstruction>& reconstructions,
+                           const std::string& note = "");
 
 }  // namespace convmae

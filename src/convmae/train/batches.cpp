@@ -16,16 +16,12 @@ std::vector<float> to_float(const std::vector<double>& values) {
   return result;
 }
 
-TransformConfig transform_of(const PretrainOptions& options, Geometric geometric) {
-  TransformConfig transform;
-  transform.geometric = geometric;
-  transform.output = options.model_config.img_size;
+TransformConfig training_transform(const PretrainOptions& options) {
+  TransformConfig transform = evaluation_transform(options);
+  transform.geometric = Geometric::random_crop;
   transform.crop.min_scale = options.crop_scale[0];
   transform.crop.max_scale = options.crop_scale[1];
   transform.flip = options.flip;
-  transform.decode.channels = options.model_config.in_chans;
-  transform.decode.apply_exif_orientation = options.exif_orientation;
-  transform.normalisation = {to_float(options.mean), to_float(options.std)};
   return transform;
 }
 
@@ -45,8 +41,18 @@ Preprocessing preprocessing_of(const PretrainOptions& options) {
   return {options.mean, options.std, options.model_config.img_size};
 }
 
+TransformConfig evaluation_transform(const Preprocessing& preprocessing, bool exif_orientation) {
+  TransformConfig transform;
+  transform.geometric = Geometric::centre_crop;
+  transform.output = preprocessing.size;
+  transform.decode.channels = std::ssize(preprocessing.mean);
+  transform.decode.apply_exif_orientation = exif_orientation;
+  transform.normalisation = {to_float(preprocessing.mean), to_float(preprocessing.std)};
+  return transform;
+}
+
 TransformConfig evaluation_transform(const PretrainOptions& options) {
-  return transform_of(options, Geometric::centre_crop);
+  return evaluation_transform(preprocessing_of(options), options.exif_orientation);
 }
 
 std::unique_ptr<Loader> training_loader(const PretrainOptions& options,
@@ -58,7 +64,7 @@ std::unique_ptr<Loader> training_loader(const PretrainOptions& options,
   config.start_step = batch;
   config.end_epoch = options.epochs;
   config.report_bad = std::move(report_bad);
-  return std::make_unique<Loader>(std::move(source), transform_of(options, Geometric::random_crop),
+  return std::make_unique<Loader>(std::move(source), training_transform(options),
                                   std::move(config));
 }
 
@@ -67,7 +73,7 @@ std::unique_ptr<Loader> evaluation_loader(const PretrainOptions& options,
   LoaderConfig config = loader_of(options);
   config.shuffle = false;
   config.drop_last = false;
-  return std::make_unique<Loader>(std::move(source), transform_of(options, Geometric::centre_crop),
+  return std::make_unique<Loader>(std::move(source), evaluation_transform(options),
                                   std::move(config));
 }
 

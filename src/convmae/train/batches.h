@@ -17,6 +17,7 @@ namespace convmae {
 Preprocessing preprocessing_of(const PretrainOptions& options);
 
 /// How an image becomes an input where nothing is drawn at random.
+TransformConfig evaluation_transform(const Preprocessing& preprocessing, bool exif_orientation);
 TransformConfig evaluation_transform(const PretrainOptions& options);
 
 /// The training images from where a run stands to its end.

@@ -92,6 +92,22 @@ std::optional<CheckpointKind> checkpoint_kind(const SafetensorsFile& file) {
   return std::nullopt;
 }
 
+std::map<std::string, std::string> description(const CheckpointInfo& info) {
+  return {{kModelKey, to_json(info.model)},
+          {kPreprocessingKey, to_json(info.preprocessing).dump()},
+          {kProvenanceKey, info.provenance.dump()}};
+}
+
+std::optional<CheckpointInfo> described_model(const std::map<std::string, std::string>& metadata) {
+  for (const char* const key : {kModelKey, kPreprocessingKey, kProvenanceKey}) {
+    if (!metadata.contains(key)) return std::nullopt;
+  }
+  return CheckpointInfo{
+      model_config_from_json(metadata.at(kModelKey)),
+      preprocessing_from_json(nlohmann::ordered_json::parse(metadata.at(kPreprocessingKey))),
+      nlohmann::ordered_json::parse(metadata.at(kProvenanceKey))};
+}
+
 NamedTensors named_tensors(const torch::nn::Module& module) {
   NamedTensors tensors;
   for (const auto& item : module.named_parameters()) tensors.emplace_back(item.key(), item.value());
@@ -102,13 +118,9 @@ NamedTensors named_tensors(const torch::nn::Module& module) {
 void write_checkpoint(const std::filesystem::path& path, CheckpointKind kind,
                       const NamedTensors& tensors, const CheckpointInfo& info,
                       const nlohmann::ordered_json& trainer) {
-  std::map<std::string, std::string> metadata{
-      {"format", "pt"},
-      {kKindKey, name_of(kind)},
-      {kModelKey, to_json(info.model)},
-      {kPreprocessingKey, to_json(info.preprocessing).dump()},
-      {kProvenanceKey, info.provenance.dump()},
-  };
+  std::map<std::string, std::string> metadata = description(info);
+  metadata["format"] = "pt";
+  metadata[kKindKey] = name_of(kind);
   if (kind == CheckpointKind::training) metadata[kTrainerKey] = trainer.dump();
 
   Digest digest(metadata);
@@ -143,10 +155,9 @@ CheckpointFile::CheckpointFile(const std::filesystem::path& path) : file_(path) 
     throw_damaged(path, "its content does not have the digest that was written with it");
   }
   try {
-    info_.model = model_config_from_json(metadata.at(kModelKey));
-    info_.preprocessing =
-        preprocessing_from_json(nlohmann::ordered_json::parse(metadata.at(kPreprocessingKey)));
-    info_.provenance = nlohmann::ordered_json::parse(metadata.at(kProvenanceKey));
+    std::optional<CheckpointInfo> info = described_model(metadata);
+    if (!info) throw_damaged(path, "it does not describe its model");
+    info_ = std::move(*info);
     if (kind_ == CheckpointKind::training) {
       trainer_ = nlohmann::ordered_json::parse(metadata.at(kTrainerKey));
     }
@@ -158,24 +169,26 @@ CheckpointFile::CheckpointFile(const std::filesystem::path& path) : file_(path) 
 }
 
 void CheckpointFile::read(const std::string& name, const at::Tensor& target) const {
-  read_tensor(file_, file_.at(name), target);
+  const TensorView& tensor = file_.at(name);
+  read_tensor({file_.path(), tensor.name, tensor.dtype, tensor.shape,
+               [&](std::span<std::byte> out) { file_.read(tensor, out); }},
+              target);
 }
 
-void read_tensor(const SafetensorsFile& file, const TensorView& tensor, const at::Tensor& target) {
-  if (at::IntArrayRef(tensor.shape) != target.sizes()) {
-    throw UserError("tensor " + quote(tensor.name) + " of " + quote(file.path().string()) +
-                    " has the shape " + shape_text(tensor.shape) + ", but the model needs " +
+void read_tensor(const StoredTensor& stored, const at::Tensor& target) {
+  const std::string what = "tensor " + quote(stored.name) + " of " + quote(stored.file.string());
+  if (at::IntArrayRef(stored.shape) != target.sizes()) {
+    throw UserError(what + " has the shape " + shape_text(stored.shape) + ", but the model needs " +
                     shape_text(target.sizes()) + ": choose the model that the file was made for");
   }
-  const std::optional<at::ScalarType> type = scalar_type_of(tensor.dtype);
+  const std::optional<at::ScalarType> type = scalar_type_of(stored.dtype);
   if (!type) {
-    throw UserError("tensor " + quote(tensor.name) + " of " + quote(file.path().string()) +
-                    " has the element type " + std::string(safetensors_name(tensor.dtype)) +
-                    ", expected F32, F64, F16 or BF16");
+    throw UserError(what + " has the element type " + std::string(torch_name(stored.dtype)) +
+                    ", expected float32, float64, float16 or bfloat16: convert it first");
   }
   const at::NoGradGuard no_grad;
   const at::Tensor host = at::empty(target.sizes(), at::TensorOptions().dtype(*type));
-  file.read(tensor, {static_cast<std::byte*>(host.mutable_data_ptr()), host.nbytes()});
+  stored.read({static_cast<std::byte*>(host.mutable_data_ptr()), host.nbytes()});
   target.copy_(host);
 }
 

@@ -8,8 +8,12 @@
 #include <nlohmann/json.hpp>
 #include <torch/nn/module.h>
 
+#include <cstddef>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,6 +36,13 @@ struct CheckpointInfo {
   /// Where the weights come from: version, command, seed, epoch, data, arithmetic.
   nlohmann::ordered_json provenance;
 };
+
+/// How a file of this program describes its model: entries of a safetensors file's metadata.
+std::map<std::string, std::string> description(const CheckpointInfo& info);
+
+/// The inverse; nothing if the metadata describe no model. Throws UserError or
+/// nlohmann::json::exception if they do so badly.
+std::optional<CheckpointInfo> described_model(const std::map<std::string, std::string>& metadata);
 
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
@@ -57,6 +68,7 @@ class CheckpointFile {
   /// Null for kind weights.
   const nlohmann::ordered_json& trainer() const { return trainer_; }
 
+  bool has(const std::string& name) const { return file_.find(name) != nullptr; }
   /// Copies the tensor `name` into `target`. Throws UserError if it is missing or has another
   /// shape.
   void read(const std::string& name, const at::Tensor& target) const;
@@ -68,9 +80,18 @@ class CheckpointFile {
   nlohmann::ordered_json trainer_;
 };
 
+/// A tensor in a file of any kind.
+struct StoredTensor {
+  const std::filesystem::path& file;
+  const std::string& name;
+  DType dtype;
+  const std::vector<std::int64_t>& shape;
+  std::function<void(std::span<std::byte>)> read;  ///< fetches the elements in row-major order
+};
+
 /// Copies a tensor of a file into `target`, which has the same shape, converting the element type.
 /// Throws UserError for another shape or an element type that weights cannot have.
-void read_tensor(const SafetensorsFile& file, const TensorView& tensor, const at::Tensor& target);
+void read_tensor(const StoredTensor& stored, const at::Tensor& target);
 
 /// A shape for messages: [256, 1, 5, 5].
 std::string shape_text(at::IntArrayRef shape);

@@ -3,10 +3,12 @@
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/io/atomic_file.h"
+#include "convmae/train/run_directory.h"
 
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <iterator>
 #include <optional>
 #include <string_view>
 #include <system_error>
@@ -17,6 +19,7 @@ namespace {
 
 constexpr std::string_view kPrefix = "step-";
 constexpr std::string_view kSuffix = ".safetensors";
+constexpr const char* kBestLink = "best.safetensors";
 
 std::optional<std::int64_t> step_of(const std::filesystem::path& path) {
   const std::string name = path.filename().string();
@@ -29,7 +32,39 @@ std::optional<std::int64_t> step_of(const std::filesystem::path& path) {
   return step;
 }
 
+/// From the newest to the oldest.
+std::vector<std::filesystem::path> checkpoints_in(const std::filesystem::path& directory) {
+  std::vector<std::pair<std::int64_t, std::filesystem::path>> found;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    if (const auto step = step_of(entry.path())) found.emplace_back(*step, entry.path());
+  }
+  std::ranges::sort(found, std::greater<>());
+  std::vector<std::filesystem::path> paths;
+  for (auto& [step, path] : found) paths.push_back(std::move(path));
+  return paths;
+}
+
 }  // namespace
+
+std::filesystem::path model_of_run(const std::filesystem::path& run) {
+  const RunPaths paths{run};
+  std::error_code ignored;
+  std::vector<std::filesystem::path> candidates{paths.checkpoints() / kBestLink};
+  if (std::filesystem::is_directory(paths.checkpoints(), ignored)) {
+    std::ranges::copy(checkpoints_in(paths.checkpoints()), std::back_inserter(candidates));
+  }
+  candidates.push_back(paths.weights());
+  const auto found = std::ranges::find_if(candidates, [](const std::filesystem::path& candidate) {
+    std::error_code error;
+    return std::filesystem::is_regular_file(candidate, error);
+  });
+  if (found == candidates.end()) {
+    throw UserError(
+        quote(run.string()) +
+        " has no checkpoint: give the directory of a run that has saved one, or a file");
+  }
+  return *found;
+}
 
 CheckpointStore::CheckpointStore(std::filesystem::path directory, std::int64_t keep_last)
     : directory_(std::move(directory)), keep_last_(keep_last) {
@@ -50,15 +85,10 @@ std::filesystem::path CheckpointStore::path_of(std::int64_t global_step) const {
 }
 
 std::vector<std::filesystem::path> CheckpointStore::newest_first() const {
-  std::vector<std::pair<std::int64_t, std::filesystem::path>> found;
-  for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
-    if (const auto step = step_of(entry.path())) found.emplace_back(*step, entry.path());
-  }
-  std::ranges::sort(found, std::greater<>());
-  std::vector<std::filesystem::path> paths;
-  for (auto& [step, path] : found) paths.push_back(std::move(path));
-  return paths;
+  return checkpoints_in(directory_);
 }
+
+std::filesystem::path CheckpointStore::best_link() const { return directory_ / kBestLink; }
 
 void CheckpointStore::added(std::int64_t global_step, bool is_best) {
   if (is_best) {

@@ -11,6 +11,10 @@
 
 namespace convmae {
 
+/// The file to take a run's model from: its best checkpoint, else its newest, else its final
+/// weights. Only looks. Throws UserError if `run` has none of them.
+std::filesystem::path model_of_run(const std::filesystem::path& run);
+
 /// The checkpoints of a run: `step-00000120.safetensors`, named by the steps done, and
 /// `best.safetensors`, a symbolic link to the best. Keeps the newest few and the best; a file is
 /// deleted only after its successor is safe on disk.
@@ -34,7 +38,7 @@ class CheckpointStore {
   void remove_after(std::int64_t global_step);
 
  private:
-  std::filesystem::path best_link() const { return directory_ / "best.safetensors"; }
+  std::filesystem::path best_link() const;
   void prune();
 
   std::filesystem::path directory_;

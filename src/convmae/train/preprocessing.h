@@ -19,6 +19,9 @@ struct Preprocessing {
   bool operator==(const Preprocessing&) const = default;
 };
 
+/// ImageNet's mean and standard deviation for three channels, 0.5 for any other number.
+Preprocessing default_preprocessing(std::int64_t channels, Size size);
+
 nlohmann::ordered_json to_json(const Preprocessing& preprocessing);
 /// Throws nlohmann::json::exception if something is missing or of another type.
 Preprocessing preprocessing_from_json(const nlohmann::ordered_json& json);

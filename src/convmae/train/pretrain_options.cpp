@@ -1,8 +1,8 @@
 #include "convmae/train/pretrain_options.h"
 
 #include "convmae/base/error.h"
-#include "convmae/data/transforms.h"
 #include "convmae/ops/gemm.h"
+#include "convmae/train/preprocessing.h"
 #include "convmae/train/schedule.h"
 
 #include <ATen/core/ATen_fwd.h>
@@ -58,15 +58,9 @@ void resolve(PretrainOptions& options) {
   make_absolute(options.data);
   make_absolute(options.eval_data);
   make_absolute(options.init);
-  const Normalisation defaults = Normalisation::defaults(options.model_config.in_chans);
-  // From float by way of its shortest decimal form, so that 0.485 stays 0.485.
-  const auto widen = [](const std::vector<float>& values) {
-    std::vector<double> result;
-    for (const float value : values) result.push_back(std::stod(std::to_string(value)));
-    return result;
-  };
-  if (options.mean.empty()) options.mean = widen(defaults.mean);
-  if (options.std.empty()) options.std = widen(defaults.std);
+  const Preprocessing defaults = default_preprocessing(options.model_config.in_chans, {});
+  if (options.mean.empty()) options.mean = defaults.mean;
+  if (options.std.empty()) options.std = defaults.std;
   const auto epochs = static_cast<double>(options.epochs);
   if (!options.warmup_epochs) options.warmup_epochs = std::min(40.0, epochs / 10);
   if (options.threads == 0) options.threads = usable_cpus();

@@ -26,11 +26,11 @@ std::vector<Picture> pictures_of(const at::Tensor& images, const Preprocessing& 
 
 }  // namespace
 
-std::vector<Reconstruction> reconstruct(PretrainModel& model, const at::Tensor& images,
-                                        const at::Tensor& noise, const Preprocessing& preprocessing,
+std::vector<Reconstruction> reconstruct(const PretrainModel& model, const at::Tensor& images,
+                                        const PretrainOutput& output,
+                                        const Preprocessing& preprocessing,
                                         const std::vector<std::string>& captions) {
   const at::NoGradGuard no_grad;
-  const PretrainOutput output = model.forward(images, noise, Predict::all);
   const std::int64_t block = model.block();
   const Size grid{images.size(2) / block, images.size(3) / block};
   const std::int64_t batch = images.size(0);
@@ -61,6 +61,10 @@ std::vector<Reconstruction> reconstruct(PretrainModel& model, const at::Tensor& 
     result.push_back(std::move(item));
   }
   return result;
+}
+
+std::string reconstruction_note(const ModelConfig& config) {
+  return config.norm_pix_loss ? "block means and contrasts are taken from the original" : "";
 }
 
 }  // namespace convmae

@@ -39,8 +39,11 @@ SamplePanel::SamplePanel(const PretrainOptions& options, const ImageSource& sour
 Picture SamplePanel::draw(PretrainModel& model) const {
   const at::Tensor noise =
       mask_noise(options_.seed, kEvaluationEpoch, numbers_, model.noise_length());
+  const at::NoGradGuard no_grad;
+  const PretrainOutput output = model.forward(images_, noise, Predict::all);
   return compose(reconstruction_panel(
-      reconstruct(model, images_, noise, preprocessing_of(options_), captions_)));
+      reconstruct(model, images_, output, preprocessing_of(options_), captions_),
+      reconstruction_note(model.config())));
 }
 
 }  // namespace convmae

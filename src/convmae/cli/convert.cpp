@@ -1,0 +1,84 @@
+#include "convmae/base/error.h"
+#include "convmae/base/quote.h"
+#include "convmae/cli/command_line.h"
+#include "convmae/train/convert_weights.h"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace convmae {
+namespace {
+
+struct ConvertOptions {
+  std::string in;
+  std::string out;
+  std::string to;
+  std::string layout;
+  std::string dtype;
+  bool encoder_only = false;
+  bool no_optimizer = false;
+};
+
+/// By the flag, else by the ending of the file's name.
+bool to_pth(const ConvertOptions& options) {
+  const std::string extension = std::filesystem::path(options.out).extension().string();
+  const std::string kind = !options.to.empty()    ? options.to
+                           : extension.size() > 1 ? extension.substr(1)
+                                                  : "";
+  if (kind == "pth" || kind == "pt" || kind == "bin") return true;
+  if (kind == "safetensors") return false;
+  throw UserError("cannot tell the kind of " + quote(options.out) +
+                  " from its name: give --to pth or --to safetensors");
+}
+
+std::optional<DType> dtype_of(const std::string& name) {
+  if (name.empty()) return std::nullopt;
+  for (const DType dtype : {DType::f32, DType::f16, DType::bf16, DType::f64}) {
+    if (name == torch_name(dtype)) return dtype;
+  }
+  throw UserError("no element type for weights is named " + quote(name) +
+                  ": choose float32, float16, bfloat16 or float64");
+}
+
+void run(const ConvertOptions& options) {
+  ConversionOptions conversion;
+  conversion.to_pth = to_pth(options);
+  if (!options.layout.empty()) conversion.layout = parse_weight_layout(options.layout);
+  conversion.encoder_only = options.encoder_only;
+  conversion.dtype = dtype_of(options.dtype);
+  conversion.optimizer = !options.no_optimizer;
+  const ConversionReport report = convert_weights(options.in, options.out, conversion);
+  std::printf("%s: %lld weights, %lld left out", options.out.c_str(),
+              static_cast<long long>(report.written), static_cast<long long>(report.left_out));
+  if (report.optimizer_states > 0) {
+    std::printf(", the optimizer's state of %lld parameters",
+                static_cast<long long>(report.optimizer_states));
+  }
+  std::printf("\n");
+}
+
+}  // namespace
+
+void add_convert(CLI::App& app) {
+  CLI::App* const command = app.add_subcommand(
+      "convert", "Convert weights between .pth and safetensors, and rename them");
+  const auto options = std::make_shared<ConvertOptions>();
+  command->add_option("in", options->in, "File of weights, .pth or safetensors")->required();
+  command->add_option("out", options->out, "File to write")->required();
+  command->add_option("--to", options->to, "pth or safetensors [by the name of the file]")
+      ->check(CLI::IsMember({"pth", "safetensors"}));
+  command->add_flag("--encoder_only", options->encoder_only, "Leave out decoder and heads");
+  command->add_option("--layout", options->layout,
+                      "Names as in convmae, timm, mmseg or detectron2 [as they are]");
+  command->add_option("--dtype", options->dtype,
+                      "float32, float16, bfloat16 or float64 [as they are]");
+  command->add_flag("--no_optimizer", options->no_optimizer, "Leave out the optimizer's state");
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace convmae

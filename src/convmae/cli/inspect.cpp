@@ -1,0 +1,184 @@
+#include "convmae/base/quote.h"
+#include "convmae/cli/command_line.h"
+#include "convmae/io/sha256.h"
+#include "convmae/io/value_json.h"
+#include "convmae/io/weights.h"
+#include "convmae/train/convert_weights.h"
+#include "convmae/train/weight_layout.h"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace convmae {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kMostEntries = 1000;
+
+Json arguments_json(const WeightFile& file) {
+  const Value* const arguments = file.arguments();
+  return arguments == nullptr ? Json() : members_json(*arguments->members());
+}
+
+/// The metadata of a safetensors file; what this program writes there is JSON itself.
+Json metadata_json(const WeightFile& file) {
+  Json json = Json::object();
+  for (const auto& [key, text] : file.metadata()) {
+    if (json.size() == kMostEntries) break;
+    const Json parsed =
+        key.starts_with("convmae.") ? parse_shallow_json(text) : Json(Json::value_t::discarded);
+    json[shortened(key)] =
+        parsed.is_structured() || parsed.is_number() ? parsed : Json(shortened(text));
+  }
+  return json;
+}
+
+Json epoch_json(const WeightFile& file, const Json& metadata) {
+  if (const std::optional<std::int64_t> epoch = file.epoch()) return *epoch;
+  if (metadata.contains(kEpochKey)) return metadata.at(kEpochKey);
+  const auto provenance = metadata.find("convmae.provenance");
+  if (provenance == metadata.end() || !provenance->is_object()) return nullptr;
+  return provenance->value("epoch", Json());
+}
+
+bool is_parameter(const Weight& weight) {
+  switch (weight.tensor.dtype) {
+    case DType::f64:
+    case DType::f32:
+    case DType::f16:
+    case DType::bf16:
+      return !weight.name.ends_with("running_mean") && !weight.name.ends_with("running_var");
+    default:
+      return false;
+  }
+}
+
+Json weights_json(const WeightFile& file) {
+  std::int64_t parameters = 0;
+  Json dtypes = Json::object();
+  for (const Weight& weight : file.weights()) {
+    if (is_parameter(weight)) parameters += weight.tensor.numel();
+    Json& count = dtypes[std::string(torch_name(weight.tensor.dtype))];
+    count = count.is_null() ? 1 : count.get<std::int64_t>() + 1;
+  }
+  return {{"location", shortened(file.location())},
+          {"stripped_prefix", shortened(file.stripped_prefix())},
+          {"tensors", file.weights().size()},
+          {"parameters", parameters},
+          {"dtypes", dtypes}};
+}
+
+template <typename T>
+Json optional_json(const std::optional<T>& value) {
+  return value ? Json(*value) : Json();
+}
+
+Json architecture_json(const WeightFile& file) {
+  const std::optional<Architecture> found = architecture_of(file);
+  if (!found) return nullptr;
+  const bool vit = found->encoder == Architecture::Encoder::vit;
+  Json json{{"encoder", vit ? "mae" : "convmae"},
+            {"model", found->preset.empty() ? Json() : Json(found->preset)},
+            {"prefix", shortened(found->prefix)},
+            {"in_chans", found->in_chans},
+            {"patch_size", found->patch_size},
+            {"embed_dim", found->embed_dim},
+            {"depth", found->depth},
+            {"mlp_ratio", found->mlp_ratio},
+            {"kernel_size", found->kernel_size},
+            {"num_heads", optional_json(found->num_heads)},
+            {"positions", optional_json(found->positions)},
+            {"class_token", found->class_token},
+            {"fusion", found->fusion},
+            {"relative_position", found->relative_position},
+            {"layer_scale", found->layer_scale},
+            {"decoder", nullptr},
+            {"heads", found->heads}};
+  if (found->decoder) {
+    json["decoder"] = {{"embed_dim", found->decoder->dim},
+                       {"depth", found->decoder->depth},
+                       {"mlp_ratio", found->decoder->mlp_ratio}};
+  }
+  return json;
+}
+
+Json describe(const WeightFile& file) {
+  const Json metadata = metadata_json(file);
+  Json json{{"file", file.path().string()},
+            {"kind", convmae::describe(file.kind())},
+            {"bytes", file.size()},
+            {"sha256", sha256_of_file(file.path())}};
+  json.update(weights_json(file));
+  json["architecture"] = architecture_json(file);
+  json["epoch"] = epoch_json(file, metadata);
+  json["optimizer"] = file.has_optimizer();
+  json["arguments"] = arguments_json(file);
+  json["metadata"] = metadata;
+  return json;
+}
+
+/// What comes from a file, fit for one line on a terminal.
+std::string harmless(const std::string& text) {
+  const std::string quoted = quote(text);
+  return quoted.substr(1, quoted.size() - 2);
+}
+
+/// A value on one line.
+std::string plain_text(const Json& value) {
+  if (value.is_null() || value == "") return "none";
+  if (value.is_string()) return harmless(value.get_ref<const std::string&>());
+  if (!value.is_structured()) return value.dump();
+  std::string text;
+  for (const auto& item : value.items()) {
+    if (!text.empty()) text += value.is_object() ? ", " : " ";
+    if (value.is_object()) text += harmless(item.key()) + " ";
+    text += plain_text(item.value());
+  }
+  return text.empty() ? "none" : text;
+}
+
+void print_members(const Json& json, const std::string& indent) {
+  for (const auto& [key, value] : json.items()) {
+    const bool nested = value.is_object() && !value.empty();
+    std::cout << indent << harmless(key) << ":";
+    if (nested) {
+      std::cout << '\n';
+      print_members(value, indent + "  ");
+    } else {
+      std::cout << ' ' << plain_text(value) << '\n';
+    }
+  }
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app) {
+  CLI::App* const command = app.add_subcommand(
+      "inspect", "Say what is in a file of weights: .pth or safetensors, of any model");
+  struct Options {
+    std::string file;
+    bool json = false;
+  };
+  const auto options = std::make_shared<Options>();
+  command->add_option("file", options->file, "File to look into; nothing in it is run")->required();
+  command->add_flag("--json", options->json, "Print JSON");
+  command->callback([options] {
+    const Json json = describe(WeightFile(options->file));
+    if (options->json) {
+      std::cout << json.dump(2, ' ', false, Json::error_handler_t::replace) << std::endl;
+    } else {
+      print_members(json, "");
+    }
+  });
+}
+
+}  // namespace convmae

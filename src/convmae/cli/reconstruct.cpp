@@ -1,0 +1,152 @@
+#include "convmae/base/error.h"
+#include "convmae/base/quote.h"
+#include "convmae/cli/command_line.h"
+#include "convmae/data/file_source.h"
+#include "convmae/data/transforms.h"
+#include "convmae/report/format.h"
+#include "convmae/report/png.h"
+#include "convmae/train/batches.h"
+#include "convmae/train/checkpoint_store.h"
+#include "convmae/train/evaluation.h"
+#include "convmae/train/reconstruction.h"
+#include "convmae/train/weights.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace convmae {
+namespace {
+
+struct ReconstructOptions {
+  std::string checkpoint;
+  std::string out;
+  std::vector<std::string> images;
+  std::optional<double> mask_ratio;
+  std::optional<std::int64_t> groups;
+  std::uint64_t seed = 0;
+  bool exif_orientation = false;
+  int threads = 0;
+};
+
+/// Fills in images one by one, prints their losses and collects their pictures.
+class ImageReconstructor {
+ public:
+  ImageReconstructor(const LoadedModel& loaded, const ReconstructOptions& options)
+      : model_(*loaded.model),
+        preprocessing_(loaded.info.preprocessing),
+        seed_(options.seed),
+        transform_(evaluation_transform(preprocessing_, options.exif_orientation)) {
+    model_.eval();
+    const bool normalised = model_.config().norm_pix_loss;
+    std::printf("%-40s %10s  %s\n", "image", "loss",
+                normalised ? "of each block's own mean" : "of the visible pixels' mean");
+  }
+
+  void add(const std::string& path) {
+    const at::NoGradGuard no_grad;
+    const at::Tensor image = read(path).unsqueeze(0);
+    const auto number = std::ssize(reconstructions_);
+    const at::Tensor noise =
+        mask_noise(seed_, kEvaluationEpoch, {&number, 1}, model_.noise_length());
+    const PretrainOutput output = model_.forward(image, noise, Predict::all);
+    const auto loss = output.loss.item<double>();
+    const double baseline = baseline_loss(image, output.mask, model_.config().norm_pix_loss);
+    print_row(path, loss, baseline);
+    loss_sum_ += loss;
+    baseline_sum_ += baseline;
+    const std::string caption =
+        std::filesystem::path(path).filename().string() + ": loss " + format_number(loss);
+    reconstructions_.push_back(
+        reconstruct(model_, image, output, preprocessing_, {caption}).front());
+  }
+
+  void finish(const std::filesystem::path& out) const {
+    const auto count = static_cast<double>(reconstructions_.size());
+    if (reconstructions_.size() > 1) print_row("mean", loss_sum_ / count, baseline_sum_ / count);
+    const std::string note = reconstruction_note(model_.config());
+    if (!note.empty()) std::printf("%s\n", note.c_str());
+    write_png(out, compose(reconstruction_panel(reconstructions_, note)));
+    std::printf("pictures: %s\n", out.c_str());
+  }
+
+ private:
+  at::Tensor read(const std::string& path) {
+    std::vector<std::uint8_t> bytes;
+    read_file(path, bytes);
+    const at::Tensor image = at::empty({transform_.config().decode.channels,
+                                        preprocessing_.size.height, preprocessing_.size.width},
+                                       at::kFloat);
+    try {
+      transform_.apply(bytes, {}, image.mutable_data_ptr<float>());
+    } catch (const UserError& error) {
+      throw UserError("cannot use the image " + quote(path) + ": " + error.what());
+    }
+    return image;
+  }
+
+  static void print_row(const std::string& name, double loss, double baseline) {
+    std::printf("%-40s %10s  %s\n", name.c_str(), format_number(loss).c_str(),
+                format_number(baseline).c_str());
+  }
+
+  PretrainModel& model_;
+  const Preprocessing& preprocessing_;
+  std::uint64_t seed_;
+  SampleTransform transform_;
+  std::vector<Reconstruction> reconstructions_;
+  double loss_sum_ = 0;
+  double baseline_sum_ = 0;
+};
+
+void run(const ReconstructOptions& options) {
+  const std::filesystem::path given = options.checkpoint;
+  std::error_code ignored;
+  const std::filesystem::path file =
+      std::filesystem::is_directory(given, ignored) ? model_of_run(given) : given;
+  const LoadedModel loaded = load_model(file, [&](ModelConfig& config) {
+    if (options.mask_ratio) config.mask_ratio = *options.mask_ratio;
+    if (options.groups) config.groups = *options.groups;
+  });
+  if (options.threads > 0) at::set_num_threads(options.threads);
+  const ModelConfig& config = loaded.model->config();
+  std::printf("%s: %s, %lldx%lld pixels\n", file.c_str(), to_string(config.method).c_str(),
+              static_cast<long long>(config.img_size.height),
+              static_cast<long long>(config.img_size.width));
+  ImageReconstructor reconstructor(loaded, options);
+  for (const std::string& image : options.images) reconstructor.add(image);
+  reconstructor.finish(options.out);
+}
+
+}  // namespace
+
+void add_reconstruct(CLI::App& app) {
+  CLI::App* const command = app.add_subcommand(
+      "reconstruct", "Let a pretrained model fill in removed blocks of images, and draw it");
+  const auto options = std::make_shared<ReconstructOptions>();
+  command
+      ->add_option("--checkpoint", options->checkpoint,
+                   "Checkpoint or weights, or the directory of a run")
+      ->required();
+  command->add_option("--out", options->out, "PNG file to write")->required();
+  command->add_option("images", options->images, "JPEG, PNG, WebP, TIFF or .npy files")->required();
+  command->add_option("--mask_ratio", options->mask_ratio,
+                      "Share of the blocks that is removed [as in training]");
+  command->add_option("--groups", options->groups,
+                      "Complementary masks of fastconvmae [as in training]");
+  command->add_option("--seed", options->seed, "Decides the masks")->capture_default_str();
+  command->add_flag("--exif_orientation", options->exif_orientation, "Turn images as EXIF says");
+  command->add_option("--threads", options->threads, "Threads that compute; 0: one a CPU")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace convmae

@@ -1,0 +1,148 @@
+#include "convmae/model/cost.h"
+
+#include "convmae/base/geometry.h"
+#include "convmae/model/visibility.h"
+
+#include <ATen/core/Tensor.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <iterator>
+#include <string_view>
+
+namespace convmae {
+namespace {
+
+/// How often the layers of a model are applied to one image.
+struct Workload {
+  std::int64_t conv_blocks = 0;       ///< blocks that stages 1 and 2 compute
+  std::int64_t embedded_blocks = 0;   ///< blocks that become tokens, and are fused
+  std::vector<std::int64_t> encoder;  ///< tokens of each view
+  std::vector<std::int64_t> decoder;
+};
+
+std::int64_t sum(const std::vector<std::int64_t>& values) {
+  std::int64_t total = 0;
+  for (const std::int64_t value : values) total += value;
+  return total;
+}
+
+/// Blocks of each view, of `length` blocks in an image.
+std::vector<std::int64_t> visible_blocks(const ModelConfig& config, std::int64_t length) {
+  if (config.method == Method::fastconvmae) {
+    std::vector<std::int64_t> views(static_cast<std::size_t>(config.groups),
+                                    length / config.groups);
+    views.back() += length % config.groups;
+    return views;
+  }
+  // Single positions are removed: in practice every block keeps some.
+  if (config.mask_unit == MaskUnit::position) return {length};
+  return {num_kept(length, config.mask_ratio)};
+}
+
+Workload workload(const ModelConfig& config, std::int64_t length, bool dense) {
+  const std::int64_t class_token = config.method == Method::mae ? 1 : 0;
+  const std::vector<std::int64_t> views = visible_blocks(config, length);
+  Workload work;
+  work.embedded_blocks = dense ? length : sum(views);
+  work.conv_blocks = config.masked_conv ? work.embedded_blocks : length;
+  for (const std::int64_t blocks : views) {
+    work.encoder.push_back(blocks + class_token);
+    work.decoder.push_back(length + class_token);
+  }
+  return work;
+}
+
+/// The part of a parameter's name that says which layer it belongs to: two components for the
+/// members of a list, else one.
+std::string layer_of(const std::string& parameter) {
+  const std::size_t first = parameter.find('.');
+  if (first == std::string::npos) return parameter;
+  const bool in_list = std::isdigit(static_cast<unsigned char>(parameter[first + 1])) != 0;
+  return parameter.substr(0, in_list ? parameter.find('.', first + 1) : first);
+}
+
+class Counter {
+ public:
+  Counter(const ModelConfig& config, bool dense)
+      : config_(config),
+        geometry_(config.img_size, strides(config)),
+        work_(workload(config, geometry_.num_blocks(), dense)) {}
+
+  /// A weight costs its elements each time it is applied.
+  std::int64_t weight(std::string_view layer, const at::Tensor& weight) const {
+    return weight.numel() * applications(layer);
+  }
+
+  /// The products of queries with keys and of the result with values, for a block of that width.
+  std::int64_t attention(std::string_view layer, std::int64_t width) const {
+    const auto& tokens = layer.starts_with("decoder") ? work_.decoder : work_.encoder;
+    std::int64_t macs = 0;
+    for (const std::int64_t n : tokens) macs += 2 * n * n * width;
+    return macs;
+  }
+
+ private:
+  static std::array<std::int64_t, 3> strides(const ModelConfig& config) {
+    const auto& p = config.patch_size;
+    if (config.method == Method::mae) return {p.at(0), 1, 1};
+    return {p.at(0), p.at(1), p.at(2)};
+  }
+
+  std::int64_t applications(std::string_view layer) const {
+    const auto is = [layer](std::string_view prefix) { return layer.starts_with(prefix); };
+    if (is("patch_embed1") || is("blocks1.")) return work_.conv_blocks * geometry_.cells(1);
+    if (is("patch_embed2") || is("blocks2.")) return work_.conv_blocks * geometry_.cells(2);
+    if (is("patch_embed")) return work_.embedded_blocks;
+    if (is("stage")) return config_.fusion ? work_.embedded_blocks : 0;
+    // The class token is not predicted, and is embedded like any other.
+    if (is("decoder_pred")) return std::ssize(work_.decoder) * geometry_.num_blocks();
+    if (is("decoder_blocks")) return sum(work_.decoder);
+    return sum(work_.encoder);  // blocks, blocks3, decoder_embed
+  }
+
+  const ModelConfig& config_;
+  Geometry geometry_;
+  Workload work_;
+};
+
+}  // namespace
+
+std::vector<LayerCost> layer_costs(const PretrainModel& model) {
+  const Counter dense(model.config(), /*dense=*/true);
+  const Counter visible(model.config(), /*dense=*/false);
+  std::vector<LayerCost> layers;
+  for (const auto& item : model.named_parameters()) {
+    const std::string name = layer_of(item.key());
+    auto layer = std::ranges::find(layers, name, &LayerCost::name);
+    if (layer == layers.end()) {
+      layers.push_back({.name = name});
+      layer = std::prev(layers.end());
+    }
+    const at::Tensor& parameter = item.value();
+    layer->parameters += parameter.numel();
+    if (parameter.requires_grad()) layer->trainable += parameter.numel();
+    if (!item.key().ends_with(".weight") || parameter.dim() < 2) continue;  // norms, tokens, tables
+    layer->dense_macs += dense.weight(name, parameter);
+    layer->visible_macs += visible.weight(name, parameter);
+    if (item.key().ends_with(".attn.qkv.weight")) {
+      layer->dense_macs += dense.attention(name, parameter.size(1));
+      layer->visible_macs += visible.attention(name, parameter.size(1));
+    }
+  }
+  return layers;
+}
+
+LayerCost total_cost(const std::vector<LayerCost>& layers) {
+  LayerCost total{.name = "total"};
+  for (const LayerCost& layer : layers) {
+    total.parameters += layer.parameters;
+    total.trainable += layer.trainable;
+    total.dense_macs += layer.dense_macs;
+    total.visible_macs += layer.visible_macs;
+  }
+  return total;
+}
+
+}  // namespace convmae
