@@ -2,6 +2,7 @@
 
 #include "convmae/base/error.h"
 #include "convmae/golden/compare.h"
+#include "convmae/golden/replay_pth.h"
 #include "convmae/golden/replays.h"
 #include "convmae/io/atomic_file.h"
 
@@ -58,14 +59,11 @@ void print_verdict(const std::string& name, const Verdict& verdict, Tally& tally
   std::fflush(stdout);
 }
 
-void dump(const fs::path& directory, const std::string& name, const Replay& replay) {
-  if (replay.numbers) {
-    write_file_atomically(directory / (name + ".json"), replay.numbers->dump(1) + "\n");
-    return;
-  }
+void dump(const fs::path& path, const Tensors& tensors,
+          const std::map<std::string, std::string>& metadata) {
   std::vector<at::Tensor> alive;
   std::vector<TensorView> views;
-  for (const auto& [key, tensor] : replay.tensors) {
+  for (const auto& [key, tensor] : tensors) {
     const at::Tensor& own = alive.emplace_back(tensor.detach().contiguous());
     const auto bytes = static_cast<std::size_t>(own.numel()) * own.element_size();
     views.push_back({key,
@@ -73,7 +71,15 @@ void dump(const fs::path& directory, const std::string& name, const Replay& repl
                      own.sizes().vec(),
                      {static_cast<const std::byte*>(own.const_data_ptr()), bytes}});
   }
-  write_safetensors(directory / (name + ".safetensors"), views, {{"case", name}});
+  write_safetensors(path, views, metadata);
+}
+
+void dump(const fs::path& directory, const std::string& name, const Replay& replay) {
+  if (replay.numbers) {
+    write_file_atomically(directory / (name + ".json"), replay.numbers->dump(1) + "\n");
+  } else {
+    dump(directory / (name + ".safetensors"), replay.tensors, {{"case", name}});
+  }
 }
 
 void run_file(const fs::path& path, const std::optional<fs::path>& out, Tally& tally) {
@@ -102,33 +108,77 @@ void run_file(const fs::path& path, const std::optional<fs::path>& out, Tally& t
   if (out) dump(*out, name, replay);
 }
 
-int run(const fs::path& directory, const std::optional<fs::path>& out) {
-  std::error_code error;
+void run_pth(const fs::path& path, const std::optional<fs::path>& out, Tally& tally) {
+  const std::string name = path.stem().string();
+  const PthReplay replay = replay_pth(path);
+  if (out) {
+    dump(*out / "pth" / (name + ".expected.safetensors"), replay.tensors,
+         {{"case", "pth"},
+          {"file", path.filename().string()},
+          {"layout", replay.layout.dump()},
+          {"leaves", replay.leaves.dump()}});
+  }
+  const fs::path expected = path.parent_path() / (name + ".expected.safetensors");
+  print_verdict("pth/" + name, fs::exists(expected) ? compare(expected, replay) : Verdict{}, tally);
+}
+
+void run_bad_pth(const fs::path& path, const std::optional<fs::path>& /*out*/, Tally& tally) {
+  const std::string name = path.filename().string();
+  std::ifstream stream(path.parent_path() / "manifest.json");
+  const Json manifest = Json::parse(stream, nullptr, /*allow_exceptions=*/false);
+  if (!manifest.is_object() || !manifest.contains(name)) {
+    throw UserError("manifest.json does not tell what must become of it");
+  }
+  print_verdict("pth_bad/" + name, check_bad_pth(path, manifest.at(name)), tally);
+}
+
+using Runner = void (*)(const fs::path&, const std::optional<fs::path>&, Tally&);
+
+/// A file and what replays it.
+struct Job {
+  fs::path path;
+  Runner run;
+};
+
+/// Files of a directory with one of the extensions, by name; none if there is no such directory.
+void add_jobs(const fs::path& directory, const std::vector<std::string>& extensions, Runner run,
+              std::vector<Job>& jobs) {
   std::vector<fs::path> files;
+  std::error_code error;
   for (const auto& entry : fs::directory_iterator(directory, error)) {
-    const auto extension = entry.path().extension();
-    if (entry.is_regular_file() && entry.path().filename() != "MANIFEST.json" &&
-        (extension == ".safetensors" || extension == ".json")) {
+    const bool fits = std::find(extensions.begin(), extensions.end(), entry.path().extension()) !=
+                      extensions.end();
+    if (entry.is_regular_file() && entry.path().filename() != "MANIFEST.json" && fits) {
       files.push_back(entry.path());
     }
   }
-  if (error) {
-    throw UserError("cannot list " + directory.string() + ": " + error.message());
-  }
-  if (files.empty()) throw UserError("no golden files in " + directory.string());
-  if (out) fs::create_directories(*out);
   std::sort(files.begin(), files.end());
+  for (fs::path& file : files) jobs.push_back({std::move(file), run});
+}
+
+int run(const fs::path& directory, const std::optional<fs::path>& out) {
+  std::error_code error;
+  fs::directory_iterator(directory, error);
+  if (error) throw UserError("cannot list " + directory.string() + ": " + error.message());
+  std::vector<Job> jobs;
+  add_jobs(directory, {".safetensors", ".json"}, run_file, jobs);
+  add_jobs(directory / "pth", {".pth"}, run_pth, jobs);
+  add_jobs(directory / "pth_bad", {".pth"}, run_bad_pth, jobs);
+  if (jobs.empty()) throw UserError("no golden files in " + directory.string());
+  if (out) fs::create_directories(*out / "pth");
 
   Tally tally;
-  for (const fs::path& file : files) {
+  for (const Job& job : jobs) {
+    const auto miss = [&](const char* message) {
+      ++tally.miss;
+      std::printf("MISS  %-44s%s\n", job.path.stem().c_str(), message);
+    };
     try {
-      run_file(file, out, tally);
+      job.run(job.path, out, tally);
     } catch (const c10::Error& e) {
-      ++tally.miss;
-      std::printf("MISS  %-44s%s\n", file.stem().c_str(), e.what_without_backtrace());
+      miss(e.what_without_backtrace());
     } catch (const std::exception& e) {
-      ++tally.miss;
-      std::printf("MISS  %-44s%s\n", file.stem().c_str(), e.what());
+      miss(e.what());
     }
   }
   std::printf("%d agree, %d miss, %d skipped\n", tally.agree, tally.miss, tally.skipped);
