@@ -82,4 +82,6 @@ function(convmae_test name)
                      GTest::gtest_main GTest::gmock)
   target_compile_definitions(test_${name} PRIVATE CONVMAE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   add_test(NAME ${name} COMMAND test_${name})
+  # Threads that spin between the many small steps of a test cost ten times the work itself.
+  set_tests_properties(${name} PROPERTIES ENVIRONMENT GOMP_SPINCOUNT=1000)
 endfunction()
