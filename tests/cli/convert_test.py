@@ -84,6 +84,22 @@ class Convert(ProgramTest):
                 self.assertTrue(same(value, found["model"][name]), name)
             self.assertEqual(found["epoch"], 1)
 
+    def test_a_description_of_the_model_goes_along(self):
+        self.pretrain("--batch_size", 10, "--epochs", 1, "--method", "fastconvmae", "--groups", 2,
+                      "--norm_pix_loss", "--mean", "0.4,0.5,0.6")
+        weights = self.run_directory / "weights.safetensors"
+        pth, back = self.folder / "a.pth", self.folder / "b.safetensors"
+        self.convert(weights, pth)
+        self.convert(pth, back)
+        image = next(self.data.iterdir())
+        pictures = []
+        for number, path in enumerate((weights, pth, back)):
+            out = self.folder / f"{number}.png"
+            result = run_program("reconstruct", "--checkpoint", path, "--out", out, image)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            pictures.append(out.read_bytes())
+        self.assertEqual(len(set(pictures)), 1)
+
     def test_layouts(self):
         def names(layout, *arguments, container="model"):
             path = self.folder / f"{layout}.pth"

@@ -74,6 +74,15 @@ class Inspect(ProgramTest):
         self.assertEqual(training["epoch"], 1)
         self.assertEqual(training["metadata"]["convmae.model"]["embed_dim"], [8, 12, 16])
 
+    def test_large_files_are_hashed_when_asked(self):
+        path = self.folder / "large.safetensors"
+        save_file({"w": np.zeros(9 << 20, np.float32)}, path)
+        self.assertIsNone(self.inspect(path)["sha256"])
+        self.assertIn("not computed; --sha256", run_program("inspect", path).stdout)
+        result = run_program("inspect", path, "--json", "--sha256")
+        self.assertEqual(json.loads(result.stdout)["sha256"],
+                         hashlib.sha256(path.read_bytes()).hexdigest())
+
     def test_text_has_the_same(self):
         path = GOLDEN / "pth" / "checkpoint_legacy.pth"
         text = run_program("inspect", path).stdout

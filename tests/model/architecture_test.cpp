@@ -32,8 +32,9 @@ std::optional<Architecture> infer(const OwnedShapes& weights) {
 
 OwnedShapes published(const std::string& model) {
   std::ifstream stream(CONVMAE_SOURCE_DIR "/tests/golden/keys_models.json");
+  const auto models = nlohmann::json::parse(stream);
   OwnedShapes weights;
-  for (const auto& entry : nlohmann::json::parse(stream).at(model).at("state_dict")) {
+  for (const auto& entry : models.at(model).at("state_dict")) {
     weights.push_back({entry.at(0), entry.at(1)});
   }
   return weights;

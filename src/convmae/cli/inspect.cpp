@@ -111,12 +111,16 @@ Json architecture_json(const WeightFile& file) {
   return json;
 }
 
-Json describe(const WeightFile& file) {
+/// Hashing takes most of the time that a large file costs, so that one is hashed only when asked.
+constexpr std::size_t kLargestHashed = std::size_t{32} << 20;
+
+Json describe(const WeightFile& file, bool hash) {
   const Json metadata = metadata_json(file);
   Json json{{"file", file.path().string()},
             {"kind", convmae::describe(file.kind())},
             {"bytes", file.size()},
-            {"sha256", sha256_of_file(file.path())}};
+            {"sha256", nullptr}};
+  if (hash || file.size() <= kLargestHashed) json["sha256"] = sha256_of_file(file.path());
   json.update(weights_json(file));
   json["architecture"] = architecture_json(file);
   json["epoch"] = epoch_json(file, metadata);
@@ -167,15 +171,18 @@ void add_inspect(CLI::App& app) {
   struct Options {
     std::string file;
     bool json = false;
+    bool sha256 = false;
   };
   const auto options = std::make_shared<Options>();
   command->add_option("file", options->file, "File to look into; nothing in it is run")->required();
   command->add_flag("--json", options->json, "Print JSON");
+  command->add_flag("--sha256", options->sha256, "Hash the file also if it is larger than 32 MiB");
   command->callback([options] {
-    const Json json = describe(WeightFile(options->file));
+    Json json = describe(WeightFile(options->file), options->sha256);
     if (options->json) {
       std::cout << json.dump(2, ' ', false, Json::error_handler_t::replace) << std::endl;
     } else {
+      if (json["sha256"].is_null()) json["sha256"] = "not computed; --sha256 does";
       print_members(json, "");
     }
   });

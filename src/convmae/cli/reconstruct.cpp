@@ -16,6 +16,7 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -45,9 +46,7 @@ class ImageReconstructor {
         seed_(options.seed),
         transform_(evaluation_transform(preprocessing_, options.exif_orientation)) {
     model_.eval();
-    const bool normalised = model_.config().norm_pix_loss;
-    std::printf("%-40s %10s  %s\n", "image", "loss",
-                normalised ? "of each block's own mean" : "of the visible pixels' mean");
+    std::printf("%10s  %s  image\n", "loss", baseline_name());
   }
 
   void add(const std::string& path) {
@@ -92,9 +91,16 @@ class ImageReconstructor {
     return image;
   }
 
-  static void print_row(const std::string& name, double loss, double baseline) {
-    std::printf("%-40s %10s  %s\n", name.c_str(), format_number(loss).c_str(),
-                format_number(baseline).c_str());
+  /// What the loss is compared with (baseline_loss).
+  const char* baseline_name() const {
+    return model_.config().norm_pix_loss ? "of each block's own mean"
+                                         : "of the visible pixels' mean";
+  }
+
+  void print_row(const std::string& name, double loss, double baseline) const {
+    const auto width = static_cast<int>(std::strlen(baseline_name()));
+    std::printf("%10s  %*s  %s\n", format_number(loss).c_str(), width,
+                format_number(baseline).c_str(), name.c_str());
   }
 
   PretrainModel& model_;

@@ -3,6 +3,7 @@
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/io/sha256.h"
+#include "convmae/io/value_json.h"
 
 #include <ATen/ATen.h>
 
@@ -102,10 +103,11 @@ std::optional<CheckpointInfo> described_model(const std::map<std::string, std::s
   for (const char* const key : {kModelKey, kPreprocessingKey, kProvenanceKey}) {
     if (!metadata.contains(key)) return std::nullopt;
   }
+  const nlohmann::ordered_json provenance = parse_shallow_json(metadata.at(kProvenanceKey));
   return CheckpointInfo{
       model_config_from_json(metadata.at(kModelKey)),
       preprocessing_from_json(nlohmann::ordered_json::parse(metadata.at(kPreprocessingKey))),
-      nlohmann::ordered_json::parse(metadata.at(kProvenanceKey))};
+      provenance.is_discarded() ? nlohmann::ordered_json() : provenance};
 }
 
 NamedTensors named_tensors(const torch::nn::Module& module) {

@@ -221,7 +221,7 @@ class Conversion {
       root.entries.emplace_back("optimizer",
                                 write_published_optimizer(arena, weights_in_order(), optimizer_));
     }
-    const std::optional<CheckpointInfo> info = describe_model(file_);
+    const std::optional<CheckpointInfo> info = described_by_itself(file_);
     const Json provenance = info ? info->provenance : Json();
     if (const std::optional<std::int64_t> epoch = file_.epoch()) {
       root.entries.emplace_back("epoch", *epoch);
@@ -234,18 +234,14 @@ class Conversion {
       root.entries.emplace_back("args", *arguments);
     } else if (const Json noted = note(kArgumentsKey); noted.is_object()) {
       root.entries.emplace_back("args", value_from_json(noted, arena));
-    } else if (info) {
-      root.entries.emplace_back("args", arguments_of(arena, *info));
     }
-  }
-
-  /// What the published code would have been called with.
-  static Value arguments_of(ValueArena& arena, const CheckpointInfo& info) {
-    Dict* const dict = arena.new_dict();
-    dict->entries = {{"input_size", info.model.img_size.height},
-                     {"mask_ratio", info.model.mask_ratio},
-                     {"norm_pix_loss", info.model.norm_pix_loss}};
-    return dict;
+    if (!info) return;
+    Dict* const own = arena.new_dict();
+    for (const auto& [key, text] : description(*info)) {
+      own->entries.emplace_back(std::string_view(arena.keep(key)),
+                                std::string_view(arena.keep(text)));
+    }
+    root.entries.emplace_back(kDescriptionEntry, own);
   }
 
   StridedTensor tensor_of(const Weight& weight, std::deque<std::vector<std::byte>>& buffers) const {

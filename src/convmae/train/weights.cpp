@@ -6,6 +6,7 @@
 #include "convmae/train/weight_layout.h"
 
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <set>
 #include <span>
@@ -55,19 +56,23 @@ std::optional<double> argument(const WeightFile& file, std::string_view name) {
   return value->number();
 }
 
-/// What the metadata of a file say about its model.
-std::optional<CheckpointInfo> described(const WeightFile& file) {
-  try {
-    return described_model(file.metadata());
-  } catch (const nlohmann::json::exception& error) {
-    throw UserError(quote(file.path().string()) + " describes its model badly: " + error.what());
+/// What this program wrote beside the weights: metadata, or in a `.pth` file an entry of its own.
+std::map<std::string, std::string> own_metadata(const WeightFile& file) {
+  const PthFile* const pth = file.pth();
+  const Dict* const root = pth == nullptr ? nullptr : pth->root().dict();
+  const Value* const entry = root == nullptr ? nullptr : root->find(kDescriptionEntry);
+  if (entry == nullptr || entry->dict() == nullptr) return file.metadata();
+  std::map<std::string, std::string> metadata;
+  for (const auto& [key, value] : entry->dict()->entries) {
+    if (const auto text = value.text()) metadata.emplace(key_text(key), *text);
   }
+  return metadata;
 }
 
 /// The same, or else what its shapes and training arguments say. Throws UserError if that is not
 /// enough.
 CheckpointInfo infer_info(const WeightFile& file) {
-  if (std::optional<CheckpointInfo> info = described(file)) return *info;
+  if (std::optional<CheckpointInfo> info = described_by_itself(file)) return *info;
   const std::optional<Architecture> architecture = architecture_of(file);
   if (!architecture) {
     throw UserError(quote(file.path().string()) +
@@ -136,6 +141,14 @@ std::string tensors_text(std::int64_t count) {
 void save_weights(const std::filesystem::path& path, const PretrainModel& model,
                   const CheckpointInfo& info) {
   write_checkpoint(path, CheckpointKind::weights, named_tensors(model), info, {});
+}
+
+std::optional<CheckpointInfo> described_by_itself(const WeightFile& file) {
+  try {
+    return described_model(own_metadata(file));
+  } catch (const nlohmann::json::exception& error) {
+    throw UserError(quote(file.path().string()) + " describes its model badly: " + error.what());
+  }
 }
 
 std::optional<CheckpointInfo> describe_model(const WeightFile& file) {

@@ -23,7 +23,15 @@ struct LoadedModel {
   CheckpointInfo info;
 };
 
-/// What a file says about its pretraining model: in metadata of ours, else by its shapes
+/// The entry of a `.pth` file in which this program describes the model, with the same keys and
+/// texts as in the metadata of its safetensors files.
+inline constexpr const char* kDescriptionEntry = "convmae";
+
+/// What a file that this program wrote says about its model; nothing for other files. Throws
+/// UserError if it says it badly.
+std::optional<CheckpointInfo> described_by_itself(const WeightFile& file);
+
+/// What a file says about its pretraining model: in a description of ours, else by its shapes
 /// (pretrain_config_of) and its training arguments. Nothing if it has no such model, or says too
 /// little.
 std::optional<CheckpointInfo> describe_model(const WeightFile& file);
