@@ -138,8 +138,11 @@ std::string harmless(const std::string& text) {
 
 /// A value on one line.
 std::string plain_text(const Json& value) {
-  if (value.is_null() || value == "") return "none";
-  if (value.is_string()) return harmless(value.get_ref<const std::string&>());
+  if (value.is_null()) return "none";
+  if (value.is_string()) {
+    const auto& text = value.get_ref<const std::string&>();
+    return text.empty() ? "none" : harmless(text);
+  }
   if (!value.is_structured()) return value.dump();
   std::string text;
   for (const auto& item : value.items()) {

@@ -15,6 +15,7 @@ class ModelFlags {
  public:
   /// Adds the flags to `table`. They fill `name` and `config`, which outlive this object.
   ModelFlags(OptionTable& table, std::string& name, ModelConfig& config);
+  ~ModelFlags() = default;
   ModelFlags(const ModelFlags&) = delete;
   ModelFlags& operator=(const ModelFlags&) = delete;
 

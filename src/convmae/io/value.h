@@ -57,11 +57,13 @@ class Value {
                    PickleSymbol, Storage*, NumpyType>;
 
   Value() = default;
+  // A handle, which everything that it can hold converts to, as to the variant in it.
+  // NOLINTBEGIN(google-explicit-constructor)
   template <typename T>
-  requires kIsAlternative<T, Data> Value(T data)
-      : data_(std::in_place_type<T>, data) {}  // NOLINT: a handle, like the variant
+  requires kIsAlternative<T, Data> Value(T data) : data_(std::in_place_type<T>, data) {}
   /// Text that outlives the value, such as a literal.
-  Value(const char* text) : data_(std::string_view(text)) {}  // NOLINT: the same
+  Value(const char* text) : data_(std::string_view(text)) {}
+  // NOLINTEND(google-explicit-constructor)
 
   const Data& data() const { return data_; }
 
