@@ -12,6 +12,20 @@ enum class KernelLevel { baseline, avx2, avx512 };
 KernelLevel cpu_kernel_level();
 std::string to_string(KernelLevel level);
 
+/// Of three builds of the same kernels the one for this CPU.
+template <typename Kernels>
+Kernels for_this_cpu(Kernels baseline, Kernels avx2, Kernels avx512) {
+  switch (cpu_kernel_level()) {
+    case KernelLevel::avx512:
+      return avx512;
+    case KernelLevel::avx2:
+      return avx2;
+    case KernelLevel::baseline:
+      break;
+  }
+  return baseline;
+}
+
 enum class CpuVendor { amd, intel, other };
 CpuVendor cpu_vendor();
 

@@ -101,15 +101,8 @@ Element element_of(const Tensor& x) {
 }
 
 depthwise::Kernels kernels_for(Element element) {
-  switch (cpu_kernel_level()) {
-    case KernelLevel::avx512:
-      return depthwise::kernels_avx512(element);
-    case KernelLevel::avx2:
-      return depthwise::kernels_avx2(element);
-    case KernelLevel::baseline:
-      break;
-  }
-  return depthwise::kernels_baseline(element);
+  return for_this_cpu(depthwise::kernels_baseline, depthwise::kernels_avx2,
+                      depthwise::kernels_avx512)(element);
 }
 
 at::ScalarType accumulation_type(const Tensor& x) {

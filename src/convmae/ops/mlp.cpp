@@ -27,15 +27,8 @@ bool has_kernel(const Tensor& x) {
 gelu_kernel::Kernels kernels_for(const Tensor& x) {
   const auto element =
       x.scalar_type() == at::kFloat ? gelu_kernel::Element::f32 : gelu_kernel::Element::bf16;
-  switch (cpu_kernel_level()) {
-    case KernelLevel::avx512:
-      return gelu_kernel::kernels_avx512(element);
-    case KernelLevel::avx2:
-      return gelu_kernel::kernels_avx2(element);
-    case KernelLevel::baseline:
-      break;
-  }
-  return gelu_kernel::kernels_baseline(element);
+  return for_this_cpu(gelu_kernel::kernels_baseline, gelu_kernel::kernels_avx2,
+                      gelu_kernel::kernels_avx512)(element);
 }
 
 constexpr std::int64_t kGrain = 32768;
