@@ -54,8 +54,7 @@ at::ScalarType scalar_type(DType dtype) {
 
 /// The elements in row-major order, as they are.
 at::Tensor elements(const MappedFile& file, const StridedTensor& tensor) {
-  const at::Tensor values =
-      at::empty(tensor.shape, at::TensorOptions().dtype(scalar_type(tensor.dtype)));
+  at::Tensor values = at::empty(tensor.shape, at::TensorOptions().dtype(scalar_type(tensor.dtype)));
   read_tensor(file, tensor, {static_cast<std::byte*>(values.mutable_data_ptr()), values.nbytes()});
   return values;
 }
