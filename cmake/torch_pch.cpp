@@ -1,1 +1,2 @@
-// CMake attaches the precompiled torch headers to this file; the other targets reuse them from here.
+// CMake attaches the precompiled torch headers to this file; the other targets reuse them from
+// here.
