@@ -1,5 +1,6 @@
 #include "convmae/ops/gemm.h"
 
+#include "convmae/base/error.h"
 #include "convmae/ops/cpu_features.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -38,7 +39,7 @@ at::Tensor gemm_onednn(const at::Tensor& a, const at::Tensor& b,
 GemmBackend parse_gemm_backend(const std::string& name) {
   if (name == "aten") return GemmBackend::aten;
   if (name == "onednn") return GemmBackend::onednn;
-  TORCH_CHECK(false, "unknown GEMM backend '", name, "': aten or onednn expected");
+  throw UserError("no backend of matrix products is named " + name + ": choose aten or onednn");
 }
 
 std::string to_string(GemmBackend backend) {

@@ -10,6 +10,7 @@ namespace convmae {
 /// Who multiplies matrices: at::linear (MKL in the published wheels), or the wheel's oneDNN.
 enum class GemmBackend { aten, onednn };
 
+/// Throws UserError for another name.
 GemmBackend parse_gemm_backend(const std::string& name);
 std::string to_string(GemmBackend backend);
 
