@@ -33,8 +33,8 @@ at::Tensor image_to_blocks(const at::Tensor& images, Size grid, at::IntArrayRef 
 at::Tensor blocks_to_image(const at::Tensor& blocks, Size grid, std::int64_t channels) {
   TORCH_CHECK(blocks.dim() == 3 && blocks.size(1) == grid.height * grid.width,
               "blocks must be [B, ", grid.height * grid.width, ", n], found ", blocks.sizes());
-  const auto side = static_cast<std::int64_t>(
-      std::lround(std::sqrt(static_cast<double>(blocks.size(2) / channels))));
+  const std::int64_t pixels = blocks.size(2) / channels;
+  const auto side = static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(pixels))));
   TORCH_CHECK(side * side * channels == blocks.size(2), "blocks of ", blocks.size(2),
               " numbers are not squares of ", channels, " channels");
   return blocks.reshape({blocks.size(0), grid.height, grid.width, side, side, channels})

@@ -36,8 +36,8 @@ class Initialiser {
   }
   void convolution_default(const at::Tensor& weight, const at::Tensor& bias,
                            bool xavier_weight) const {
-    const auto fan_in = static_cast<double>(weight.numel() / weight.size(0));
-    const double bound = 1 / std::sqrt(fan_in);
+    const std::int64_t fan_in = weight.numel() / weight.size(0);
+    const double bound = 1 / std::sqrt(static_cast<double>(fan_in));
     if (xavier_weight) {
       xavier(weight, "weight");
     } else {
