@@ -9,6 +9,27 @@ namespace {
 std::uint32_t low32(std::uint64_t x) { return static_cast<std::uint32_t>(x); }
 std::uint32_t high32(std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); }
 
+/// Logarithm of a gamma-distributed draw of scale 1 (Marsaglia and Tsang, "A simple method for
+/// generating gamma variables", 2000). Logarithms, because draws of a small shape underflow.
+double log_gamma_draw(double shape, CounterRandom& random) {
+  if (shape < 1) {
+    // log1p, so that a draw of 0 is no special case
+    const double log_uniform = std::log1p(-random.uniform_double());
+    return log_gamma_draw(shape + 1, random) + log_uniform / shape;
+  }
+  const double d = shape - 1.0 / 3.0;
+  const double c = 1.0 / std::sqrt(9.0 * d);
+  while (true) {
+    const double x = random.normal();
+    const double root = 1.0 + c * x;
+    const double log_uniform = std::log1p(-random.uniform_double());
+    if (root <= 0) continue;
+    const double v = root * root * root;
+    const double log_v = std::log(v);
+    if (log_uniform < 0.5 * x * x + d * (1.0 - v + log_v)) return std::log(d) + log_v;
+  }
+}
+
 }  // namespace
 
 std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> c,
@@ -66,6 +87,12 @@ std::uint64_t CounterRandom::below(std::uint64_t n) {
 double CounterRandom::normal() {
   const double radius = std::sqrt(-2.0 * std::log1p(-uniform_double()));
   return radius * std::cos(2.0 * std::numbers::pi * uniform_double());
+}
+
+double CounterRandom::beta(double a, double b) {
+  const double log_x = log_gamma_draw(a, *this);
+  const double log_y = log_gamma_draw(b, *this);
+  return 1.0 / (1.0 + std::exp(log_y - log_x));
 }
 
 }  // namespace convmae

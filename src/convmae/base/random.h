@@ -14,9 +14,10 @@ enum class Purpose : std::uint32_t {
   mask = 4,         ///< the noise that ranks blocks
   drop_path = 5,    ///< stochastic depth
   initialise = 6,   ///< parameters of a new model
-  augment = 7,      ///< RandAugment, random erasing
+  augment = 7,      ///< RandAugment
   mixing = 8,       ///< mixup and cutmix
   replacement = 9,  ///< what stands in for an undecodable sample
+  erasing = 10,     ///< random erasing
 };
 
 /// Philox 4x32 with 10 rounds (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC
@@ -44,6 +45,8 @@ class CounterRandom {
   std::uint64_t below(std::uint64_t n);
   /// Standard normal (Box-Muller).
   double normal();
+  /// Beta-distributed, a and b > 0.
+  double beta(double a, double b);
 
  private:
   std::array<std::uint32_t, 2> key_;

@@ -1,9 +1,11 @@
 #pragma once
 
+#include "convmae/data/draw_key.h"
 #include "convmae/data/image.h"
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace convmae {
@@ -16,7 +18,42 @@ struct BatchView {
   Size size;
 };
 
-/// The partner of sample i in batch mode: the batch in reverse order.
+/// Who shares a draw of what is mixed.
+enum class MixingMode {
+  batch,    ///< a whole group
+  pair,     ///< a sample and its partner
+  element,  ///< nobody: each sample takes from its partner as its own draw says
+};
+/// "batch", "pair" or "element" ("elem" too). Throws UserError for anything else.
+MixingMode parse_mixing_mode(std::string_view name);
+
+/// mixup and CutMix as in the published fine-tuning recipe. Samples are mixed within groups of
+/// `group` consecutive positions of the epoch's global order, so that the world size plays no part.
+/// The partner in a group is its mirror: the first with the last.
+struct MixingPolicy {
+  double mixup_alpha = 0.8;   ///< of the Beta distribution; 0: no mixup
+  double cutmix_alpha = 1.0;  ///< 0: no CutMix
+  double probability = 1.0;   ///< with which a draw mixes at all
+  double cutmix_share = 0.5;  ///< of the draws, where both are on
+  MixingMode mode = MixingMode::batch;
+  std::int64_t group = 32;
+  double label_smoothing = 0.1;
+
+  bool mixes() const { return (mixup_alpha > 0 || cutmix_alpha > 0) && probability > 0; }
+};
+
+/// Throws UserError for values that make no sense, and if `batch_size` (of one rank) does not
+/// consist of whole groups.
+void validate(const MixingPolicy& policy, std::int64_t batch_size);
+
+/// Mixes a batch in place and returns its soft targets, `[labels.size(), num_classes]`. `first` is
+/// the key of the batch's first sample; the others follow it in the global order. A group that the
+/// end of the epoch cuts short is mixed as it is. Labels lie in 0 .. num_classes-1.
+std::vector<float> mix_batch(const MixingPolicy& policy, const DrawKey& first,
+                             const BatchView& batch, std::span<const std::int64_t> labels,
+                             std::int64_t num_classes);
+
+/// The partner of sample i: the batch in reverse order.
 inline std::int64_t mixing_partner(std::int64_t i, std::int64_t count) { return count - 1 - i; }
 
 /// mixup (arXiv 1710.09412) of a whole batch with one share: `lambda * x + (1 - lambda) * partner`.
@@ -34,8 +71,9 @@ void cutmix(const BatchView& batch, const Box& box);
 
 /// Targets of a mixed batch, `[labels.size(), num_classes]`: smoothed one-hot rows (the label gets
 /// `1 - smoothing + smoothing / num_classes`, the others `smoothing / num_classes`), weighted with
-/// `lambda` and the partner's with `1 - lambda`. Labels lie in 0 .. num_classes-1.
+/// the sample's lambda and the partner's with `1 - lambda`. `lambdas` has one number, or one a
+/// sample.
 std::vector<float> mixed_targets(std::span<const std::int64_t> labels, std::int64_t num_classes,
-                                 double lambda, double smoothing);
+                                 std::span<const double> lambdas, double smoothing);
 
 }  // namespace convmae

@@ -1,10 +1,45 @@
 #include "convmae/data/rand_augment.h"
 
+#include "convmae/base/error.h"
+#include "convmae/base/quote.h"
 #include "convmae/base/random.h"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 namespace convmae {
+namespace {
+
+constexpr std::array<std::pair<std::string_view, AugmentOp>, kNumAugmentOps> kNames{
+    {{"AutoContrast", AugmentOp::auto_contrast},
+     {"Equalize", AugmentOp::equalize},
+     {"Invert", AugmentOp::invert},
+     {"Rotate", AugmentOp::rotate},
+     {"Posterize", AugmentOp::posterize},
+     {"Solarize", AugmentOp::solarize},
+     {"SolarizeAdd", AugmentOp::solarize_add},
+     {"Color", AugmentOp::colour},
+     {"Contrast", AugmentOp::contrast},
+     {"Brightness", AugmentOp::brightness},
+     {"Sharpness", AugmentOp::sharpness},
+     {"ShearX", AugmentOp::shear_x},
+     {"ShearY", AugmentOp::shear_y},
+     {"TranslateXRel", AugmentOp::translate_x},
+     {"TranslateYRel", AugmentOp::translate_y}}};
+
+}  // namespace
+
+AugmentOp parse_augment_op(std::string_view name) {
+  constexpr std::string_view kSuffix = "Increasing";
+  const std::string_view base =
+      name.ends_with(kSuffix) ? name.substr(0, name.size() - kSuffix.size()) : name;
+  const auto found = std::find_if(kNames.begin(), kNames.end(),
+                                  [base](const auto& entry) { return entry.first == base; });
+  if (found != kNames.end()) return found->second;
+  throw UserError("expected the name of a RandAugment operation such as Rotate, found " +
+                  quote(name) + ": check the spelling");
+}
 
 double augment_argument(AugmentOp op, double level, bool negate) {
   constexpr double kMaxLevel = 10;

@@ -3,6 +3,8 @@
 #include "convmae/data/augment.h"
 #include "convmae/data/draw_key.h"
 
+#include <string_view>
+
 namespace convmae {
 
 /// RandAugment with levels on a scale of 0 to 10. The defaults are the published fine-tuning
@@ -14,6 +16,10 @@ struct RandAugment {
   double level_std = 0.5;   ///< the level is normally distributed, then limited to 0..10
   Rgb fill{124, 116, 104};  ///< ImageNet's mean
 };
+
+/// The operation that timm calls `name`, such as "TranslateXRel"; "PosterizeIncreasing" and
+/// "Posterize" are the same operation with other levels. Throws UserError for an unknown name.
+AugmentOp parse_augment_op(std::string_view name);
 
 /// The argument of an operation at a level of 0..10. `negate` asks for the other direction where
 /// the operation has two.

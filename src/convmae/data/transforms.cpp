@@ -166,6 +166,9 @@ void SampleTransform::apply(EncodedBytes encoded, const DrawKey& key, float* out
     rand_augment(*config_.rand_augment, key, resized_, scratch_);
   }
   normalise(resized_, full_scale(decoded_.type()), config_.normalisation, flip, out);
+  if (config_.random_erasing) {
+    random_erase(*config_.random_erasing, key, resized_.channels(), resized_.size(), out);
+  }
 }
 
 }  // namespace convmae

@@ -5,6 +5,7 @@
 #include "convmae/data/draw_key.h"
 #include "convmae/data/image.h"
 #include "convmae/data/rand_augment.h"
+#include "convmae/data/random_erasing.h"
 #include "convmae/data/resize.h"
 
 #include <cstdint>
@@ -61,7 +62,8 @@ struct TransformConfig {
   Size output{224, 224};
   CropRange crop;
   bool flip = true;
-  std::optional<RandAugment> rand_augment;  ///< after crop and mirror; 8-bit RGB only
+  std::optional<RandAugment> rand_augment;      ///< after crop and mirror; 8-bit RGB only
+  std::optional<RandomErasing> random_erasing;  ///< on the normalised pixels
   Filter filter = Filter::bicubic;
   DecodeOptions decode;  ///< `decode.channels` is the number of channels delivered
   Normalisation normalisation = Normalisation::defaults(3);
