@@ -1,0 +1,213 @@
+#include "convmae/ops/attention.h"
+
+#include "convmae/ops/attention_kernel.h"
+#include "convmae/ops/cpu_features.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+namespace convmae::ops {
+namespace {
+
+using at::Tensor;
+using attention_kernel::ConstRows;
+using attention_kernel::Rows;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+bool has_kernel(const Tensor& x) {
+  const auto type = x.scalar_type();
+  return x.device().is_cpu() &&
+         (type == at::kFloat || type == at::kDouble || type == at::kBFloat16);
+}
+
+attention_kernel::Kernels kernels_for(const Tensor& x) {
+  using attention_kernel::Element;
+  const Element element = x.scalar_type() == at::kDouble     ? Element::f64
+                          : x.scalar_type() == at::kBFloat16 ? Element::bf16
+                                                             : Element::f32;
+  return for_this_cpu(attention_kernel::kernels_baseline, attention_kernel::kernels_avx2,
+                      attention_kernel::kernels_avx512)(element);
+}
+
+/// Queries, keys and values inside the tensors that hold them: [B, tokens, parts * C].
+struct Operands {
+  Tensor query;      ///< [B, R, C], a view
+  Tensor key_value;  ///< [B, N, 2C], a view
+
+  /// A query and its key_value, or qkv alone.
+  Operands(const Tensor& first, const std::optional<Tensor>& second) {
+    if (second) {
+      query = first;
+      key_value = *second;
+    } else {
+      const std::int64_t dim = first.size(2) / 3;
+      query = first.narrow(2, 0, dim);
+      key_value = first.narrow(2, dim, 2 * dim);
+    }
+  }
+  std::int64_t dim() const { return query.size(2); }
+};
+
+/// The part of `x` [B, tokens, n] that begins at `column` of image `image`.
+ConstRows rows_of(const Tensor& x, std::int64_t image, std::int64_t column) {
+  const std::int64_t offset = image * x.stride(0) + column;
+  return {static_cast<const std::byte*>(x.const_data_ptr()) + offset * x.element_size(),
+          x.stride(1)};
+}
+Rows mutable_rows_of(const Tensor& x, std::int64_t image, std::int64_t column) {
+  const std::int64_t offset = image * x.stride(0) + column;
+  return {static_cast<std::byte*>(x.mutable_data_ptr()) + offset * x.element_size(), x.stride(1)};
+}
+
+/// Calls work(head, image, number of the head, scratch) for every head of every image. A head is
+/// always one thread's, so that the number of threads changes no bit.
+template <typename Work>
+void for_each_head(const Operands& operands, const std::optional<Tensor>& visible,
+                   std::int64_t heads, const attention_kernel::Kernels& kernels, Work&& work) {
+  const std::int64_t images = operands.query.size(0);
+  const std::int64_t dim = operands.dim() / heads;
+  const auto head_at = [&](std::int64_t image, std::int64_t number) {
+    attention_kernel::Head head;
+    head.queries = operands.query.size(1);
+    head.keys = operands.key_value.size(1);
+    head.dim = dim;
+    head.query = rows_of(operands.query, image, number * dim);
+    head.key = rows_of(operands.key_value, image, number * dim);
+    head.value = rows_of(operands.key_value, image, operands.dim() + number * dim);
+    if (visible) head.visible = visible->const_data_ptr<bool>() + image * head.keys;
+    return head;
+  };
+  const std::int64_t scratch_bytes = kernels.scratch_bytes(head_at(0, 0));
+  at::parallel_for(0, images * heads, 1, [&](std::int64_t begin, std::int64_t end) {
+    const Tensor scratch = at::empty({scratch_bytes}, at::kByte);  // aligned to 64 bytes
+    for (std::int64_t i = begin; i < end; ++i) {
+      work(head_at(i / heads, i % heads), i / heads, i % heads, scratch.mutable_data_ptr());
+    }
+  });
+}
+
+class Attention : public torch::autograd::Function<Attention> {
+ public:
+  /// See Operands for `first` and `second`. All are contiguous.
+  static Tensor forward(AutogradContext* context, const Tensor& first,
+                        const std::optional<Tensor>& second, const std::optional<Tensor>& visible,
+                        std::int64_t heads) {
+    const at::AutoDispatchBelowADInplaceOrView below_autograd;
+    const Operands operands(first, second);
+    const Tensor& query = operands.query;
+    const Tensor out = at::empty({query.size(0), query.size(1), operands.dim()}, query.options());
+    const bool is_double = query.scalar_type() == at::kDouble;
+    const Tensor log_sum = at::empty({query.size(0), heads, query.size(1)},
+                                     query.options().dtype(is_double ? at::kDouble : at::kFloat));
+    const auto kernels = kernels_for(query);
+    for_each_head(operands, visible, heads, kernels,
+                  [&](const attention_kernel::Head& head, std::int64_t image, std::int64_t number,
+                      void* scratch) {
+                    kernels.forward(head,
+                                    {mutable_rows_of(out, image, number * head.dim),
+                                     mutable_rows_of(log_sum, image, number * head.queries).data},
+                                    scratch);
+                  });
+    context->save_for_backward(
+        {first, second.value_or(Tensor()), visible.value_or(Tensor()), out, log_sum});
+    context->saved_data["heads"] = heads;
+    return out;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list grads) {
+    const auto saved = context->get_saved_variables();
+    const auto optional = [](const Tensor& x) {
+      return x.defined() ? std::optional<Tensor>(x) : std::nullopt;
+    };
+    const std::optional<Tensor> second = optional(saved[1]);
+    const std::optional<Tensor> visible = optional(saved[2]);
+    const Operands operands(saved[0], second);
+    const Tensor& out = saved[3];
+    const Tensor& log_sum = saved[4];
+    const Tensor grad_out = grads[0].contiguous();
+    const Tensor grad_first = at::empty_like(saved[0]);
+    const std::optional<Tensor> grad_second =
+        second ? std::optional<Tensor>(at::empty_like(*second)) : std::nullopt;
+    const Operands gradients(grad_first, grad_second);
+    const auto kernels = kernels_for(out);
+    for_each_head(operands, visible, context->saved_data["heads"].toInt(), kernels,
+                  [&](const attention_kernel::Head& head, std::int64_t image, std::int64_t number,
+                      void* scratch) {
+                    const std::int64_t column = number * head.dim;
+                    attention_kernel::Backward result;
+                    result.out = rows_of(out, image, column);
+                    result.log_sum = rows_of(log_sum, image, number * head.queries).data;
+                    result.grad_out = rows_of(grad_out, image, column);
+                    result.grad_query = mutable_rows_of(gradients.query, image, column);
+                    result.grad_key = mutable_rows_of(gradients.key_value, image, column);
+                    result.grad_value =
+                        mutable_rows_of(gradients.key_value, image, operands.dim() + column);
+                    kernels.backward(head, result, scratch);
+                  });
+    return {grad_first, grad_second.value_or(Tensor()), Tensor(), Tensor()};
+  }
+};
+
+/// Where there is no kernel of ours: another device, half precision.
+Tensor library_attention(const Operands& operands, std::int64_t heads,
+                         const std::optional<Tensor>& visible) {
+  const auto split = [heads](const Tensor& x) {
+    return x.unflatten(2, {heads, x.size(2) / heads}).transpose(1, 2);
+  };
+  std::optional<Tensor> mask;
+  if (visible) mask = visible->unsqueeze(1).unsqueeze(1);
+  const auto parts = operands.key_value.chunk(2, 2);
+  return at::scaled_dot_product_attention(split(operands.query), split(parts[0]), split(parts[1]),
+                                          mask)
+      .transpose(1, 2)
+      .flatten(2);
+}
+
+Tensor attention(const Tensor& first, const std::optional<Tensor>& second, std::int64_t heads,
+                 const std::optional<Tensor>& visible) {
+  const Operands operands(first, second);
+  TORCH_CHECK(operands.dim() % heads == 0, "attention: a width of ", operands.dim(),
+              " cannot be split into ", heads, " heads");
+  TORCH_CHECK(!visible || (visible->dim() == 2 && visible->size(0) == first.size(0) &&
+                           visible->size(1) == operands.key_value.size(1) &&
+                           visible->scalar_type() == at::kBool),
+              "attention: visible must be bool [B, tokens]");
+  if (!has_kernel(first) || operands.query.numel() == 0 || operands.key_value.numel() == 0) {
+    return library_attention(operands, heads, visible);
+  }
+  const auto contiguous = [](const std::optional<Tensor>& x) {
+    return x ? std::optional<Tensor>(x->contiguous()) : std::nullopt;
+  };
+  return Attention::apply(first.contiguous(), contiguous(second), contiguous(visible), heads);
+}
+
+}  // namespace
+
+Tensor self_attention(const Tensor& qkv, std::int64_t heads, const std::optional<Tensor>& visible) {
+  TORCH_CHECK(qkv.dim() == 3 && qkv.size(2) % 3 == 0,
+              "self_attention: qkv must be [B, tokens, 3C], found ", qkv.sizes());
+  return attention(qkv, std::nullopt, heads, visible);
+}
+
+Tensor cross_attention(const Tensor& query, const Tensor& key_value, std::int64_t heads,
+                       const std::optional<Tensor>& visible) {
+  TORCH_CHECK(query.dim() == 3 && key_value.dim() == 3 && key_value.size(0) == query.size(0) &&
+                  key_value.size(2) == 2 * query.size(2),
+              "cross_attention: query must be [B, R, C] and key_value [B, tokens, 2C], found ",
+              query.sizes(), " and ", key_value.sizes());
+  TORCH_CHECK(query.scalar_type() == key_value.scalar_type(),
+              "cross_attention: query and key_value must be of one type");
+  return attention(query, key_value, heads, visible);
+}
+
+}  // namespace convmae::ops

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+
+/// The loops of ops::attention, compiled once per instruction set; see depthwise_kernel.h.
+namespace convmae::attention_kernel {
+
+enum class Element { f32, f64, bf16 };
+
+/// Rows of numbers of the element type, one a token; the numbers of a row are contiguous.
+struct ConstRows {
+  const void* data = nullptr;
+  std::int64_t stride = 0;  ///< elements from one token to the next
+};
+struct Rows {
+  void* data = nullptr;
+  std::int64_t stride = 0;
+};
+
+/// One head of one sequence.
+struct Head {
+  std::int64_t queries = 0;
+  std::int64_t keys = 0;
+  std::int64_t dim = 0;
+  ConstRows query;                ///< [queries, dim]
+  ConstRows key;                  ///< [keys, dim]
+  ConstRows value;                ///< [keys, dim]
+  const bool* visible = nullptr;  ///< [keys] keys that may be attended to; null for all
+};
+
+struct Forward {
+  Rows out;                 ///< [queries, dim]
+  void* log_sum = nullptr;  ///< [queries] log of the softmax's denominator, accumulation type
+};
+
+struct Backward {
+  ConstRows out;                  ///< what the forward pass gave
+  const void* log_sum = nullptr;  ///< likewise
+  ConstRows grad_out;             ///< [queries, dim]
+  Rows grad_query;                ///< [queries, dim]
+  Rows grad_key;                  ///< [keys, dim]
+  Rows grad_value;                ///< [keys, dim]
+};
+
+/// `scratch` is memory of `scratch_bytes`, aligned to 64 bytes. Accumulation is in double for f64,
+/// else in float.
+struct Kernels {
+  std::int64_t (*scratch_bytes)(const Head& head);
+  void (*forward)(const Head& head, const Forward& result, void* scratch);
+  void (*backward)(const Head& head, const Backward& result, void* scratch);
+};
+
+Kernels kernels_baseline(Element element);
+Kernels kernels_avx2(Element element);
+Kernels kernels_avx512(Element element);
+
+}  // namespace convmae::attention_kernel

@@ -1,0 +1,182 @@
+#include "convmae/ops/attention.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <optional>
+#include <tuple>
+#include <vector>
+
+namespace convmae {
+namespace {
+
+/// The definition, in the type of its operands.
+at::Tensor plain(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                 int64_t heads, const std::optional<at::Tensor>& visible) {
+  const auto split = [heads](const at::Tensor& x) {
+    return x.unflatten(2, {heads, x.size(2) / heads}).transpose(1, 2);
+  };
+  at::Tensor scores = split(query).matmul(split(key).transpose(2, 3)) /
+                      std::sqrt(static_cast<double>(query.size(2) / heads));
+  if (visible) {
+    scores = scores.masked_fill(visible->logical_not().unsqueeze(1).unsqueeze(1),
+                                -std::numeric_limits<double>::infinity());
+  }
+  return scores.softmax(3).matmul(split(value)).transpose(1, 2).flatten(2);
+}
+
+struct Case {
+  int64_t images;
+  int64_t queries;
+  int64_t keys;
+  int64_t heads;
+  int64_t dim;
+};
+
+std::vector<at::Tensor> with_gradients(const at::Tensor& out,
+                                       const std::vector<at::Tensor>& leaves) {
+  torch::manual_seed(1);
+  const at::Tensor weight = torch::randn(out.sizes(), torch::kDouble);
+  (out.to(torch::kDouble) * weight).sum().backward();
+  std::vector<at::Tensor> all{out.detach()};
+  for (const at::Tensor& leaf : leaves) all.push_back(leaf.grad());
+  return all;
+}
+
+void expect_close(const std::vector<at::Tensor>& ours, const std::vector<at::Tensor>& expected,
+                  double tolerance) {
+  for (size_t i = 0; i < ours.size(); ++i) {
+    ASSERT_EQ(ours[i].sizes(), expected[i].sizes());
+    const double scale = expected[i].abs().max().item<double>();
+    EXPECT_LE((ours[i].to(torch::kDouble) - expected[i]).abs().max().item<double>(),
+              tolerance * (scale + 1e-3))
+        << i;
+  }
+}
+
+void check(const Case& c, at::ScalarType type, double tolerance, bool masked) {
+  SCOPED_TRACE(testing::Message() << c.images << ' ' << c.queries << ' ' << c.keys << ' ' << c.heads
+                                  << ' ' << c.dim << ' ' << type << ' ' << masked);
+  const int64_t width = c.heads * c.dim;
+  torch::manual_seed(0);
+  std::optional<at::Tensor> visible;
+  if (masked) {
+    visible = torch::rand({c.images, c.keys}) < 0.6;
+    visible->select(1, 0).fill_(true);
+  }
+  const auto leaf = [&](std::vector<int64_t> shape) {
+    return (2 * torch::randn(shape, torch::kDouble)).to(type).requires_grad_();
+  };
+  const auto exact = [](const at::Tensor& x) {
+    return x.detach().to(torch::kDouble).requires_grad_();
+  };
+  const at::Tensor query = leaf({c.images, c.queries, width});
+  const at::Tensor both = leaf({c.images, c.keys, 2 * width});
+  const at::Tensor query64 = exact(query);
+  const at::Tensor both64 = exact(both);
+  const auto parts = both64.chunk(2, 2);
+  expect_close(
+      with_gradients(ops::cross_attention(query, both, c.heads, visible), {query, both}),
+      with_gradients(plain(query64, parts[0], parts[1], c.heads, visible), {query64, both64}),
+      tolerance);
+
+  const at::Tensor qkv = leaf({c.images, c.keys, 3 * width});
+  const at::Tensor qkv64 = exact(qkv);
+  const auto three = qkv64.chunk(3, 2);
+  expect_close(with_gradients(ops::self_attention(qkv, c.heads, visible), {qkv}),
+               with_gradients(plain(three[0], three[1], three[2], c.heads, visible), {qkv64}),
+               tolerance);
+}
+
+TEST(Attention, AgreesWithTheDefinitionInFloat64) {
+  const std::vector<Case> cases{{1, 1, 1, 1, 1},    {2, 3, 5, 2, 4},     {1, 49, 49, 3, 64},
+                                {2, 7, 50, 1, 33},  {1, 97, 197, 2, 32}, {1, 2, 130, 4, 20},
+                                {3, 48, 16, 2, 16}, {1, 49, 200, 1, 80}};
+  for (const Case& c : cases) {
+    for (const bool masked : {false, true}) {
+      check(c, torch::kDouble, 1e-12, masked);
+      check(c, torch::kFloat, 3e-6, masked);
+      check(c, torch::kBFloat16, 1e-2, masked);
+    }
+  }
+}
+
+TEST(Attention, GradientsAreThoseOfItsValues) {
+  torch::manual_seed(2);
+  const at::Tensor qkv = torch::randn({1, 4, 12}, torch::kDouble).requires_grad_();
+  const at::Tensor weight = torch::randn({1, 4, 4}, torch::kDouble);
+  const auto loss = [&](const at::Tensor& x) { return (ops::self_attention(x, 2) * weight).sum(); };
+  loss(qkv).backward();
+  constexpr double kStep = 1e-6;
+  for (int64_t i = 0; i < qkv.numel(); ++i) {
+    at::Tensor moved = qkv.detach().clone();
+    moved.view(-1)[i] += kStep;
+    const double above = loss(moved).item<double>();
+    moved.view(-1)[i] -= 2 * kStep;
+    const double below = loss(moved).item<double>();
+    EXPECT_NEAR(qkv.grad().view(-1)[i].item<double>(), (above - below) / (2 * kStep), 1e-8) << i;
+  }
+}
+
+TEST(Attention, DoesNotOverflowOnLargeScores) {
+  const at::Tensor qkv = (torch::randn({1, 20, 3 * 16}) * 1e3).requires_grad_();
+  const at::Tensor out = ops::self_attention(qkv, 1);
+  out.sum().backward();
+  EXPECT_TRUE(out.isfinite().all().item<bool>());
+  EXPECT_TRUE(qkv.grad().isfinite().all().item<bool>());
+}
+
+TEST(Attention, GivesZerosWhereNothingMayBeSeen) {
+  const at::Tensor qkv = torch::randn({2, 5, 12}).requires_grad_();
+  const at::Tensor visible = torch::ones({2, 5}, torch::kBool);
+  visible[1].fill_(false);
+  const at::Tensor out = ops::self_attention(qkv, 2, visible);
+  out.sum().backward();
+  EXPECT_TRUE((out[1] == 0).all().item<bool>());
+  EXPECT_TRUE((qkv.grad()[1] == 0).all().item<bool>());
+  EXPECT_TRUE((out[0] != 0).all().item<bool>());
+}
+
+TEST(Attention, ReadsKeysThatAreNotVisibleNowhere) {
+  const at::Tensor visible = torch::tensor({{true, false, true}});
+  const at::Tensor key_value = torch::randn({1, 3, 16});
+  const at::Tensor query = torch::randn({1, 2, 8});
+  const at::Tensor out = ops::cross_attention(query, key_value, 2, visible);
+  key_value[0][1].fill_(7);
+  EXPECT_TRUE(torch::equal(out, ops::cross_attention(query, key_value, 2, visible)));
+}
+
+TEST(Attention, IsTheSameForAnyNumberOfThreads) {
+  const int before = at::get_num_threads();
+  const at::Tensor input = torch::randn({3, 61, 3 * 48});
+  const auto run = [&](int threads) {
+    at::set_num_threads(threads);
+    const at::Tensor qkv = input.clone().requires_grad_();
+    const at::Tensor out = ops::self_attention(qkv, 3);
+    (out * out).sum().backward();
+    return std::make_tuple(out.detach(), qkv.grad());
+  };
+  const auto [out, grad] = run(1);
+  const auto [out2, grad2] = run(2);
+  at::set_num_threads(before);
+  EXPECT_TRUE(torch::equal(out, out2));
+  EXPECT_TRUE(torch::equal(grad, grad2));
+}
+
+TEST(Attention, TakesEmptyBatches) {
+  const at::Tensor qkv = torch::randn({0, 5, 12}).requires_grad_();
+  const at::Tensor out = ops::self_attention(qkv, 2);
+  out.sum().backward();
+  EXPECT_EQ(out.sizes(), (std::vector<int64_t>{0, 5, 4}));
+  EXPECT_EQ(qkv.grad().sizes(), qkv.sizes());
+}
+
+TEST(Attention, RefusesShapesThatDoNotFit) {
+  EXPECT_THROW(ops::self_attention(torch::randn({1, 5, 10}), 2), c10::Error);
+  EXPECT_THROW(ops::self_attention(torch::randn({1, 5, 9}), 2), c10::Error);
+  EXPECT_THROW(ops::cross_attention(torch::randn({1, 5, 8}), torch::randn({1, 5, 8}), 2),
+               c10::Error);
+}
+
+}  // namespace
+}  // namespace convmae
