@@ -208,31 +208,45 @@ std::optional<Architecture> architecture_of(std::span<const NamedShape> weights)
   return result;
 }
 
-ModelConfig pretrain_config_of(const Architecture& architecture) {
+ModelConfig pretrain_shapes_of(const Architecture& architecture) {
   if (!architecture.decoder || !architecture.positions) {
     throw UserError("an encoder alone cannot fill in blocks: give a checkpoint of pretraining");
   }
+  const Architecture::Decoder& decoder = *architecture.decoder;
+  ModelConfig config;
+  config.method = method_of(architecture);
+  config.in_chans = architecture.in_chans;
+  config.patch_size = architecture.patch_size;
+  config.embed_dim = architecture.embed_dim;
+  config.depth = architecture.depth;
+  config.mlp_ratio = architecture.mlp_ratio;
+  config.kernel_size = architecture.kernel_size;
+  config.fusion = architecture.encoder == Architecture::Encoder::vit || architecture.fusion;
+  config.decoder_embed_dim = decoder.dim;
+  config.decoder_depth = decoder.depth;
+  config.img_size = square_image(*architecture.positions, config.patch_size);
+  config.num_heads = 0;
+  config.decoder_num_heads = 0;
   for (const std::string& name : model_preset_names()) {
-    ModelConfig config = model_preset(name, method_of(architecture));
-    const Architecture::Decoder& decoder = *architecture.decoder;
-    if (config.embed_dim.back() != architecture.embed_dim.back() ||
-        config.decoder_embed_dim != decoder.dim) {
-      continue;
+    const ModelConfig named = model_preset(name, config.method);
+    if (named.embed_dim.back() == config.embed_dim.back() &&
+        named.decoder_embed_dim == config.decoder_embed_dim) {
+      config.num_heads = named.num_heads;
+      config.decoder_num_heads = named.decoder_num_heads;
+      break;
     }
-    config.in_chans = architecture.in_chans;
-    config.patch_size = architecture.patch_size;
-    config.embed_dim = architecture.embed_dim;
-    config.depth = architecture.depth;
-    config.mlp_ratio = architecture.mlp_ratio;
-    config.kernel_size = architecture.kernel_size;
-    config.fusion = architecture.encoder == Architecture::Encoder::vit || architecture.fusion;
-    config.decoder_depth = decoder.depth;
-    config.img_size = square_image(*architecture.positions, config.patch_size);
-    return config;
   }
-  throw UserError(
-      "its widths belong to no named model, so the number of attention heads is not "
-      "known: give a checkpoint of convmae, which says it");
+  return config;
+}
+
+ModelConfig pretrain_config_of(const Architecture& architecture) {
+  ModelConfig config = pretrain_shapes_of(architecture);
+  if (config.num_heads == 0) {
+    throw UserError(
+        "its widths belong to no named model, so the number of attention heads is not "
+        "known: give a checkpoint of convmae, which says it");
+  }
+  return config;
 }
 
 }  // namespace convmae

@@ -57,6 +57,11 @@ struct Architecture {
 /// Nothing if there is no encoder that this program knows. Shapes may be anything.
 std::optional<Architecture> architecture_of(std::span<const NamedShape> weights);
 
+/// What shapes tell of a pretraining model. The numbers of attention heads are those of the named
+/// model of the same widths, or 0 if there is none. Throws UserError if there is no decoder, or if
+/// the positions make no square image.
+ModelConfig pretrain_shapes_of(const Architecture& architecture);
+
 /// The pretraining model that a file without a description of its own holds, with the attention
 /// heads of the named model of the same widths, which no shape tells, and a square image. Throws
 /// UserError if there is no decoder or no named model has such widths.

@@ -24,13 +24,14 @@ ConvBlock::ConvBlock(const ConvBlockConfig& config)
                                        WeightShape::convolution))) {}
 
 at::Tensor ConvBlock::forward(const at::Tensor& x, const Visibility& visibility,
-                              const std::optional<at::Tensor>& gate) {
+                              const std::optional<at::Tensor>& gate,
+                              const std::optional<BranchScales>& scales) {
   at::Tensor input = conv1_->forward(norm1_->forward(x));
   if (gate) input = input * *gate;
   const at::Tensor mixed = ops::masked_depthwise_conv2d(input, attn_->weight, attn_->bias,
                                                         visibility.kept, visibility.slot, nesting_);
-  const at::Tensor y = x + conv2_->forward(mixed);
-  return y + mlp_->forward(norm2_->forward(y));
+  const at::Tensor y = add_branch(x, conv2_->forward(mixed), mixing_scale(scales));
+  return add_branch(y, mlp_->forward(norm2_->forward(y)), mlp_scale(scales));
 }
 
 }  // namespace convmae

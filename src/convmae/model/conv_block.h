@@ -1,5 +1,6 @@
 #pragma once
 
+#include "convmae/model/drop_path.h"
 #include "convmae/model/layers.h"
 #include "convmae/model/visibility.h"
 
@@ -27,9 +28,11 @@ class ConvBlock : public torch::nn::Module {
   explicit ConvBlock(const ConvBlockConfig& config);
 
   /// x [B, V, P, C] -> the same shape. `gate` [B, V, P, 1], if given, multiplies the depthwise
-  /// convolution's input: position-wise masking inside visible blocks.
+  /// convolution's input: position-wise masking inside visible blocks; `scales`, if given, multiply
+  /// the branches.
   at::Tensor forward(const at::Tensor& x, const Visibility& visibility,
-                     const std::optional<at::Tensor>& gate = std::nullopt);
+                     const std::optional<at::Tensor>& gate = std::nullopt,
+                     const std::optional<BranchScales>& scales = std::nullopt);
 
  private:
   std::vector<std::int64_t> nesting_;

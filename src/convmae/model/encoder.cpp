@@ -27,7 +27,7 @@ at::Tensor join_cells(const at::Tensor& x, std::int64_t groups) {
 
 }  // namespace
 
-Encoder::Encoder(const ModelConfig& config)
+Encoder::Encoder(const ModelConfig& config, EncoderTail tail)
     : geometry_(geometry_of(config)), masked_conv_(config.masked_conv), fusion_(config.fusion) {
   const auto& dim = config.embed_dim;
   const auto& stride = geometry_.strides();
@@ -42,10 +42,12 @@ Encoder::Encoder(const ModelConfig& config)
   patch_embed2_ = embed("patch_embed2", dim[0], 1);
   patch_embed3_ = embed("patch_embed3", dim[1], 2);
   patch_embed4_ = register_module("patch_embed4", std::make_shared<Linear>(dim[2], dim[2]));
-  stage1_output_decode_ = register_module(
-      "stage1_output_decode", std::make_shared<PatchConv>(dim[0], dim[2], geometry_.nesting(1)));
-  stage2_output_decode_ = register_module(
-      "stage2_output_decode", std::make_shared<PatchConv>(dim[1], dim[2], geometry_.nesting(2)));
+  if (tail == EncoderTail::latent) {
+    stage1_output_decode_ = register_module(
+        "stage1_output_decode", std::make_shared<PatchConv>(dim[0], dim[2], geometry_.nesting(1)));
+    stage2_output_decode_ = register_module(
+        "stage2_output_decode", std::make_shared<PatchConv>(dim[1], dim[2], geometry_.nesting(2)));
+  }
   const auto conv_stage = [&](const char* name, int stage) {
     const auto s = static_cast<std::size_t>(stage - 1);
     return register_list(*this, name, config.depth[s], [&](std::int64_t) {
@@ -59,11 +61,16 @@ Encoder::Encoder(const ModelConfig& config)
     return std::make_shared<TransformerBlock>(
         TransformerBlockConfig{dim[2], config.num_heads, config.mlp_ratio[2], 1e-6});
   });
-  norm_ = register_module("norm", std::make_shared<LayerNorm>(dim[2], 1e-6));
+  if (tail == EncoderTail::latent) {
+    norm_ = register_module("norm", std::make_shared<LayerNorm>(dim[2], 1e-6));
+  }
 }
 
-at::Tensor Encoder::forward(const at::Tensor& images, const Visibility& visibility,
-                            const std::optional<PositionGate>& gate) {
+StageFeatures Encoder::stages(const at::Tensor& images, const Visibility& visibility,
+                              const std::optional<PositionGate>& gate, const DropPath& drop_path) {
+  TORCH_CHECK(
+      drop_path.empty() || drop_path.size() == blocks1_.size() + blocks2_.size() + blocks3_.size(),
+      "drop path has scales for ", drop_path.size(), " blocks");
   const Size grid = geometry_.grid();
   const std::int64_t rows = visibility.rows();
   // Pixels nested as {p3, p2, p1}: cells of stage 1 in nested order, each with its pixels in a row.
@@ -81,24 +88,40 @@ at::Tensor Encoder::forward(const at::Tensor& images, const Visibility& visibili
   at::Tensor x = join_cells(take_blocks(pixels, conv_visibility.kept), geometry_.cells(1));
   x = patch_embed1_->forward(x);
   const auto gate1 = gate ? std::optional(gate->stage1) : std::nullopt;
-  for (const auto& block : blocks1_) x = block->forward(x, conv_visibility, gate1);
+  std::size_t number = 0;
+  for (const auto& block : blocks1_) {
+    x = block->forward(x, conv_visibility, gate1, scales_of(drop_path, number++));
+  }
+  StageFeatures features;
   const at::Tensor stage1 = gated(x, gate, &PositionGate::stage1);
+  features.stage1 = kept_only(stage1);
 
   x = patch_embed2_->forward(join_cells(stage1, geometry_.cells(2)));
   const auto gate2 = gate ? std::optional(gate->stage2) : std::nullopt;
-  for (const auto& block : blocks2_) x = block->forward(x, conv_visibility, gate2);
-  const at::Tensor stage2 = kept_only(gated(x, gate, &PositionGate::stage2));
+  for (const auto& block : blocks2_) {
+    x = block->forward(x, conv_visibility, gate2, scales_of(drop_path, number++));
+  }
+  features.stage2 = kept_only(gated(x, gate, &PositionGate::stage2));
 
-  x = patch_embed4_->forward(patch_embed3_->forward(join_cells(stage2, 1)).squeeze(2));
+  x = patch_embed4_->forward(patch_embed3_->forward(join_cells(features.stage2, 1)).squeeze(2));
   x = x + take_blocks(pos_embed_, visibility.kept);
   TokenSelection selection;
   if (gate) selection.visible = gate->tokens;
-  for (const auto& block : blocks3_) x = block->forward(x, selection);
-  if (fusion_) {
-    x = x + stage1_output_decode_->forward(join_cells(kept_only(stage1), 1).squeeze(2)) +
-        stage2_output_decode_->forward(join_cells(stage2, 1).squeeze(2));
+  for (const auto& block : blocks3_) {
+    x = block->forward(x, selection, scales_of(drop_path, number++));
   }
-  return norm_->forward(x);
+  features.tokens = x;
+  return features;
+}
+
+at::Tensor Encoder::forward(const at::Tensor& images, const Visibility& visibility,
+                            const std::optional<PositionGate>& gate) {
+  TORCH_CHECK(norm_, "an encoder without a tail has no latent");
+  const StageFeatures features = stages(images, visibility, gate);
+  if (!fusion_) return norm_->forward(features.tokens);
+  return norm_->forward(features.tokens +
+                        stage1_output_decode_->forward(join_cells(features.stage1, 1).squeeze(2)) +
+                        stage2_output_decode_->forward(join_cells(features.stage2, 1).squeeze(2)));
 }
 
 }  // namespace convmae

@@ -3,6 +3,7 @@
 #include "convmae/base/geometry.h"
 #include "convmae/model/config.h"
 #include "convmae/model/conv_block.h"
+#include "convmae/model/drop_path.h"
 #include "convmae/model/patch_embed.h"
 #include "convmae/model/transformer_block.h"
 #include "convmae/model/visibility.h"
@@ -22,15 +23,33 @@ struct PositionGate {
   at::Tensor tokens;  ///< [B, L] bool, true where a block has at least one kept position
 };
 
+/// What the stages make of the visible blocks, blocks in ascending order, cells of stages 1 and 2
+/// in nested raster order.
+struct StageFeatures {
+  at::Tensor stage1;  ///< [rows, V, P1, C1]
+  at::Tensor stage2;  ///< [rows, V, P2, C2]
+  at::Tensor tokens;  ///< [rows, V, D], not normalised
+};
+
+/// What follows the three stages.
+enum class EncoderTail {
+  none,    ///< nothing: a task brings its own norm and head
+  latent,  ///< pretraining: the side branches of stages 1 and 2, and the final norm
+};
+
 /// The ConvMAE encoder (arXiv 2205.03892, section 3): two convolutional stages and a transformer,
 /// on the visible blocks alone. Every stage's features are [rows, V, cells, channels]; going to the
 /// next stage is a view followed by one product.
 class Encoder : public torch::nn::Module {
  public:
-  explicit Encoder(const ModelConfig& config);
+  explicit Encoder(const ModelConfig& config, EncoderTail tail = EncoderTail::latent);
 
+  /// images [B, C, H, W] and the visible blocks of views*B rows -> what every stage makes of them.
+  StageFeatures stages(const at::Tensor& images, const Visibility& visibility,
+                       const std::optional<PositionGate>& gate = std::nullopt,
+                       const DropPath& drop_path = {});
   /// images [B, C, H, W] and the visible blocks of views*B rows -> latent [rows, V, D], blocks in
-  /// ascending order: norm(stage 3 + E1 + E2).
+  /// ascending order: norm(stage 3 + E1 + E2). Only with the tail `latent`.
   at::Tensor forward(const at::Tensor& images, const Visibility& visibility,
                      const std::optional<PositionGate>& gate = std::nullopt);
 

@@ -61,10 +61,12 @@ TransformerBlock::TransformerBlock(const TransformerBlockConfig& config)
           "mlp", std::make_shared<Mlp>(config.dim, hidden_width(config.dim, config.mlp_ratio),
                                        WeightShape::linear))) {}
 
-at::Tensor TransformerBlock::forward(const at::Tensor& x, const TokenSelection& selection) {
+at::Tensor TransformerBlock::forward(const at::Tensor& x, const TokenSelection& selection,
+                                     const std::optional<BranchScales>& scales) {
   const at::Tensor mixed = attn_->forward(norm1_->forward(x), selection);
-  const at::Tensor y = (selection.wanted ? take_blocks(x, *selection.wanted) : x) + mixed;
-  return y + mlp_->forward(norm2_->forward(y));
+  const at::Tensor y = add_branch(selection.wanted ? take_blocks(x, *selection.wanted) : x, mixed,
+                                  mixing_scale(scales));
+  return add_branch(y, mlp_->forward(norm2_->forward(y)), mlp_scale(scales));
 }
 
 }  // namespace convmae

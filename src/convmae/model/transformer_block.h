@@ -1,5 +1,6 @@
 #pragma once
 
+#include "convmae/model/drop_path.h"
 #include "convmae/model/layers.h"
 
 #include <cstdint>
@@ -44,8 +45,10 @@ class TransformerBlock : public torch::nn::Module {
  public:
   explicit TransformerBlock(const TransformerBlockConfig& config);
 
-  /// x [B, N, C] -> [B, N, C], or [B, R, C] for the wanted tokens.
-  at::Tensor forward(const at::Tensor& x, const TokenSelection& selection = {});
+  /// x [B, N, C] -> [B, N, C], or [B, R, C] for the wanted tokens; `scales`, if given, multiply the
+  /// branches.
+  at::Tensor forward(const at::Tensor& x, const TokenSelection& selection = {},
+                     const std::optional<BranchScales>& scales = std::nullopt);
 
  private:
   std::shared_ptr<LayerNorm> norm1_;
