@@ -35,7 +35,7 @@ class NumberedImages : public ImageSource {
 
   void read(std::int64_t index, std::vector<std::uint8_t>& bytes) const override {
     if (index % 7 == 0) std::this_thread::sleep_for(std::chrono::microseconds(300));
-    const std::string header = npy_header_uint8({12, 10});
+    const std::string header = npy_header(PixelType::uint8, {12, 10});
     bytes.assign(header.begin(), header.end());
     for (std::int64_t i = 0; i < 120; ++i) {
       bytes.push_back(static_cast<std::uint8_t>(index * 31 + i * (index % 5 + 1)));

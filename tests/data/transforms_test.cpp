@@ -151,7 +151,8 @@ TEST(CentreCrop, CoversAnOutputThatIsNotSquare) {
 }
 
 std::vector<std::uint8_t> npy_of(const Image& image) {
-  const std::string header = npy_header_uint8({image.height(), image.width(), image.channels()});
+  const std::string header =
+      npy_header(PixelType::uint8, {image.height(), image.width(), image.channels()});
   std::vector<std::uint8_t> bytes(header.begin(), header.end());
   const auto values = image.values<std::uint8_t>();
   bytes.insert(bytes.end(), values.begin(), values.end());

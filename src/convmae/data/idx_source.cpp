@@ -79,7 +79,7 @@ class IdxSource : public ImageSource {
       : path_(std::move(path)),
         images_(std::move(images)),
         labels_(std::move(labels)),
-        header_(npy_header_uint8({images_.shape[1], images_.shape[2]})) {
+        header_(npy_header(PixelType::uint8, {images_.shape[1], images_.shape[2]})) {
     if (labels_.empty()) return;
     const int largest = *std::max_element(labels_.begin(), labels_.end());
     for (int i = 0; i <= largest; ++i) classes_.push_back(std::to_string(i));

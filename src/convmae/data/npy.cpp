@@ -91,6 +91,18 @@ PixelType parse_type(std::string_view descr) {
                   std::string(descr) + "': convert it with numpy's astype");
 }
 
+const char* name_of(PixelType type) {
+  switch (type) {
+    case PixelType::uint8:
+      return "|u1";
+    case PixelType::uint16:
+      return "<u2";
+    case PixelType::float32:
+      break;
+  }
+  return "<f4";
+}
+
 }  // namespace
 
 NpyHeader read_npy_header(EncodedBytes encoded) {
@@ -135,9 +147,10 @@ NpyHeader read_npy_header(EncodedBytes encoded) {
   return header;
 }
 
-std::string npy_header_uint8(const std::vector<std::int64_t>& shape) {
+std::string npy_header(PixelType type, const std::vector<std::int64_t>& shape) {
   constexpr std::size_t kAlignment = 64;
-  std::string text = "{'descr': '|u1', 'fortran_order': False, 'shape': (";
+  std::string text =
+      std::string("{'descr': '") + name_of(type) + "', 'fortran_order': False, 'shape': (";
   for (const std::int64_t side : shape) text += std::to_string(side) + ", ";
   text += "), }";
   const std::size_t unpadded = kMagicSize + 2 + text.size() + 1;

@@ -21,7 +21,7 @@ struct NpyHeader {
 /// and for anything malformed. The data's length is left to the caller.
 NpyHeader read_npy_header(EncodedBytes encoded);
 
-/// The header of a version 1.0 file with C-ordered uint8 data of that shape, padded to 64 bytes.
-std::string npy_header_uint8(const std::vector<std::int64_t>& shape);
+/// The header of a version 1.0 file with C-ordered data of that type and shape, padded to 64 bytes.
+std::string npy_header(PixelType type, const std::vector<std::int64_t>& shape);
 
 }  // namespace convmae

@@ -29,8 +29,7 @@ struct Rows {
 /// The inner loops of the 8-bit resize. All variants compute the same integers: the sum over taps
 /// of value * weight, rounded and clipped.
 struct ResizeKernels {
-  /// `rows` rows along the width. Each may be read up to Image::kPadding bytes behind its last tap
-  /// and written one byte behind its end (rows are written in ascending order).
+  /// `rows` rows along the width. Each may be read up to Image::kPadding bytes behind its last tap.
   void (*along_width)(Rows in, std::int64_t rows, std::int64_t channels, const PassWeights& weights,
                       std::uint8_t* out);
   /// All outputs along the height, each `values` long. Row 0 of `in` is input 0 of the weights.

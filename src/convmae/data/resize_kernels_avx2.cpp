@@ -19,42 +19,102 @@ __m256i join(__m256i low, __m256i high) {
   return _mm256_add_epi32(_mm256_slli_epi32(high, kLowBits), low);
 }
 
-void rgb_row_along_width(const std::uint8_t* in, const PassWeights& weights, std::uint8_t* out) {
-  // Four RGB pixels -> words r0 r1 g0 g1 b0 b1 0 0 | r2 r3 g2 g3 b2 b3 0 0.
-  const __m256i pair_up =
-      _mm256_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1, 6, -1, 9, -1, 7,
-                       -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1);
-  const __m256i low_of = _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1);
-  const __m256i high_of = _mm256_setr_epi32(2, 2, 2, 2, 3, 3, 3, 3);
-  const __m128i half = _mm_set1_epi32(1 << (kWeightBits - 1));
+/// A row in each 128-bit half.
+__m256i load_two(const std::uint8_t* first, const std::uint8_t* second) {
+  const __m128i low = _mm_loadu_si128(reinterpret_cast<const __m128i*>(first));
+  const __m128i high = _mm_loadu_si128(reinterpret_cast<const __m128i*>(second));
+  return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
+}
+
+__m256i broadcast_pair(const std::int16_t* weights) {
+  return _mm256_broadcastd_epi32(_mm_loadu_si32(weights));
+}
+
+/// Sums of one RGB pixel of two rows: dwords r g b 0 | r g b 0.
+struct PixelSums {
+  __m256i low;
+  __m256i high;
+
+  void add(__m256i pixels, __m256i order, __m256i low_weights, __m256i high_weights) {
+    const __m256i pair = _mm256_shuffle_epi8(pixels, order);
+    low = _mm256_add_epi32(low, _mm256_madd_epi16(pair, low_weights));
+    high = _mm256_add_epi32(high, _mm256_madd_epi16(pair, high_weights));
+  }
+
+  __m256i rounded() const {
+    const __m256i half = _mm256_set1_epi32(1 << (kWeightBits - 1));
+    return _mm256_srai_epi32(_mm256_add_epi32(join(low, high), half), kWeightBits);
+  }
+};
+
+constexpr int kRowsTogether = 4;
+
+struct RowGroup {
+  const std::uint8_t* in[kRowsTogether];
+  std::uint8_t* out[kRowsTogether];
+};
+
+/// Writes r g b and, unless it is the row's last pixel, one byte more, which the next pixel covers.
+void store_pixel(std::uint8_t* out, int pixel, bool last) {
+  if (last) {
+    out[0] = static_cast<std::uint8_t>(pixel);
+    out[1] = static_cast<std::uint8_t>(pixel >> 8);
+    out[2] = static_cast<std::uint8_t>(pixel >> 16);
+  } else {
+    _mm_storeu_si32(out, _mm_cvtsi32_si128(pixel));
+  }
+}
+
+void rgb_rows_along_width(const RowGroup& rows, const PassWeights& weights) {
+  // RGB pixels -> words r0 r1 g0 g1 b0 b1 0 0, and the same of the two pixels behind them.
+  const __m256i first_pair = _mm256_broadcastsi128_si256(
+      _mm_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1));
+  const __m256i second_pair = _mm256_broadcastsi128_si256(
+      _mm_setr_epi8(6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1));
   for (std::int64_t x = 0; x < weights.outputs; ++x) {
-    const std::uint8_t* from = in + weights.first[x] * 3;
+    const std::int64_t from = weights.first[x] * 3;
     const std::int16_t* halves = weights.halves + x * weights.halves_stride;
-    __m256i low = _mm256_setzero_si256();
-    __m256i high = _mm256_setzero_si256();
-    for (std::int64_t tap = 0; tap < weights.count[x]; tap += 4) {
-      const __m128i loaded = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + tap * 3));
-      const __m256i pixels = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(loaded), pair_up);
-      const __m256i group = _mm256_castsi128_si256(
-          _mm_loadu_si128(reinterpret_cast<const __m128i*>(halves + tap * 2)));
-      low = _mm256_add_epi32(low,
-                             _mm256_madd_epi16(pixels, _mm256_permutevar8x32_epi32(group, low_of)));
-      high = _mm256_add_epi32(
-          high, _mm256_madd_epi16(pixels, _mm256_permutevar8x32_epi32(group, high_of)));
+    const std::int64_t count = weights.count[x];
+    PixelSums upper{};
+    PixelSums lower{};
+    for (std::int64_t tap = 0; tap < count; tap += 4, halves += 8) {
+      const std::int64_t at = from + tap * 3;
+      const __m256i upper_pixels = load_two(rows.in[0] + at, rows.in[1] + at);
+      const __m256i lower_pixels = load_two(rows.in[2] + at, rows.in[3] + at);
+      const __m256i low = broadcast_pair(halves);
+      const __m256i high = broadcast_pair(halves + 4);
+      upper.add(upper_pixels, first_pair, low, high);
+      lower.add(lower_pixels, first_pair, low, high);
+      if (count - tap <= 2) break;
+      const __m256i second_low = broadcast_pair(halves + 2);
+      const __m256i second_high = broadcast_pair(halves + 6);
+      upper.add(upper_pixels, second_pair, second_low, second_high);
+      lower.add(lower_pixels, second_pair, second_low, second_high);
     }
-    const __m256i both = join(low, high);
-    __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(both), _mm256_extracti128_si256(both, 1));
-    sum = _mm_srai_epi32(_mm_add_epi32(sum, half), kWeightBits);
-    sum = _mm_packs_epi32(sum, sum);
-    _mm_storeu_si32(out + x * 3, _mm_packus_epi16(sum, sum));
+    // dwords of rows 0 2 | 1 3 -> bytes
+    const __m256i words = _mm256_packs_epi32(upper.rounded(), lower.rounded());
+    const __m256i bytes = _mm256_packus_epi16(words, words);
+    const __m128i even = _mm256_castsi256_si128(bytes);
+    const __m128i odd = _mm256_extracti128_si256(bytes, 1);
+    const bool last = x + 1 == weights.outputs;
+    store_pixel(rows.out[0] + x * 3, _mm_cvtsi128_si32(even), last);
+    store_pixel(rows.out[1] + x * 3, _mm_cvtsi128_si32(odd), last);
+    store_pixel(rows.out[2] + x * 3, _mm_extract_epi32(even, 1), last);
+    store_pixel(rows.out[3] + x * 3, _mm_extract_epi32(odd, 1), last);
   }
 }
 
 void along_width(Rows in, std::int64_t rows, std::int64_t channels, const PassWeights& weights,
                  std::uint8_t* out) {
   if (channels != 3) return kResizeGeneric.along_width(in, rows, channels, weights, out);
-  for (std::int64_t y = 0; y < rows; ++y) {
-    rgb_row_along_width(in.data + y * in.stride, weights, out + y * weights.outputs * 3);
+  for (std::int64_t y = 0; y < rows; y += kRowsTogether) {
+    RowGroup group;
+    for (int i = 0; i < kRowsTogether; ++i) {
+      const std::int64_t row = y + i < rows ? y + i : rows - 1;  // the last one again, if need be
+      group.in[i] = in.data + row * in.stride;
+      group.out[i] = out + row * weights.outputs * 3;
+    }
+    rgb_rows_along_width(group, weights);
   }
 }
 

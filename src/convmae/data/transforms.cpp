@@ -18,13 +18,37 @@ std::int64_t centred_offset(std::int64_t outer, std::int64_t inner) {
   return round_to_int(static_cast<double>(outer - inner) / 2.0);
 }
 
-/// One channel. Each 8-bit value has one result: a table of 256 computes it once.
-void normalise_uint8(const Image& image, std::int64_t channel, float mean, float std, bool flip,
-                     float* out) {
-  std::array<float, 256> table;
+using NormalisingTable = std::array<float, 256>;
+
+/// Each 8-bit value has one result.
+NormalisingTable normalising_table(float mean, float std) {
+  NormalisingTable table;
   for (std::size_t value = 0; value < table.size(); ++value) {
     table[value] = (static_cast<float>(value) / 255.0F - mean) / std;
   }
+  return table;
+}
+
+/// RGB, all planes in one pass over the pixels. `step` is 3, or -3 from right to left.
+template <std::int64_t step>
+void normalise_rgb(const Image& image, const std::array<NormalisingTable, 3>& tables, float* out) {
+  const std::int64_t width = image.width();
+  const std::int64_t plane = image.height() * width;
+  for (std::int64_t y = 0; y < image.height(); ++y) {
+    const std::uint8_t* from = image.row<std::uint8_t>(y) + (step < 0 ? (width - 1) * 3 : 0);
+    float* const red = out + y * width;
+    float* const green = red + plane;
+    float* const blue = green + plane;
+    for (std::int64_t x = 0; x < width; ++x, from += step) {
+      red[x] = tables[0][from[0]];
+      green[x] = tables[1][from[1]];
+      blue[x] = tables[2][from[2]];
+    }
+  }
+}
+
+void normalise_uint8(const Image& image, std::int64_t channel, const NormalisingTable& table,
+                     bool flip, float* out) {
   const std::int64_t channels = image.channels();
   const std::int64_t step = flip ? -channels : channels;
   for (std::int64_t y = 0; y < image.height(); ++y) {
@@ -99,14 +123,21 @@ Normalisation Normalisation::defaults(std::int64_t channels) {
 
 void normalise(const Image& image, float scale, const Normalisation& normalisation, bool flip,
                float* out) {
+  const auto& [mean, std] = normalisation;
+  const bool is_uint8 = image.type() == PixelType::uint8;
+  if (is_uint8 && image.channels() == 3) {
+    const std::array tables{normalising_table(mean[0], std[0]), normalising_table(mean[1], std[1]),
+                            normalising_table(mean[2], std[2])};
+    return flip ? normalise_rgb<-3>(image, tables, out) : normalise_rgb<3>(image, tables, out);
+  }
   const std::int64_t plane = image.height() * image.width();
   for (std::int64_t c = 0; c < image.channels(); ++c) {
-    const float mean = normalisation.mean[static_cast<std::size_t>(c)];
-    const float std = normalisation.std[static_cast<std::size_t>(c)];
-    if (image.type() == PixelType::uint8) {
-      normalise_uint8(image, c, mean, std, flip, out + c * plane);
+    const auto channel = static_cast<std::size_t>(c);
+    if (is_uint8) {
+      normalise_uint8(image, c, normalising_table(mean[channel], std[channel]), flip,
+                      out + c * plane);
     } else {
-      normalise_float(image, c, scale, mean, std, flip, out + c * plane);
+      normalise_float(image, c, scale, mean[channel], std[channel], flip, out + c * plane);
     }
   }
 }
@@ -144,28 +175,43 @@ std::int64_t SampleTransform::values_per_sample() const {
 }
 
 void SampleTransform::apply(EncodedBytes encoded, const DrawKey& key, float* out) {
+  decode(encoded, key);
+  resize();
+  augment(key);
+  write(key, out);
+}
+
+void SampleTransform::decode(EncodedBytes encoded, const DrawKey& key) {
   const auto choose_part = [&](Size stored) {
     return config_.geometric == Geometric::random_crop ? random_crop(stored, config_.crop, key)
                                                        : whole_image(stored);
   };
-  const Box part = decode_part(encoded, config_.decode, choose_part, decoded_);
+  part_ = decode_part(encoded, config_.decode, choose_part, decoded_);
+}
+
+void SampleTransform::resize() {
   if (config_.geometric == Geometric::random_crop) {
-    resizer_.resize(decoded_, part, config_.output, config_.filter, resized_);
+    resizer_.resize(decoded_, part_, config_.output, config_.filter, resized_);
   } else {
     const CentreCrop target = centre_crop(decoded_.size(), config_.output);
-    resizer_.resize(decoded_, part, target.resized, target.window, config_.filter, resized_);
+    resizer_.resize(decoded_, part_, target.resized, target.window, config_.filter, resized_);
   }
-  bool flip = config_.geometric == Geometric::random_crop && config_.flip && random_flip(key);
-  if (config_.rand_augment) {
-    if (resized_.type() != PixelType::uint8) {
-      throw UserError("expected 8-bit pixels for RandAugment, found " + to_string(decoded_.type()) +
-                      ": switch it off or convert the files");
-    }
-    if (flip) mirror(resized_);
-    flip = false;
-    rand_augment(*config_.rand_augment, key, resized_, scratch_);
+}
+
+void SampleTransform::augment(const DrawKey& key) {
+  flip_ = config_.geometric == Geometric::random_crop && config_.flip && random_flip(key);
+  if (!config_.rand_augment) return;
+  if (resized_.type() != PixelType::uint8) {
+    throw UserError("expected 8-bit pixels for RandAugment, found " + to_string(decoded_.type()) +
+                    ": switch it off or convert the files");
   }
-  normalise(resized_, full_scale(decoded_.type()), config_.normalisation, flip, out);
+  if (flip_) mirror(resized_);
+  flip_ = false;
+  rand_augment(*config_.rand_augment, key, resized_, scratch_);
+}
+
+void SampleTransform::write(const DrawKey& key, float* out) const {
+  normalise(resized_, full_scale(decoded_.type()), config_.normalisation, flip_, out);
   if (config_.random_erasing) {
     random_erase(*config_.random_erasing, key, resized_.channels(), resized_.size(), out);
   }

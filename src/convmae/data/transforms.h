@@ -79,13 +79,23 @@ class SampleTransform {
   /// not an image of that many channels.
   void apply(EncodedBytes encoded, const DrawKey& key, float* out);
 
+  /// What `apply` does, in this order, for whoever wants to time it or to look in between.
+  void decode(EncodedBytes encoded, const DrawKey& key);
+  void resize();
+  void augment(const DrawKey& key);
+  void write(const DrawKey& key, float* out) const;
+  /// The pixels as the last stage but `write` left them.
+  const Image& pixels() const { return resized_; }
+
   std::int64_t values_per_sample() const;
   const TransformConfig& config() const { return config_; }
 
  private:
   TransformConfig config_;
   Image decoded_;
+  Box part_;  ///< of `decoded_`, that is resized
   Image resized_;
+  bool flip_ = false;  ///< still to be done by `write`
   Image scratch_;
   Resizer resizer_;
 };
