@@ -108,6 +108,7 @@ void add_bench(CLI::App& app) {
       bench->add_subcommand("pretrain", "Training steps on random images, without their data");
   const auto state = std::make_shared<BenchPretrainCommand>(*command);
   command->callback([state] { state->run(); });
+  add_bench_data(*bench);
 }
 
 }  // namespace convmae
