@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <random>
 #include <string>
@@ -84,6 +85,84 @@ TEST(DecodePart, NoticesATruncatedFileWhateverThePart) {
   Image part;
   const auto first_pixel = [](Size) { return Box{0, 0, 1, 1}; };
   EXPECT_ANY_THROW(decode_part(encoded, {}, first_pixel, part));
+}
+
+/// Mean difference between the values of `part` and the means of the blocks of `factor` by `factor`
+/// pixels of `whole` that they stand for.
+double distance_to_block_means(const Image& whole, const Image& part, std::int64_t factor) {
+  double sum = 0;
+  std::int64_t count = 0;
+  for (std::int64_t y = 0; (y + 1) * factor <= whole.height(); ++y) {
+    for (std::int64_t x = 0; (x + 1) * factor <= whole.width(); ++x) {
+      for (std::int64_t c = 0; c < 3; ++c, ++count) {
+        double mean = 0;
+        for (std::int64_t i = 0; i < factor * factor; ++i) {
+          const std::int64_t column = x * factor + i % factor;
+          mean += whole.row<std::uint8_t>(y * factor + i / factor)[column * 3 + c];
+        }
+        mean /= static_cast<double>(factor * factor);
+        sum += std::abs(mean - part.row<std::uint8_t>(y)[x * 3 + c]);
+      }
+    }
+  }
+  return sum / static_cast<double>(count);
+}
+
+TEST(FastDecode, TakesTheSmallestSizeThatStillCovers) {
+  const std::vector<std::uint8_t> encoded = contents("golden/images/rgb_333x257_q90.jpg");
+  Image whole;
+  decode_image(encoded, {}, whole);
+  struct Case {
+    Size cover;
+    std::int64_t factor;
+  };
+  for (const auto& [cover, factor] :
+       {Case{{257, 333}, 1}, Case{{129, 100}, 1}, Case{{128, 166}, 2}, Case{{100, 60}, 2},
+        Case{{64, 83}, 4}, Case{{32, 41}, 8}, Case{{1, 1}, 8}}) {
+    DecodeOptions fast;
+    fast.fast_cover = cover;
+    Image part;
+    const Box found = decode_part(encoded, fast, whole_image, part);
+    EXPECT_EQ(found, (Box{0, 0, 257 / factor, 333 / factor}));
+    EXPECT_LT(distance_to_block_means(whole, part, factor), 4.0) << factor;
+  }
+}
+
+TEST(FastDecode, APartIsThatPartOfTheReducedImage) {
+  const std::vector<std::uint8_t> encoded = contents("data/images/subsampled_420.jpg");
+  Image exact;
+  decode_image(encoded, {}, exact);
+  DecodeOptions fast;
+  fast.fast_cover = Size{exact.height() / 2, exact.width() / 2};
+  Image reduced;
+  decode_part(encoded, fast, whole_image, reduced);
+  const Box wanted{exact.height() / 4, exact.width() / 4, exact.height() / 2, exact.width() / 2};
+  fast.fast_cover = Size{wanted.height / 2, wanted.width / 2};
+  Image part;
+  const Box found = decode_part(
+      encoded, fast, [&wanted](Size) { return wanted; }, part);
+  const std::int64_t top = wanted.top / 2;
+  const std::int64_t left = wanted.left / 2;
+  const Box expected{top, left, (wanted.top + wanted.height) / 2 - top,
+                     (wanted.left + wanted.width) / 2 - left};
+  ASSERT_EQ(found.height, expected.height);
+  ASSERT_EQ(found.width, expected.width);
+  EXPECT_TRUE(same_pixels(reduced, expected, part, found));
+}
+
+TEST(FastDecode, TurnedImagesKeepTheirSize) {
+  std::vector<std::uint8_t> encoded = contents("golden/images/rgb_333x257_q90.jpg");
+  // An EXIF segment that says "turn by a quarter", behind the start of image.
+  const std::vector<std::uint8_t> exif{0xFF, 0xE1, 0, 34, 'E', 'x', 'i', 'f', 0, 0,    'M', 'M',
+                                       0,    42,   0, 0,  0,   8,   0,   1,   1, 0x12, 0,   3,
+                                       0,    0,    0, 1,  0,   6,   0,   0,   0, 0,    0,   0};
+  encoded.insert(encoded.begin() + 2, exif.begin(), exif.end());
+  DecodeOptions fast;
+  fast.apply_exif_orientation = true;
+  fast.fast_cover = Size{10, 10};
+  Image part;
+  const Box found = decode_part(encoded, fast, whole_image, part);
+  EXPECT_EQ(found, (Box{0, 0, 333, 257}));
 }
 
 }  // namespace

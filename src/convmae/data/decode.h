@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 
 namespace convmae {
@@ -23,6 +24,9 @@ struct DecodeOptions {
   bool apply_exif_orientation = false;
   /// Larger images are refused before memory is taken for them (default: Pillow's hard limit).
   std::int64_t max_pixels = 178'956'970;
+  /// JPEG only, faster and inexact: colour is upsampled without interpolation, and the image is
+  /// decoded at 1/2, 1/4 or 1/8 of its size where the part that is wanted keeps at least this size.
+  std::optional<Size> fast_cover;
 };
 
 /// Decodes JPEG, PNG, WebP, TIFF or .npy into `out`, in the same pixels as Pillow's

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstdio>  // jpeglib.h needs FILE
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace convmae::decoders {
@@ -18,6 +19,7 @@ namespace {
 // A progressive file of many scans takes time out of proportion to its size; real encoders write
 // about ten.
 constexpr int kMaxScans = 256;
+constexpr std::int64_t kRowsAtOnce = 4;
 
 struct ErrorManager {
   jpeg_error_mgr base;
@@ -107,9 +109,10 @@ class Decoder {
     info_.out_color_space = stored == 4                    ? JCS_CMYK
                             : channels == 1 && stored == 1 ? JCS_GRAYSCALE
                                                            : JCS_RGB;
-    const Size size{info_.image_height, info_.image_width};
-    const Box part = choose_part(size);
-    plan_around(part, size);
+    Box part = choose_part({info_.image_height, info_.image_width});
+    if (options.fast_cover) part = reduce_to_cover(*options.fast_cover, part);
+    if (!calculate_size()) throw_error();
+    plan_around(part, {info_.output_height, info_.output_width});
     if (!start()) throw_error();
     const Size decoded{bottom_ - top_, info_.output_width};
     out.resize(decoded, info_.out_color_space == JCS_GRAYSCALE ? 1 : 3);
@@ -135,6 +138,33 @@ class Decoder {
     jpeg_read_header(&info_, TRUE);
     progress_.progress_monitor = check_progress;
     info_.progress = &progress_;
+    return true;
+  }
+
+  /// The fast way: sets the scale and returns where `part` lies in the reduced image. Only the
+  /// sizes that libjpeg-turbo has vector code for: the others cost more than they save.
+  Box reduce_to_cover(Size cover, const Box& part) {
+    info_.do_fancy_upsampling = FALSE;
+    std::int64_t eighths = DCTSIZE;
+    while (eighths > 1 && part.height * eighths >= cover.height * 2 * DCTSIZE &&
+           part.width * eighths >= cover.width * 2 * DCTSIZE) {
+      eighths /= 2;
+    }
+    info_.scale_num = static_cast<unsigned>(eighths);
+    info_.scale_denom = DCTSIZE;
+    const auto scaled = [eighths](std::int64_t begin, std::int64_t length) {
+      const std::int64_t first = begin * eighths / DCTSIZE;
+      const std::int64_t last = (begin + length) * eighths / DCTSIZE;
+      return std::pair(first, std::max<std::int64_t>(last - first, 1));
+    };
+    const auto [top, height] = scaled(part.top, part.height);
+    const auto [left, width] = scaled(part.left, part.width);
+    return {top, left, height, width};
+  }
+
+  bool calculate_size() {
+    if (setjmp(errors_.jump) != 0) return false;
+    jpeg_calc_output_dimensions(&info_);
     return true;
   }
 
@@ -164,13 +194,18 @@ class Decoder {
     if (setjmp(errors_.jump) != 0) return false;
     while (info_.output_scanline < bottom_) {
       std::uint8_t* row = out.row<std::uint8_t>(info_.output_scanline - top_);
-      if (line_.empty()) {
-        jpeg_read_scanlines(&info_, &row, 1);
-      } else {
+      if (!line_.empty()) {
         std::uint8_t* line = line_.data();
         jpeg_read_scanlines(&info_, &line, 1);
         cmyk_to_rgb(line, out.width(), row);
+        continue;
       }
+      // Some at a time: upsampling makes two rows at once and would keep a copy of the second.
+      std::uint8_t* rows[kRowsAtOnce];
+      const std::int64_t count =
+          std::min<std::int64_t>(kRowsAtOnce, bottom_ - info_.output_scanline);
+      for (std::int64_t i = 0; i < count; ++i) rows[i] = row + i * out.width() * out.channels();
+      jpeg_read_scanlines(&info_, rows, static_cast<JDIMENSION>(count));
     }
     if (info_.output_scanline == info_.output_height) {
       jpeg_finish_decompress(&info_);
@@ -203,7 +238,9 @@ Box jpeg(EncodedBytes encoded, const DecodeOptions& options, const PartChooser& 
          Image& out) {
   const int orientation = options.apply_exif_orientation ? exif_orientation(encoded) : 1;
   if (orientation == 1) return Decoder(encoded).decode(options, choose_part, out);
-  Decoder(encoded).decode(options, whole_image, out);
+  DecodeOptions exact = options;  // the part is known only after turning
+  exact.fast_cover.reset();
+  Decoder(encoded).decode(exact, whole_image, out);
   apply_orientation(out, orientation);
   return choose_part(out.size());
 }

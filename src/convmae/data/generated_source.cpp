@@ -40,9 +40,17 @@ class GeneratedSource : public ImageSource {
   std::vector<std::string> classes_;
 };
 
+/// Mostly the same in all three channels: photographs vary more in brightness than in colour.
 Image noise(Size size, CounterRandom& random) {
+  constexpr float kColour = 0.25F;
   Image image(size, 3, PixelType::float32);
-  for (float& value : image.values<float>()) value = random.uniform() - 0.5F;
+  const auto values = image.values<float>();
+  for (std::size_t i = 0; i < values.size(); i += 3) {
+    const float brightness = random.uniform() - 0.5F;
+    for (std::size_t c = i; c < i + 3; ++c) {
+      values[c] = brightness + kColour * (random.uniform() - 0.5F);
+    }
+  }
   return image;
 }
 
@@ -51,7 +59,7 @@ Image photo_like(Size size, CounterRandom& random) {
   Image sum(size, 3, PixelType::float32);
   std::fill_n(sum.row<float>(0), sum.num_values(), 128.0F);
   Image octave;
-  float strength = 30;
+  float strength = 16;
   for (std::int64_t step = 1; step < std::min(size.height, size.width); step *= 2) {
     const Size coarse{size.height / step + 1, size.width / step + 1};
     const Image small = noise(coarse, random);
@@ -59,7 +67,7 @@ Image photo_like(Size size, CounterRandom& random) {
     const auto from = octave.values<float>();
     const auto to = sum.values<float>();
     for (std::size_t i = 0; i < to.size(); ++i) to[i] += strength * from[i];
-    strength *= 1.25F;
+    strength *= 1.35F;
   }
   Image image(size, 3);
   std::transform(

@@ -168,6 +168,9 @@ SampleTransform::SampleTransform(TransformConfig config) : config_(std::move(con
                     std::to_string(crop.min_scale) + " and " + std::to_string(crop.max_scale) +
                     ": choose others");
   }
+  if (config_.fast_decode && config_.geometric == Geometric::random_crop) {
+    config_.decode.fast_cover = config_.output;
+  }
 }
 
 std::int64_t SampleTransform::values_per_sample() const {
