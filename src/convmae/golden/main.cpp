@@ -29,10 +29,11 @@ struct Kind {
 
 // The first prefix of a file's name that fits decides.
 constexpr std::array kKinds{
-    Kind{"convmae_pretrain", replay_pretrain},  Kind{"convmae_ablation", replay_pretrain},
-    Kind{"fastconvmae", replay_pretrain},       Kind{"mae_pretrain", replay_pretrain},
-    Kind{"convmae_train", replay_train},        Kind{"sincos", replay_sincos},
-    Kind{"data_geometry", replay_data_geometry}};
+    Kind{"convmae_pretrain", replay_pretrain},   Kind{"convmae_ablation", replay_pretrain},
+    Kind{"fastconvmae", replay_pretrain},        Kind{"mae_pretrain", replay_pretrain},
+    Kind{"convmae_train", replay_train},         Kind{"sincos", replay_sincos},
+    Kind{"data_geometry", replay_data_geometry}, Kind{"data_randaugment", replay_data_randaugment},
+    Kind{"data_mixing", replay_data_mixing}};
 
 constexpr const char* kLrSchedule = "lr_schedule";
 

@@ -2,22 +2,14 @@
 #include "convmae/data/file_source.h"
 #include "convmae/data/resize.h"
 #include "convmae/data/transforms.h"
+#include "convmae/golden/image_tensors.h"
 #include "convmae/golden/replays.h"
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/flip.h>
 
-#include <cstring>
-
 namespace convmae::golden {
 namespace {
-
-at::Tensor pixels_of(const Image& image) {
-  at::Tensor pixels = at::empty({image.height(), image.width(), image.channels()}, at::kByte);
-  std::memcpy(pixels.mutable_data_ptr(), image.bytes(),
-              static_cast<std::size_t>(image.num_bytes()));
-  return pixels;
-}
 
 Image decode_file(const std::filesystem::path& path) {
   std::vector<std::uint8_t> bytes;

@@ -15,6 +15,10 @@ Replay replay_train(const GoldenFile& file);
 Replay replay_sincos(const GoldenFile& file);
 /// The image files lie in `images` beside the golden file.
 Replay replay_data_geometry(const GoldenFile& file);
+/// RandAugment operation by operation, and one sample's whole path.
+Replay replay_data_randaugment(const GoldenFile& file);
+/// mixup and CutMix of a whole batch with given shares.
+Replay replay_data_mixing(const GoldenFile& file);
 Replay replay_lr_schedule(const Json& golden);
 
 /// The pretraining model that a golden file's config and weights describe.
