@@ -33,6 +33,8 @@ class BenchDataCommand {
     table_.add("crop_scale", crop_scale_, "Bounds of the cropped share of the area");
     table_.add("augment", augment_,
                "none, or full: RandAugment and random erasing as in fine-tuning");
+    table_.add("fast_decode", transform_.fast_decode,
+               "Decode JPEG at a reduced size where the crop allows: other pixels");
     table_.group("Measurement");
     table_.add("images", images_, "Images that are taken through the pipeline");
     table_.add("seed", seed_, "Of crops and augmentation");
@@ -87,6 +89,7 @@ class BenchDataCommand {
     json["images"] = images_;
     json["input_size"] = {transform_.output.height, transform_.output.width};
     json["augment"] = augment_;
+    json["fast_decode"] = transform_.fast_decode;
     json["cpu"] = describe_cpu();
     json["bytes_per_image"] = result.bytes;
     for (const auto& [name, seconds] : stages(result))
