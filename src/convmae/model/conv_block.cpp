@@ -27,7 +27,7 @@ at::Tensor ConvBlock::forward(const at::Tensor& x, const Visibility& visibility,
                               const std::optional<at::Tensor>& gate,
                               const std::optional<BranchScales>& scales) {
   at::Tensor input = conv1_->forward(norm1_->forward(x));
-  if (gate) input = input * *gate;
+  if (gate) input = input * gate->to(input.scalar_type());
   const at::Tensor mixed = ops::masked_depthwise_conv2d(input, attn_->weight, attn_->bias,
                                                         visibility.kept, visibility.slot, nesting_);
   const at::Tensor y = add_branch(x, conv2_->forward(mixed), mixing_scale(scales));

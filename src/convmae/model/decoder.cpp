@@ -15,7 +15,8 @@ at::Tensor fill_in(const at::Tensor& tokens, const at::Tensor& mask_token, const
   const std::int64_t rows = tokens.size(0);
   const std::int64_t count = tokens.size(1);
   const std::int64_t dim = tokens.size(2);
-  const at::Tensor all = at::cat({tokens.reshape({rows * count, dim}), mask_token.view({1, dim})});
+  const at::Tensor all = at::cat(
+      {tokens.reshape({rows * count, dim}), mask_token.view({1, dim}).to(tokens.scalar_type())});
   const at::Tensor first = at::arange(rows, slot.options()).mul(count).unsqueeze(1);
   const at::Tensor index = at::where(slot >= 0, first + slot, rows * count);
   return all.index_select(0, index.flatten()).view({rows, slot.size(1), dim});
@@ -23,24 +24,23 @@ at::Tensor fill_in(const at::Tensor& tokens, const at::Tensor& mask_token, const
 
 }  // namespace
 
-Decoder::Decoder(const DecoderConfig& config) : class_token_(config.class_token) {
-  const std::int64_t length =
-      config.grid.height * config.grid.width + static_cast<std::int64_t>(config.class_token);
-  mask_token_ = register_parameter("mask_token", torch::empty({1, 1, config.dim}));
-  const at::Tensor table = config.use_pos_embed
-                               ? sincos_position_table(config.dim, config.grid, config.class_token)
-                               : at::zeros({length, config.dim});
+Decoder::Decoder(const ModelConfig& config, Size grid, std::int64_t block)
+    : class_token_(config.method == Method::mae) {
+  const std::int64_t dim = config.decoder_embed_dim;
+  mask_token_ = register_parameter("mask_token", torch::empty({1, 1, dim}));
   decoder_pos_embed_ =
-      register_parameter("decoder_pos_embed", table.unsqueeze(0), /*requires_grad=*/false);
+      register_parameter("decoder_pos_embed",
+                         position_parameter(dim, grid, class_token_, config.use_decoder_pos_embed),
+                         /*requires_grad=*/false);
   decoder_embed_ =
-      register_module("decoder_embed", std::make_shared<Linear>(config.encoder_dim, config.dim));
-  decoder_blocks_ = register_list(*this, "decoder_blocks", config.depth, [&](std::int64_t) {
+      register_module("decoder_embed", std::make_shared<Linear>(config.embed_dim.back(), dim));
+  decoder_blocks_ = register_list(*this, "decoder_blocks", config.decoder_depth, [&](std::int64_t) {
     return std::make_shared<TransformerBlock>(
-        TransformerBlockConfig{config.dim, config.num_heads, config.mlp_ratio, 1e-6});
+        TransformerBlockConfig{dim, config.decoder_num_heads, config.mlp_ratio[0], 1e-6});
   });
-  decoder_norm_ = register_module("decoder_norm", std::make_shared<LayerNorm>(config.dim, 1e-6));
-  decoder_pred_ =
-      register_module("decoder_pred", std::make_shared<Linear>(config.dim, config.block_numbers));
+  decoder_norm_ = register_module("decoder_norm", std::make_shared<LayerNorm>(dim, 1e-6));
+  decoder_pred_ = register_module("decoder_pred",
+                                  std::make_shared<Linear>(dim, block * block * config.in_chans));
 }
 
 at::Tensor Decoder::forward(const at::Tensor& latent, const at::Tensor& slot, Predict predict) {
@@ -48,7 +48,7 @@ at::Tensor Decoder::forward(const at::Tensor& latent, const at::Tensor& slot, Pr
   const at::Tensor tokens = decoder_embed_->forward(latent);
   at::Tensor x = fill_in(tokens.narrow(1, extra, tokens.size(1) - extra), mask_token_, slot);
   if (class_token_) x = at::cat({tokens.narrow(1, 0, 1), x}, 1);
-  x = x + decoder_pos_embed_;
+  x = x + decoder_pos_embed_.to(x.scalar_type());
 
   TokenSelection last;
   if (predict == Predict::removed) {

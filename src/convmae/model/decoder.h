@@ -1,6 +1,7 @@
 #pragma once
 
 #include "convmae/base/geometry.h"
+#include "convmae/model/config.h"
 #include "convmae/model/pretrain_model.h"
 #include "convmae/model/transformer_block.h"
 
@@ -10,24 +11,13 @@
 
 namespace convmae {
 
-struct DecoderConfig {
-  std::int64_t encoder_dim = 0;
-  std::int64_t dim = 512;
-  std::int64_t depth = 8;
-  std::int64_t num_heads = 16;
-  double mlp_ratio = 4;
-  /// Numbers per predicted block: block * block * channels.
-  std::int64_t block_numbers = 0;
-  Size grid;
-  bool class_token = false;
-  bool use_pos_embed = true;
-};
-
 /// The decoder of MAE and ConvMAE: tokens in their places, a mask token in the gaps, transformer
 /// blocks, a linear prediction of every block's pixels (MAE, section 3).
 class Decoder : public torch::nn::Module {
  public:
-  explicit Decoder(const DecoderConfig& config);
+  /// For latents of blocks of `block` pixels a side on this grid, with a class token for MAE. Takes
+  /// its MLP ratio from stage 1, as published.
+  Decoder(const ModelConfig& config, Size grid, std::int64_t block);
 
   /// latent [rows, V, D], or [rows, 1 + V, D] with the class token first; slot [rows, L] says which
   /// row of the latent a block has, -1 for a removed one. -> [rows, L, n], or, for

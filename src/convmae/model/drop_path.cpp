@@ -44,7 +44,7 @@ at::Tensor add_branch(const at::Tensor& x, const at::Tensor& branch,
   if (!scale) return x + branch;
   std::vector<std::int64_t> shape(static_cast<std::size_t>(x.dim()), 1);
   shape[0] = scale->size(0);
-  return at::addcmul(x, branch, scale->view(shape));
+  return at::addcmul(x, branch, scale->view(shape).to(x.scalar_type()));
 }
 
 }  // namespace convmae

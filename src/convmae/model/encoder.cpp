@@ -16,7 +16,7 @@ Geometry geometry_of(const ModelConfig& config) {
 
 at::Tensor gated(const at::Tensor& x, const std::optional<PositionGate>& gate,
                  at::Tensor PositionGate::*stage) {
-  return gate ? x * (*gate).*stage : x;
+  return gate ? x * ((*gate).*stage).to(x.scalar_type()) : x;
 }
 
 /// Cells of one stage [rows, V, P, C] -> groups of cells that the next layer joins
@@ -31,10 +31,9 @@ Encoder::Encoder(const ModelConfig& config, EncoderTail tail)
     : geometry_(geometry_of(config)), masked_conv_(config.masked_conv), fusion_(config.fusion) {
   const auto& dim = config.embed_dim;
   const auto& stride = geometry_.strides();
-  const at::Tensor table = config.use_pos_embed
-                               ? sincos_position_table(dim[2], geometry_.grid(), false)
-                               : at::zeros({geometry_.num_blocks(), dim[2]});
-  pos_embed_ = register_parameter("pos_embed", table.unsqueeze(0), /*requires_grad=*/false);
+  pos_embed_ = register_parameter(
+      "pos_embed", position_parameter(dim[2], geometry_.grid(), false, config.use_pos_embed),
+      /*requires_grad=*/false);
   const auto embed = [&](const char* name, std::int64_t in, std::size_t stage) {
     return register_module(name, std::make_shared<PatchEmbed>(in, dim[stage], stride[stage]));
   };
@@ -104,7 +103,7 @@ StageFeatures Encoder::stages(const at::Tensor& images, const Visibility& visibi
   features.stage2 = kept_only(gated(x, gate, &PositionGate::stage2));
 
   x = patch_embed4_->forward(patch_embed3_->forward(join_cells(features.stage2, 1)).squeeze(2));
-  x = x + take_blocks(pos_embed_, visibility.kept);
+  x = x + take_blocks(pos_embed_, visibility.kept).to(x.scalar_type());
   TokenSelection selection;
   if (gate) selection.visible = gate->tokens;
   for (const auto& block : blocks3_) {

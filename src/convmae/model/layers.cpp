@@ -16,7 +16,16 @@ Linear::Linear(std::int64_t in, std::int64_t out, WeightShape shape) {
   bias = register_parameter("bias", torch::empty({out}));
 }
 
-at::Tensor Linear::forward(const at::Tensor& x) { return ops::linear(x, weight, bias); }
+at::Tensor Linear::forward(const at::Tensor& x) {
+  return ops::linear(x, operand(x.scalar_type()), bias);
+}
+
+at::Tensor Linear::forward_part(const at::Tensor& x, std::int64_t first, std::int64_t count) {
+  const ops::Operand whole = operand(x.scalar_type());
+  ops::Operand part = whole.weight.narrow(0, first, count);
+  if (whole.copy.defined()) part.copy = whole.copy.narrow(0, first, count);
+  return ops::linear(x, part, bias.narrow(0, first, count));
+}
 
 PatchConv::PatchConv(std::int64_t in, std::int64_t out, std::vector<std::int64_t> nesting)
     : nesting_(std::move(nesting)) {
@@ -63,7 +72,8 @@ Mlp::Mlp(std::int64_t dim, std::int64_t hidden, WeightShape shape)
       fc2_(register_module("fc2", std::make_shared<Linear>(hidden, dim, shape))) {}
 
 at::Tensor Mlp::forward(const at::Tensor& x) {
-  return ops::mlp(x, fc1_->weight, fc1_->bias, fc2_->weight, fc2_->bias);
+  const at::ScalarType type = x.scalar_type();
+  return ops::mlp(x, fc1_->operand(type), fc1_->bias, fc2_->operand(type), fc2_->bias);
 }
 
 void adopt(torch::nn::Module& whole, torch::nn::Module& part) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "convmae/ops/operand.h"
+
 #include <ATen/core/Tensor.h>
 #include <torch/nn/module.h>
 
@@ -9,6 +11,10 @@
 
 /// The layers that every part is made of. Parameters have the published names and shapes; a layer
 /// whose weight is a convolution's keeps the convolution's shape and works on rows all the same.
+///
+/// A layer computes in the type of its input: with float32 parameters and a bfloat16 input,
+/// products and results are bfloat16 while the statistics of norms, softmax and every sum inside a
+/// product are float32, and gradients of parameters are float32.
 namespace convmae {
 
 /// Whether a layer's weight has the shape of a Linear [out, in] or of a 1x1 convolution
@@ -20,9 +26,17 @@ class Linear : public torch::nn::Module {
  public:
   Linear(std::int64_t in, std::int64_t out, WeightShape shape = WeightShape::linear);
   at::Tensor forward(const at::Tensor& x);
+  /// The same with the outputs [first, first + count) alone.
+  at::Tensor forward_part(const at::Tensor& x, std::int64_t first, std::int64_t count);
+
+  /// The weight for a product with numbers of this type.
+  ops::Operand operand(at::ScalarType type) { return cache_.operand(weight, type); }
 
   at::Tensor weight;
   at::Tensor bias;
+
+ private:
+  ops::OperandCache cache_;
 };
 
 /// A convolution whose kernel equals its stride, on channels-last cells in nested raster order,

@@ -10,19 +10,10 @@
 namespace convmae {
 
 MaskedAutoencoder::MaskedAutoencoder(ModelConfig model_config)
-    : PretrainModel(std::move(model_config)), encoder_(std::make_shared<Encoder>(config())) {
-  const Geometry& geometry = encoder_->geometry();
-  DecoderConfig decoder;
-  decoder.encoder_dim = config().embed_dim[2];
-  decoder.dim = config().decoder_embed_dim;
-  decoder.depth = config().decoder_depth;
-  decoder.num_heads = config().decoder_num_heads;
-  // As published: the decoder takes the MLP ratio of stage 1.
-  decoder.mlp_ratio = config().mlp_ratio[0];
-  decoder.block_numbers = geometry.block() * geometry.block() * config().in_chans;
-  decoder.grid = geometry.grid();
-  decoder.use_pos_embed = config().use_decoder_pos_embed;
-  decoder_ = std::make_shared<Decoder>(decoder);
+    : PretrainModel(std::move(model_config)),
+      encoder_(std::make_shared<Encoder>(config())),
+      decoder_(std::make_shared<Decoder>(config(), encoder_->geometry().grid(),
+                                         encoder_->geometry().block())) {
   adopt(*this, *encoder_);
   adopt(*this, *decoder_);
 }
@@ -62,11 +53,12 @@ PretrainOutput MaskedAutoencoder::forward(const at::Tensor& images, const at::Te
 PretrainOutput MaskedAutoencoder::forward_blocks(const at::Tensor& images, const at::Tensor& noise,
                                                  Predict predict) {
   const at::Tensor all_targets = target(images);
+  const at::Tensor input = in_compute_type(images);
   ReconstructionLoss loss;
   std::vector<at::Tensor> preds;
   std::vector<at::Tensor> masks;
   for (const Visibility& visibility : passes(noise)) {
-    const at::Tensor latent = encoder_->forward(images, visibility);
+    const at::Tensor latent = encoder_->forward(input, visibility);
     const at::Tensor pred = decoder_->forward(latent, visibility.slot.flatten(1), predict);
     const at::Tensor removed = visibility.removed();
     const at::Tensor targets = take_blocks(all_targets, removed);
@@ -83,7 +75,7 @@ PretrainOutput MaskedAutoencoder::forward_positions(const at::Tensor& images,
   const Geometry& geometry = encoder_->geometry();
   const PositionMask mask = sample_positions(noise, config().mask_ratio, geometry);
   const Visibility all = all_visible(images.size(0), geometry.grid(), images.device());
-  const at::Tensor latent = encoder_->forward(images, all, mask.gate);
+  const at::Tensor latent = encoder_->forward(in_compute_type(images), all, mask.gate);
   const at::Tensor slot = at::where(mask.gate.tokens, all.slot.flatten(1), -1);
   const at::Tensor pred = decoder_->forward(latent, slot, Predict::all);
   const at::Tensor targets = target(images);

@@ -16,9 +16,9 @@ MaskedAutoencoderVit::MaskedAutoencoderVit(ModelConfig model_config)
       grid_(Geometry(config().img_size, {config().patch_size.at(0), 1, 1}).grid()) {
   const std::int64_t dim = config().embed_dim[0];
   cls_token_ = register_parameter("cls_token", torch::empty({1, 1, dim}));
-  const at::Tensor table = config().use_pos_embed ? sincos_position_table(dim, grid_, true)
-                                                  : at::zeros({1 + noise_length(), dim});
-  pos_embed_ = register_parameter("pos_embed", table.unsqueeze(0), /*requires_grad=*/false);
+  pos_embed_ =
+      register_parameter("pos_embed", position_parameter(dim, grid_, true, config().use_pos_embed),
+                         /*requires_grad=*/false);
   patch_embed_ =
       std::make_shared<PatchConv>(config().in_chans, dim, std::vector<std::int64_t>{block()});
   register_module("patch_embed", std::make_shared<torch::nn::Module>())
@@ -28,17 +28,7 @@ MaskedAutoencoderVit::MaskedAutoencoderVit(ModelConfig model_config)
         TransformerBlockConfig{dim, config().num_heads, config().mlp_ratio[0], 1e-6});
   });
   norm_ = register_module("norm", std::make_shared<LayerNorm>(dim, 1e-6));
-  DecoderConfig decoder;
-  decoder.encoder_dim = dim;
-  decoder.dim = config().decoder_embed_dim;
-  decoder.depth = config().decoder_depth;
-  decoder.num_heads = config().decoder_num_heads;
-  decoder.mlp_ratio = config().mlp_ratio[0];
-  decoder.block_numbers = block() * block() * config().in_chans;
-  decoder.grid = grid_;
-  decoder.class_token = true;
-  decoder.use_pos_embed = config().use_decoder_pos_embed;
-  decoder_ = std::make_shared<Decoder>(decoder);
+  decoder_ = std::make_shared<Decoder>(config(), grid_, block());
   adopt(*this, *decoder_);
 }
 
@@ -52,10 +42,10 @@ Visibility MaskedAutoencoderVit::sample(const at::Tensor& noise) const {
 
 at::Tensor MaskedAutoencoderVit::encode(const at::Tensor& images, const Visibility& visibility) {
   const at::Tensor patches = image_to_blocks(images, grid_, {block()}).flatten(2);
-  const at::Tensor positions = pos_embed_.narrow(1, 1, noise_length());
+  const at::Tensor positions = pos_embed_.narrow(1, 1, noise_length()).to(images.scalar_type());
   at::Tensor x = patch_embed_->forward(take_blocks(patches, visibility.kept)) +
                  take_blocks(positions, visibility.kept);
-  const at::Tensor class_token = cls_token_ + pos_embed_.narrow(1, 0, 1);
+  const at::Tensor class_token = (cls_token_ + pos_embed_.narrow(1, 0, 1)).to(x.scalar_type());
   x = at::cat({class_token.expand({x.size(0), 1, x.size(2)}), x}, 1);
   for (const auto& block : blocks_) x = block->forward(x);
   return norm_->forward(x);
@@ -65,8 +55,8 @@ PretrainOutput MaskedAutoencoderVit::forward(const at::Tensor& images, const at:
                                              Predict predict) {
   const Visibility visibility = sample(noise);
   const at::Tensor removed = visibility.removed();
-  const at::Tensor pred =
-      decoder_->forward(encode(images, visibility), visibility.slot.flatten(1), predict);
+  const at::Tensor pred = decoder_->forward(encode(in_compute_type(images), visibility),
+                                            visibility.slot.flatten(1), predict);
   const at::Tensor targets =
       take_blocks(image_to_blocks(images, grid_, {block()}).flatten(2), removed);
   ReconstructionLoss loss;

@@ -25,4 +25,9 @@ at::Tensor sincos_position_table(std::int64_t dim, Size grid, bool class_token) 
   return table.to(at::kFloat);
 }
 
+at::Tensor position_parameter(std::int64_t dim, Size grid, bool class_token, bool use_positions) {
+  if (use_positions) return sincos_position_table(dim, grid, class_token).unsqueeze(0);
+  return at::zeros({1, grid.height * grid.width + static_cast<std::int64_t>(class_token), dim});
+}
+
 }  // namespace convmae

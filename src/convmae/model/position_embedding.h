@@ -14,4 +14,8 @@ namespace convmae {
 /// precision, then rounded. Throws c10::Error unless dim is a multiple of 4.
 at::Tensor sincos_position_table(std::int64_t dim, Size grid, bool class_token);
 
+/// What a model starts from, [1, L, dim] or [1, 1 + L, dim]: that table, or zeros for a model
+/// without positions.
+at::Tensor position_parameter(std::int64_t dim, Size grid, bool class_token, bool use_positions);
+
 }  // namespace convmae

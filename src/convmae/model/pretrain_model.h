@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 namespace convmae {
 
@@ -34,6 +35,9 @@ class PretrainModel : public torch::nn::Module {
                                  Predict predict) = 0;
 
   const ModelConfig& config() const { return config_; }
+  /// The type of activations and products, that of the images unless set: bfloat16 takes less time
+  /// and memory. Parameters and their gradients, targets and the loss keep their own types.
+  void set_compute_type(at::ScalarType type) { compute_type_ = type; }
   /// Length L of a row of noise: blocks, or stage-1 positions with position-wise masking.
   virtual std::int64_t noise_length() const = 0;
   /// Pixels along a block's side.
@@ -45,9 +49,13 @@ class PretrainModel : public torch::nn::Module {
 
  protected:
   explicit PretrainModel(ModelConfig config) : config_(std::move(config)) {}
+  at::Tensor in_compute_type(const at::Tensor& images) const {
+    return compute_type_ ? images.to(*compute_type_) : images;
+  }
 
  private:
   ModelConfig config_;
+  std::optional<at::ScalarType> compute_type_;
 };
 
 /// The model that the configuration describes, with uninitialised parameters. Parameters have the

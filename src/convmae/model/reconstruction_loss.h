@@ -10,11 +10,11 @@ namespace convmae {
 /// also where passes remove different numbers of blocks.
 class ReconstructionLoss {
  public:
-  /// pred and target of the same shape, removed blocks only.
+  /// pred and target of the same shape, removed blocks only; summed in the type of the target.
   void add(const at::Tensor& pred, const at::Tensor& target);
   /// The same with weights of 0 and 1, broadcast over the last dimension: where 1, a number counts.
   void add(const at::Tensor& pred, const at::Tensor& target, const at::Tensor& counts);
-  /// [] float32 (or the type of the predictions).
+  /// [] float32 (or the type of the targets).
   at::Tensor mean() const;
 
  private:

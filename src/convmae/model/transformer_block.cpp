@@ -1,21 +1,11 @@
 #include "convmae/model/transformer_block.h"
 
 #include "convmae/model/visibility.h"
-#include "convmae/ops/linear.h"
+#include "convmae/ops/attention.h"
 
 #include <ATen/ATen.h>
 
 namespace convmae {
-namespace {
-
-/// [B, N, k*C] -> k tensors [B, heads, N, C/heads]
-std::vector<at::Tensor> split_heads(const at::Tensor& x, std::int64_t parts, std::int64_t heads) {
-  return x.view({x.size(0), x.size(1), parts, heads, x.size(2) / (parts * heads)})
-      .permute({2, 0, 3, 1, 4})
-      .unbind(0);
-}
-
-}  // namespace
 
 Attention::Attention(std::int64_t dim, std::int64_t num_heads)
     : num_heads_(num_heads),
@@ -26,31 +16,14 @@ Attention::Attention(std::int64_t dim, std::int64_t num_heads)
 }
 
 at::Tensor Attention::forward(const at::Tensor& x, const TokenSelection& selection) {
-  const std::int64_t dim = x.size(2);
-  at::Tensor query;
-  at::Tensor key;
-  at::Tensor value;
-  if (selection.wanted) {
-    // Queries of the wanted tokens only; keys and values of all.
-    const at::Tensor wanted = take_blocks(x, *selection.wanted);
-    query = split_heads(
-        ops::linear(wanted, qkv_->weight.narrow(0, 0, dim), qkv_->bias.narrow(0, 0, dim)), 1,
-        num_heads_)[0];
-    const auto key_value = split_heads(
-        ops::linear(x, qkv_->weight.narrow(0, dim, 2 * dim), qkv_->bias.narrow(0, dim, 2 * dim)), 2,
-        num_heads_);
-    key = key_value[0];
-    value = key_value[1];
-  } else {
-    const auto parts = split_heads(qkv_->forward(x), 3, num_heads_);
-    query = parts[0];
-    key = parts[1];
-    value = parts[2];
+  if (!selection.wanted) {
+    return proj_->forward(ops::self_attention(qkv_->forward(x), num_heads_, selection.visible));
   }
-  std::optional<at::Tensor> mask;
-  if (selection.visible) mask = selection.visible->unsqueeze(1).unsqueeze(1);
-  const at::Tensor mixed = at::scaled_dot_product_attention(query, key, value, mask);
-  return proj_->forward(mixed.transpose(1, 2).reshape({x.size(0), query.size(2), dim}));
+  // Queries of the wanted tokens only; keys and values of all.
+  const std::int64_t dim = x.size(2);
+  const at::Tensor query = qkv_->forward_part(take_blocks(x, *selection.wanted), 0, dim);
+  const at::Tensor key_value = qkv_->forward_part(x, dim, 2 * dim);
+  return proj_->forward(ops::cross_attention(query, key_value, num_heads_, selection.visible));
 }
 
 TransformerBlock::TransformerBlock(const TransformerBlockConfig& config)

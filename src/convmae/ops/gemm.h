@@ -35,9 +35,6 @@ at::Tensor gemm(const at::Tensor& a, const at::Tensor& b,
 /// Not differentiable.
 at::Tensor weight_gradient(const at::Tensor& grad, const at::Tensor& rows);
 
-/// A Linear's weight [out, in] or a 1x1 convolution's [out, in, 1, 1] as a matrix [out, in]. Throws
-/// c10::Error for other shapes.
-at::Tensor as_matrix(const at::Tensor& weight);
 /// x [..., in] as rows [M, in] for a product with `matrix` [out, in]. Throws c10::Error if they do
 /// not fit.
 at::Tensor as_rows(const at::Tensor& x, const at::Tensor& matrix);

@@ -15,26 +15,29 @@ using torch::autograd::variable_list;
 
 class Linear : public torch::autograd::Function<Linear> {
  public:
-  // rows [M, in], weight [out, in], bias [out] or undefined
+  // rows [M, in]; weight [out, in]; operand the same in the type of the rows; bias [out] or
+  // undefined
   static Tensor forward(AutogradContext* context, const Tensor& rows, const Tensor& weight,
-                        const std::optional<Tensor>& bias) {
+                        const Tensor& operand, const std::optional<Tensor>& bias) {
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
-    context->save_for_backward({rows, weight});
+    context->save_for_backward({rows, operand});
+    context->saved_data["weight_type"] = weight.scalar_type();
     context->saved_data["has_bias"] = bias.has_value();
-    return gemm(rows, weight, bias);
+    return gemm(rows, operand, bias);
   }
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
     const auto saved = context->get_saved_variables();
     const Tensor& rows = saved[0];
-    const Tensor& weight = saved[1];
+    const Tensor& operand = saved[1];
+    const at::ScalarType weight_type = context->saved_data["weight_type"].toScalarType();
     const Tensor grad = grads[0].contiguous();
-    variable_list result(3);
-    if (context->needs_input_grad(0)) result[0] = gemm(grad, weight.t());
-    if (context->needs_input_grad(1)) result[1] = weight_gradient(grad, rows);
+    variable_list result(4);
+    if (context->needs_input_grad(0)) result[0] = gemm(grad, operand.t());
+    if (context->needs_input_grad(1)) result[1] = weight_gradient(grad, rows).to(weight_type);
     // An absent input has no number of its own.
-    if (context->saved_data["has_bias"].toBool() && context->needs_input_grad(2)) {
-      result[2] = grad.sum(0);
+    if (context->saved_data["has_bias"].toBool() && context->needs_input_grad(3)) {
+      result[3] = grad.sum(0, /*keepdim=*/false, weight_type);
     }
     return result;
   }
@@ -42,11 +45,11 @@ class Linear : public torch::autograd::Function<Linear> {
 
 }  // namespace
 
-Tensor linear(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
-  const Tensor matrix = as_matrix(weight);
+Tensor linear(const Tensor& x, const Operand& weight, const std::optional<Tensor>& bias) {
+  const Tensor operand = weight.matrix_in(x.scalar_type());
   std::vector<int64_t> shape = x.sizes().vec();
-  shape.back() = matrix.size(0);
-  return Linear::apply(as_rows(x, matrix), matrix, bias).view(shape);
+  shape.back() = operand.size(0);
+  return Linear::apply(as_rows(x, operand), weight.matrix(), operand, bias).view(shape);
 }
 
 }  // namespace convmae::ops

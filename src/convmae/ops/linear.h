@@ -1,16 +1,19 @@
 #pragma once
 
+#include "convmae/ops/operand.h"
+
 #include <ATen/core/Tensor.h>
 
 #include <optional>
 
 namespace convmae::ops {
 
-/// x [..., in] times the transpose of weight, plus bias [out]: [..., out]. weight is [out, in], or
-/// a convolution's [out, in, 1, 1]. The one function under every Linear and 1x1 convolution;
-/// forward, input gradient and weight gradient run on the backend of ops/gemm.h. Gradients that
-/// nobody needs are not computed. Throws c10::Error on other shapes.
-at::Tensor linear(const at::Tensor& x, const at::Tensor& weight,
+/// x [..., in] times the transpose of weight [out, in], plus bias [out]: [..., out]. The one
+/// function under every Linear and 1x1 convolution; forward, input gradient and weight gradient run
+/// on the backend of ops/gemm.h, in the type of x: bfloat16 x takes float32 weights, whose
+/// gradients are float32. Gradients that nobody needs are not computed. Throws c10::Error on other
+/// shapes.
+at::Tensor linear(const at::Tensor& x, const Operand& weight,
                   const std::optional<at::Tensor>& bias);
 
 }  // namespace convmae::ops

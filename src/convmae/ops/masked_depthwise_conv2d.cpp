@@ -41,13 +41,15 @@ void check_arguments(const Tensor& x, const Tensor& weight, const OptionalTensor
               "masked_depthwise_conv2d: weight must be [", x.size(3),
               ", 1, k, k] with an odd k of at most ", depthwise::kMaxKernel, ", found ",
               weight.sizes());
-  TORCH_CHECK(weight.scalar_type() == x.scalar_type(), "masked_depthwise_conv2d: x is ",
-              x.scalar_type(), " but weight is ", weight.scalar_type());
+  TORCH_CHECK(weight.scalar_type() == x.scalar_type() ||
+                  (x.scalar_type() == at::kBFloat16 && weight.scalar_type() == at::kFloat),
+              "masked_depthwise_conv2d: x is ", x.scalar_type(), " but weight is ",
+              weight.scalar_type());
   if (bias) {
-    TORCH_CHECK(
-        bias->dim() == 1 && bias->size(0) == x.size(3) && bias->scalar_type() == x.scalar_type(),
-        "masked_depthwise_conv2d: bias must be [", x.size(3), "] of type ", x.scalar_type(),
-        ", found ", bias->sizes(), " of type ", bias->scalar_type());
+    TORCH_CHECK(bias->dim() == 1 && bias->size(0) == x.size(3) &&
+                    bias->scalar_type() == weight.scalar_type(),
+                "masked_depthwise_conv2d: bias must be [", x.size(3), "] of type ",
+                weight.scalar_type(), ", found ", bias->sizes(), " of type ", bias->scalar_type());
   }
   TORCH_CHECK(kept.dim() == 2 && kept.size(0) == x.size(0) && kept.size(1) == x.size(1) &&
                   kept.scalar_type() == at::kLong,
@@ -260,7 +262,7 @@ Gradients backward_meta(const Tensor& grad, const Tensor& x, const Tensor& weigh
               " does not match x ", x.sizes());
   return {needed[0] ? at::empty(x.sizes(), x.options()) : Tensor(),
           needed[1] ? at::empty(weight.sizes(), weight.options()) : Tensor(),
-          needed[2] ? at::empty({x.size(3)}, x.options()) : Tensor()};
+          needed[2] ? at::empty({x.size(3)}, weight.options()) : Tensor()};
 }
 
 // ---- Autograd

@@ -77,31 +77,38 @@ class Gelu : public torch::autograd::Function<Gelu> {
 
 class Mlp : public torch::autograd::Function<Mlp> {
  public:
-  // rows [M, in]; weights are matrices
+  // rows [M, in]; weights are matrices, operands the same in the type of the rows
   static Tensor forward(AutogradContext* context, const Tensor& rows, const Tensor& weight1,
-                        const Tensor& bias1, const Tensor& weight2, const Tensor& bias2) {
+                        const Tensor& operand1, const Tensor& bias1, const Tensor& weight2,
+                        const Tensor& operand2, const Tensor& bias2) {
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
-    const Tensor hidden = gemm(rows, weight1, bias1);
-    context->save_for_backward({rows, weight1, weight2, hidden});
-    return gemm(gelu_values(hidden), weight2, bias2);
+    const Tensor hidden = gemm(rows, operand1, bias1);
+    context->save_for_backward({rows, operand1, operand2, hidden});
+    context->saved_data["weight_type"] = weight1.scalar_type();
+    TORCH_CHECK(weight2.scalar_type() == weight1.scalar_type(), "mlp: weights of two types");
+    return gemm(gelu_values(hidden), operand2, bias2);
   }
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
     const auto saved = context->get_saved_variables();
     const Tensor& rows = saved[0];
-    const Tensor& weight1 = saved[1];
-    const Tensor& weight2 = saved[2];
+    const Tensor& operand1 = saved[1];
+    const Tensor& operand2 = saved[2];
     const Tensor& hidden = saved[3];
+    const at::ScalarType weight_type = context->saved_data["weight_type"].toScalarType();
     const auto needs = [&](std::size_t input) { return context->needs_input_grad(input); };
-    variable_list result(5);
+    const auto bias_gradient = [&](const Tensor& grad) {
+      return grad.sum(0, /*keepdim=*/false, weight_type);
+    };
+    variable_list result(7);
     const Tensor grad = grads[0].contiguous();
-    if (needs(4)) result[4] = grad.sum(0);
-    if (needs(3)) result[3] = weight_gradient(grad, gelu_values(hidden));
-    if (!needs(0) && !needs(1) && !needs(2)) return result;
-    const Tensor grad_hidden = gelu_gradient(hidden, gemm(grad, weight2.t()));
-    if (needs(2)) result[2] = grad_hidden.sum(0);
-    if (needs(1)) result[1] = weight_gradient(grad_hidden, rows);
-    if (needs(0)) result[0] = gemm(grad_hidden, weight1.t());
+    if (needs(6)) result[6] = bias_gradient(grad);
+    if (needs(4)) result[4] = weight_gradient(grad, gelu_values(hidden)).to(weight_type);
+    if (!needs(0) && !needs(1) && !needs(3)) return result;
+    const Tensor grad_hidden = gelu_gradient(hidden, gemm(grad, operand2.t()));
+    if (needs(3)) result[3] = bias_gradient(grad_hidden);
+    if (needs(1)) result[1] = weight_gradient(grad_hidden, rows).to(weight_type);
+    if (needs(0)) result[0] = gemm(grad_hidden, operand1.t());
     return result;
   }
 };
@@ -110,13 +117,15 @@ class Mlp : public torch::autograd::Function<Mlp> {
 
 Tensor gelu(const Tensor& x) { return Gelu::apply(x); }
 
-Tensor mlp(const Tensor& x, const Tensor& weight1, const Tensor& bias1, const Tensor& weight2,
+Tensor mlp(const Tensor& x, const Operand& weight1, const Tensor& bias1, const Operand& weight2,
            const Tensor& bias2) {
-  const Tensor matrix1 = as_matrix(weight1);
-  const Tensor matrix2 = as_matrix(weight2);
+  const Tensor operand1 = weight1.matrix_in(x.scalar_type());
+  const Tensor operand2 = weight2.matrix_in(x.scalar_type());
   std::vector<std::int64_t> shape = x.sizes().vec();
-  shape.back() = matrix2.size(0);
-  return Mlp::apply(as_rows(x, matrix1), matrix1, bias1, matrix2, bias2).view(shape);
+  shape.back() = operand2.size(0);
+  return Mlp::apply(as_rows(x, operand1), weight1.matrix(), operand1, bias1, weight2.matrix(),
+                    operand2, bias2)
+      .view(shape);
 }
 
 }  // namespace convmae::ops

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <utility>
+
+namespace convmae::ops {
+
+/// A weight [out, in] or, of a 1x1 convolution, [out, in, 1, 1], and the same numbers in the type
+/// that products run in. Gradients go to the weight, in its own type.
+struct Operand {
+  // Layers without a copy hand in their weight as it is.
+  Operand(at::Tensor parameter)  // NOLINT(google-explicit-constructor)
+      : weight(std::move(parameter)) {}
+  Operand(at::Tensor parameter, at::Tensor same_numbers)
+      : weight(std::move(parameter)), copy(std::move(same_numbers)) {}
+
+  /// The weight as a matrix [out, in], differentiable. Throws c10::Error for other shapes.
+  at::Tensor matrix() const;
+  /// The matrix that is multiplied with numbers of this type, without gradient.
+  at::Tensor matrix_in(at::ScalarType type) const;
+
+  at::Tensor weight;
+  at::Tensor copy;  ///< may be undefined: then one is made where the types differ
+};
+
+/// The copy of a float32 parameter that bfloat16 products read, kept from step to step and made
+/// anew when the parameter has changed.
+class OperandCache {
+ public:
+  Operand operand(const at::Tensor& weight, at::ScalarType type);
+
+ private:
+  at::Tensor copy_;
+  const void* data_ = nullptr;
+  std::uint32_t version_ = 0;
+};
+
+}  // namespace convmae::ops
