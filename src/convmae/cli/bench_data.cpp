@@ -3,13 +3,16 @@
 #include "convmae/cli/option_table.h"
 #include "convmae/data/generated_source.h"
 #include "convmae/data/pipeline_benchmark.h"
+#include "convmae/io/atomic_file.h"
 #include "convmae/ops/cpu_features.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <array>
+#include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -39,6 +42,8 @@ class BenchDataCommand {
     table_.add("images", images_, "Images that are taken through the pipeline");
     table_.add("seed", seed_, "Of crops and augmentation");
     table_.add_command_line_only("json", json_, "Print JSON");
+    table_.add_command_line_only("save", save_,
+                                 "Folder to write the images to, for other programs to measure");
   }
 
   void run() {
@@ -46,6 +51,7 @@ class BenchDataCommand {
     const std::unique_ptr<ImageSource> source =
         data_.empty() ? generate_photos(kGeneratedImages, kGeneratedSize, kGeneratedQuality, seed_)
                       : open_source(data_, Split::train);
+    if (!save_.empty()) save(*source);
     const PipelineBenchmark result = benchmark_pipeline(*source, transform_, images_, seed_);
     if (json_) {
       print_json(*source, result);
@@ -61,6 +67,9 @@ class BenchDataCommand {
     if (images_ < 1) {
       throw UserError("--images must be 1 or more, found " + std::to_string(images_));
     }
+    if (!save_.empty() && !data_.empty()) {
+      throw UserError("--save writes the generated images: leave out --data");
+    }
     if (crop_scale_.size() != 2) {
       throw UserError(
           "--crop_scale takes two shares of the area in ascending order, such as 0.2 1");
@@ -72,6 +81,16 @@ class BenchDataCommand {
       transform_.random_erasing.emplace();
     } else if (augment_ != "none") {
       throw UserError("--augment must be none or full, found '" + augment_ + "'");
+    }
+  }
+
+  void save(const ImageSource& source) const {
+    std::filesystem::create_directories(save_);
+    std::vector<std::uint8_t> bytes;
+    for (std::int64_t i = 0; i < source.size(); ++i) {
+      source.read(i, bytes);
+      write_file_atomically(std::filesystem::path(save_) / (std::to_string(i) + ".jpg"),
+                            {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
     }
   }
 
@@ -123,6 +142,7 @@ class BenchDataCommand {
   std::int64_t images_ = 500;
   std::uint64_t seed_ = 0;
   bool json_ = false;
+  std::string save_;
   OptionTable table_;
 };
 
