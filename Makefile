@@ -33,12 +33,12 @@ format-check:    ## Fail if a C++ source is not formatted
 	@echo "format: clean"
 
 tidy:            ## Run clang-tidy over all sources
-	@tools/setup build test bench lint
+	@tools/setup build test lint
 	@tools/configure tidy
 	@tools/tidy --all
 
 tidy-changed:    ## Run clang-tidy over the sources that differ from the main branch, or from the last commit
-	@tools/setup build test bench lint
+	@tools/setup build test lint
 	@tools/configure tidy
 	@tools/tidy
 
@@ -48,11 +48,9 @@ sanitize:        ## Run the tests under the address and undefined-behaviour sani
 	@cmake --build build-sanitize --parallel $(JOBS)
 	@ctest --preset sanitize
 
-bench:           ## Build and run the micro-benchmarks
-	@tools/setup build bench
-	@tools/configure bench
-	@cmake --build build-bench --parallel $(JOBS) --target bench_ops
-	@build-bench/bench_ops
+bench: build     ## Measure operators and training steps of the Base model against the machine's limits
+	@build/convmae bench ops
+	@build/convmae bench pretrain
 
 clean:           ## Remove the build trees (not .venv, data or runs)
-	@rm -rf build build-debug build-sanitize build-bench build-tidy build-fuzz
+	@rm -rf build build-debug build-sanitize build-tidy build-fuzz

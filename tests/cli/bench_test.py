@@ -1,9 +1,9 @@
-"""`convmae bench pretrain`: what a step costs."""
+"""`convmae bench pretrain` and `bench ops`: what a step and its operators cost."""
 
 import json
 import unittest
 
-from program import ProgramTest, run_program
+from program import ProgramTest, cpu_has_bf16, run_program
 
 SMALL = "--model nano --input_size 64 --batch_size 2 --steps 2".split()
 
@@ -16,17 +16,43 @@ class BenchPretrain(ProgramTest):
 
     def test_every_method_and_backend_is_measured(self):
         for arguments in (["--method", "fastconvmae"], ["--method", "mae"], ["--gemm", "aten"], ["--gemm", "onednn"]):
-            report = self.report(*arguments)
-            for key in ("cpu_seconds_per_step", "images_per_second", "peak_rss_bytes"):
+            report = self.report(*arguments, "--no_products")
+            for key in ("cpu_seconds_per_step", "images_per_second", "peak_rss_bytes", "gemm_gflops",
+                        "activation_bytes_per_image"):
                 self.assertGreater(report[key], 0, key)
             parts = [report[part + "_cpu_seconds"] for part in ("forward", "backward", "optimizer")]
             self.assertAlmostEqual(report["cpu_seconds_per_step"], sum(parts))
             self.assertEqual((report["steps"], report["batch_size"], report["threads"]), (2, 2, 1))
 
+    def test_every_product_of_a_step_is_listed(self):
+        report = self.report("--decoder_depth", 2)
+        products = report["products"]
+        self.assertEqual({p["kind"] for p in products}, {"forward", "input gradient", "weight gradient"})
+        calls = lambda kind: sum(p["calls"] for p in products if p["kind"] == kind)
+        self.assertEqual(calls("forward"), calls("weight gradient"))
+        # Images need no gradient: the first product has none.
+        self.assertEqual(calls("forward"), calls("input gradient") + 1)
+        flops = sum(2 * p["rows"] * p["in"] * p["out"] * p["calls"] for p in products)
+        self.assertAlmostEqual(report["gemm_gflops"] * report["cpu_seconds_per_step"] * 1e9 / flops, 1, places=6)
+        best = sum(2 * p["rows"] * p["in"] * p["out"] * p["calls"] / max(p["aten_gflops"], p["onednn_gflops"])
+                   for p in products) / 1e9
+        self.assertAlmostEqual(report["gemm_limit_cpu_seconds"] / best, 1, places=6)
+        self.assertAlmostEqual(report["gemm_share"] * report["cpu_seconds_per_step"] / best, 1, places=6)
+
+    def test_the_dense_formulation_takes_its_turn(self):
+        report = self.report("--against", "dense", "--no_products")
+        self.assertAlmostEqual(report["dense_ratio"],
+                               report["dense_cpu_seconds_per_step"] / report["cpu_seconds_per_step"])
+
+    @unittest.skipUnless(cpu_has_bf16(), "this CPU has no bfloat16 arithmetic")
+    def test_bf16_keeps_less_for_the_backward_pass(self):
+        kept = [self.report("--precision", p, "--no_products")["activation_bytes_per_image"] for p in ("fp32", "bf16")]
+        self.assertLess(kept[1], 0.65 * kept[0])
+
     def test_the_text_says_what_was_run(self):
-        result = run_program("bench", "pretrain", *SMALL, "--gemm", "aten")
+        result = run_program("bench", "pretrain", *SMALL, "--gemm", "aten", "--no_products")
         self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertIn("2 steps of 2 images on 1 thread, float32, aten matrix products", result.stdout)
+        self.assertIn("2 steps of 2 images on 1 thread, fp32, aten matrix products", result.stdout)
 
     def test_errors(self):
         self.assert_user_error(run_program("bench", "pretrain", "--bogus"),
@@ -34,7 +60,27 @@ class BenchPretrain(ProgramTest):
         self.assert_user_error(run_program("bench", "pretrain", *SMALL, "--steps", 0), "--steps")
         self.assert_user_error(run_program("bench", "pretrain", *SMALL, "--gemm", "mkl"), "mkl", "onednn")
         self.assert_user_error(run_program("bench", "pretrain", *SMALL, "--precision", "fp8"), "fp8")
+        self.assert_user_error(run_program("bench", "pretrain", *SMALL, "--against", "sparse"), "sparse", "dense")
+        self.assert_user_error(run_program("bench", "pretrain", *SMALL, "--against", "dense", "--method", "mae"), "mae")
         self.assert_user_error(run_program("bench"), "convmae bench --help")
+        if not cpu_has_bf16():
+            self.assert_user_error(run_program("bench", "pretrain", *SMALL, "--precision", "bf16"), "fp32")
+
+
+class BenchOps(ProgramTest):
+    def test_operators_are_held_against_measured_limits(self):
+        result = run_program("bench", "ops", "--batch_size", 1, "--json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        report = json.loads(result.stdout)
+        names = {operator["name"] for operator in report["operators"]}
+        self.assertLessEqual({"masked_depthwise_conv2d", "self_attention", "mlp", "gelu", "layer_norm"}, names)
+        for operator in report["operators"]:
+            shares = (operator["gigabytes_per_second"] / report["limit_gigabytes_per_second"],
+                      operator["gflops"] / report["limit_gflops"])
+            self.assertAlmostEqual(operator["share_of_limit"], max(shares))
+
+    def test_errors(self):
+        self.assert_user_error(run_program("bench", "ops", "--batch_size", 0), "--batch_size")
 
 
 if __name__ == "__main__":

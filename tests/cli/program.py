@@ -40,6 +40,12 @@ def run_program(*arguments, **keywords):
                           **keywords)
 
 
+def cpu_has_bf16():
+    """Whether the program offers --precision bf16 here, by what it says of the CPU."""
+    kernels = run_program("--version").stdout
+    return "kernels avx512" in kernels and ("avx512_bf16" in kernels or "amx_bf16" in kernels)
+
+
 def tensors(path):
     with safe_open(path, "np") as file:
         return {name: file.get_tensor(name) for name in file.keys()}

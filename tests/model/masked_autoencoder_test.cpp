@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "dense_model.h"
+#include "convmae/model/dense_formulation.h"
 #include "small_models.h"
 #include <random>
 

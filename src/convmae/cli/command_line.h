@@ -25,7 +25,9 @@ void add_pretrain(CLI::App& app, CommandLine& line);
 void add_reconstruct(CLI::App& app);
 void add_info(CLI::App& app);
 void add_bench(CLI::App& app);
-/// A part of `bench`.
+// The parts of `bench`.
+void add_bench_pretrain(CLI::App& bench);
+void add_bench_ops(CLI::App& bench);
 void add_bench_data(CLI::App& bench);
 void add_inspect(CLI::App& app);
 void add_convert(CLI::App& app);

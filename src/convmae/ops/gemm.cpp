@@ -15,6 +15,13 @@ namespace {
 // -1: as the table says.
 std::atomic<int> g_overruled{-1};
 
+std::atomic<ops::ProductCounter*> g_counter{nullptr};
+
+void count(ops::ProductShape::Kind kind, std::int64_t rows, std::int64_t in, std::int64_t out,
+           at::ScalarType type) {
+  if (ops::ProductCounter* const counter = g_counter) counter->add({kind, rows, in, out, type});
+}
+
 using LinearPointwise = at::Tensor(const at::Tensor&, const at::Tensor&,
                                    const std::optional<at::Tensor>&, std::string_view,
                                    c10::List<std::optional<at::Scalar>>,
@@ -37,6 +44,15 @@ at::Tensor gemm_onednn(const at::Tensor& a, const at::Tensor& b,
                              .findSchemaOrThrow("mkldnn::_linear_pointwise", "")
                              .typed<LinearPointwise>();
   return op.call(a, b, bias_of(a, bias), "none", c10::List<std::optional<at::Scalar>>(), "");
+}
+
+/// a [M, K] times the transpose of b [N, K], plus bias [N].
+at::Tensor gemm(const at::Tensor& a, const at::Tensor& b,
+                const std::optional<at::Tensor>& bias = std::nullopt) {
+  if (gemm_backend(a.scalar_type()) == GemmBackend::onednn && onednn_takes(a, b)) {
+    return gemm_onednn(a, b, bias);
+  }
+  return at::linear(a, b, bias_of(a, bias));
 }
 
 }  // namespace
@@ -70,24 +86,30 @@ GemmBackend gemm_backend(at::ScalarType type) {
   return overruled < 0 ? default_gemm_backend(type) : static_cast<GemmBackend>(overruled);
 }
 
-at::Tensor ops::gemm(const at::Tensor& a, const at::Tensor& b,
-                     const std::optional<at::Tensor>& bias) {
-  if (gemm_backend(a.scalar_type()) == GemmBackend::onednn && onednn_takes(a, b)) {
-    return gemm_onednn(a, b, bias);
-  }
-  return at::linear(a, b, bias_of(a, bias));
+at::Tensor ops::product(const at::Tensor& rows, const at::Tensor& weight,
+                        const std::optional<at::Tensor>& bias) {
+  count(ProductShape::Kind::forward, rows.size(0), rows.size(1), weight.size(0),
+        rows.scalar_type());
+  return gemm(rows, weight, bias);
+}
+
+at::Tensor ops::input_gradient(const at::Tensor& grad, const at::Tensor& weight) {
+  count(ProductShape::Kind::input_gradient, grad.size(0), weight.size(1), weight.size(0),
+        grad.scalar_type());
+  return gemm(grad, weight.t());
 }
 
 // The direct way to oneDNN wants its first operand contiguous: one of the two factors is copied in
 // transposed order, and if that is the right one, the result too. The smaller copy wins. ATen's own
 // way takes transposed operands, and for bfloat16 leads to oneDNN as well.
 at::Tensor ops::weight_gradient(const at::Tensor& grad, const at::Tensor& rows) {
-  if (grad.scalar_type() == at::kBFloat16) return at::linear(grad.t(), rows.t());
   const std::int64_t m = grad.size(0);
-  const std::int64_t n = grad.size(1);
-  const std::int64_t k = rows.size(1);
+  const std::int64_t out = grad.size(1);
+  const std::int64_t in = rows.size(1);
+  count(ProductShape::Kind::weight_gradient, m, in, out, grad.scalar_type());
+  if (grad.scalar_type() == at::kBFloat16) return at::linear(grad.t(), rows.t());
   const bool onednn = gemm_backend(grad.scalar_type()) == GemmBackend::onednn;
-  if (onednn && m * k + n * k < m * n) return gemm(rows.t(), grad.t()).t().contiguous();
+  if (onednn && m * in + out * in < m * out) return gemm(rows.t(), grad.t()).t().contiguous();
   return gemm(grad.t(), rows.t());
 }
 
@@ -95,6 +117,27 @@ at::Tensor ops::as_rows(const at::Tensor& x, const at::Tensor& matrix) {
   TORCH_CHECK(x.dim() >= 1 && x.size(-1) == matrix.size(1), "linear: x must be [..., ",
               matrix.size(1), "], found ", x.sizes());
   return x.reshape({-1, x.size(-1)});
+}
+
+double ops::ProductShape::flops() const {
+  return 2.0 * static_cast<double>(rows) * static_cast<double>(in) * static_cast<double>(out);
+}
+
+ops::ProductCounter::ProductCounter() {
+  ProductCounter* none = nullptr;
+  TORCH_CHECK(g_counter.compare_exchange_strong(none, this), "products are being counted already");
+}
+
+ops::ProductCounter::~ProductCounter() { g_counter = nullptr; }
+
+void ops::ProductCounter::add(const ProductShape& shape) {
+  const std::lock_guard lock(mutex_);
+  ++counts_[shape];
+}
+
+std::map<ops::ProductShape, std::int64_t> ops::ProductCounter::counts() const {
+  const std::lock_guard lock(mutex_);
+  return counts_;
 }
 
 }  // namespace convmae

@@ -2,6 +2,10 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -26,18 +30,52 @@ GemmBackend gemm_backend(at::ScalarType type);
 
 namespace ops {
 
-/// a [M, K] times the transpose of b [N, K], plus bias [N]: [M, N]. Any strides; any backend; empty
-/// matrices, float64 and float16 always go to ATen, as oneDNN refuses them. Not differentiable.
-at::Tensor gemm(const at::Tensor& a, const at::Tensor& b,
-                const std::optional<at::Tensor>& bias = std::nullopt);
-
-/// The gradient of a Linear's weight: the transpose of grad [M, N] times rows [M, K]: [N, K].
-/// Not differentiable.
+/// The three products of a Linear with `in` inputs and `out` outputs on M rows. Any strides; any
+/// backend; empty matrices, float64 and float16 always go to ATen, as oneDNN refuses them. Not
+/// differentiable.
+///
+/// rows [M, in] times the transpose of weight [out, in], plus bias [out]: [M, out].
+at::Tensor product(const at::Tensor& rows, const at::Tensor& weight,
+                   const std::optional<at::Tensor>& bias = std::nullopt);
+/// grad [M, out] times weight [out, in]: [M, in].
+at::Tensor input_gradient(const at::Tensor& grad, const at::Tensor& weight);
+/// The transpose of grad [M, out] times rows [M, in]: [out, in].
 at::Tensor weight_gradient(const at::Tensor& grad, const at::Tensor& rows);
 
 /// x [..., in] as rows [M, in] for a product with `matrix` [out, in]. Throws c10::Error if they do
 /// not fit.
 at::Tensor as_rows(const at::Tensor& x, const at::Tensor& matrix);
+
+/// One of those products, as a benchmark needs to know it.
+struct ProductShape {
+  enum class Kind { forward, input_gradient, weight_gradient };
+
+  Kind kind = Kind::forward;
+  std::int64_t rows = 0;
+  std::int64_t in = 0;
+  std::int64_t out = 0;
+  at::ScalarType type = at::kFloat;
+
+  auto operator<=>(const ProductShape&) const = default;
+  /// Two operations a multiply-add.
+  double flops() const;
+};
+
+/// Counts the products that are computed, by all threads, while it lives. One at a time.
+class ProductCounter {
+ public:
+  ProductCounter();
+  ~ProductCounter();
+  ProductCounter(const ProductCounter&) = delete;
+  ProductCounter& operator=(const ProductCounter&) = delete;
+
+  void add(const ProductShape& shape);
+  std::map<ProductShape, std::int64_t> counts() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<ProductShape, std::int64_t> counts_;
+};
 
 }  // namespace ops
 

@@ -23,7 +23,7 @@ class Linear : public torch::autograd::Function<Linear> {
     context->save_for_backward({rows, operand});
     context->saved_data["weight_type"] = weight.scalar_type();
     context->saved_data["has_bias"] = bias.has_value();
-    return gemm(rows, operand, bias);
+    return product(rows, operand, bias);
   }
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
@@ -33,7 +33,7 @@ class Linear : public torch::autograd::Function<Linear> {
     const at::ScalarType weight_type = context->saved_data["weight_type"].toScalarType();
     const Tensor grad = grads[0].contiguous();
     variable_list result(4);
-    if (context->needs_input_grad(0)) result[0] = gemm(grad, operand.t());
+    if (context->needs_input_grad(0)) result[0] = input_gradient(grad, operand);
     if (context->needs_input_grad(1)) result[1] = weight_gradient(grad, rows).to(weight_type);
     // An absent input has no number of its own.
     if (context->saved_data["has_bias"].toBool() && context->needs_input_grad(3)) {

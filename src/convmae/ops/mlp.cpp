@@ -82,11 +82,11 @@ class Mlp : public torch::autograd::Function<Mlp> {
                         const Tensor& operand1, const Tensor& bias1, const Tensor& weight2,
                         const Tensor& operand2, const Tensor& bias2) {
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
-    const Tensor hidden = gemm(rows, operand1, bias1);
+    const Tensor hidden = product(rows, operand1, bias1);
     context->save_for_backward({rows, operand1, operand2, hidden});
     context->saved_data["weight_type"] = weight1.scalar_type();
     TORCH_CHECK(weight2.scalar_type() == weight1.scalar_type(), "mlp: weights of two types");
-    return gemm(gelu_values(hidden), operand2, bias2);
+    return product(gelu_values(hidden), operand2, bias2);
   }
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
@@ -105,10 +105,10 @@ class Mlp : public torch::autograd::Function<Mlp> {
     if (needs(6)) result[6] = bias_gradient(grad);
     if (needs(4)) result[4] = weight_gradient(grad, gelu_values(hidden)).to(weight_type);
     if (!needs(0) && !needs(1) && !needs(3)) return result;
-    const Tensor grad_hidden = gelu_gradient(hidden, gemm(grad, operand2.t()));
+    const Tensor grad_hidden = gelu_gradient(hidden, input_gradient(grad, operand2));
     if (needs(3)) result[3] = bias_gradient(grad_hidden);
     if (needs(1)) result[1] = weight_gradient(grad_hidden, rows).to(weight_type);
-    if (needs(0)) result[0] = gemm(grad_hidden, operand1.t());
+    if (needs(0)) result[0] = input_gradient(grad_hidden, operand1);
     return result;
   }
 };

@@ -1,6 +1,10 @@
 #include "convmae/train/pretrain_benchmark.h"
 
+#include "convmae/model/dense_formulation.h"
 #include "convmae/model/pretrain_model.h"
+#include "convmae/model/visibility.h"
+#include "convmae/train/cpu_clock.h"
+#include "convmae/train/live_bytes.h"
 #include "convmae/train/optimizer.h"
 #include "convmae/train/param_groups.h"
 
@@ -12,63 +16,101 @@
 namespace convmae {
 namespace {
 
-double seconds(const timeval& time) {
-  return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
-}
-
-double cpu_seconds() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
-/// Adds the CPU time between its calls to one sum after the other.
-class Stopwatch {
+class Trainer {
  public:
-  void lap(double& sum) {
-    const double now = cpu_seconds();
-    sum += now - last_;
-    last_ = now;
+  explicit Trainer(const PretrainBenchmarkOptions& options)
+      : options_(options),
+        model_(make_pretrain_model(options.model)),
+        optimizer_(weight_decay_groups(*model_, 0.05), {}) {
+    model_->initialise(options.seed);
+    model_->set_compute_type(options.compute_type);
+    const Size size = options.model.img_size;
+    images_ = at::randn({options.batch_size, options.model.in_chans, size.height, size.width});
+    noise_ = at::rand({options.batch_size, model_->noise_length()});
+    if (!options.against_dense) return;
+    const auto& strides = options.model.patch_size;
+    const Size grid = Geometry(size, {strides.at(0), strides.at(1), strides.at(2)}).grid();
+    const std::int64_t kept = num_kept(noise_.size(1), options.model.mask_ratio);
+    keep_ = 1 - sample_blocks(noise_, kept, grid).mask();
+    for (const auto& parameter : model_->named_parameters()) {
+      parameters_.emplace(parameter.key(), parameter.value());
+    }
+  }
+
+  at::Tensor loss() { return model_->forward(images_, noise_, Predict::removed).loss; }
+  at::Tensor dense_loss() const {
+    return dense::convmae_forward(parameters_, options_.model, images_, keep_).loss;
+  }
+
+  template <typename Loss>
+  void step(Loss&& loss, StepCost& cost) {
+    CpuStopwatch watch;
+    const at::Tensor value = loss();
+    watch.lap(cost.forward);
+    value.backward();
+    watch.lap(cost.backward);
+    optimizer_.step(1e-4);
+    optimizer_.zero_grad();
+    watch.lap(cost.optimizer);
+  }
+
+  double activation_bytes() {
+    const LiveBytes live;
+    const at::Tensor value = loss();
+    return static_cast<double>(live.now());
   }
 
  private:
-  double last_ = cpu_seconds();
+  PretrainBenchmarkOptions options_;
+  std::shared_ptr<PretrainModel> model_;
+  AdamW optimizer_;
+  at::Tensor images_;
+  at::Tensor noise_;
+  at::Tensor keep_;               ///< of the dense formulation: [B, L], 1 = kept
+  dense::Parameters parameters_;  ///< likewise
 };
+
+StepCost per_step(const StepCost& sum, std::int64_t steps) {
+  const auto n = static_cast<double>(steps);
+  return {sum.forward / n, sum.backward / n, sum.optimizer / n};
+}
 
 }  // namespace
 
+double PretrainBenchmark::product_flops() const {
+  double sum = 0;
+  for (const auto& [shape, calls] : products) sum += shape.flops() * static_cast<double>(calls);
+  return sum;
+}
+
 PretrainBenchmark benchmark_pretrain(const PretrainBenchmarkOptions& options) {
-  const auto model = make_pretrain_model(options.model);
-  model->initialise(options.seed);
-  AdamW optimizer(weight_decay_groups(*model, 0.05), {});
-  const Size size = options.model.img_size;
-  const at::Tensor images =
-      at::randn({options.batch_size, options.model.in_chans, size.height, size.width});
-  const at::Tensor noise = at::rand({options.batch_size, model->noise_length()});
-
+  using Clock = std::chrono::steady_clock;
+  Trainer trainer(options);
   PretrainBenchmark result;
-  const auto start = std::chrono::steady_clock::now();
-  Stopwatch watch;
-  for (std::int64_t step = 0; step < options.steps; ++step) {
-    const at::Tensor loss = model->forward(images, noise, Predict::removed).loss;
-    watch.lap(result.forward_cpu_seconds);
-    loss.backward();
-    watch.lap(result.backward_cpu_seconds);
-    optimizer.step(1e-4);
-    optimizer.zero_grad();
-    watch.lap(result.optimizer_cpu_seconds);
+  StepCost unmeasured;
+  {
+    const ops::ProductCounter counter;
+    trainer.step([&] { return trainer.loss(); }, unmeasured);
+    result.products = counter.counts();
   }
-  const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
-
-  const auto steps = static_cast<double>(options.steps);
-  result.forward_cpu_seconds /= steps;
-  result.backward_cpu_seconds /= steps;
-  result.optimizer_cpu_seconds /= steps;
-  result.wall_seconds = wall.count() / steps;
+  StepCost ours;
+  StepCost dense;
+  std::chrono::duration<double> wall{};
+  for (std::int64_t i = 0; i < options.steps; ++i) {
+    const Clock::time_point begin = Clock::now();
+    trainer.step([&] { return trainer.loss(); }, ours);
+    wall += Clock::now() - begin;
+    if (options.against_dense) trainer.step([&] { return trainer.dense_loss(); }, dense);
+  }
+  result.cost = per_step(ours, options.steps);
+  if (options.against_dense) result.dense_cost = per_step(dense, options.steps);
+  result.wall_seconds = wall.count() / static_cast<double>(options.steps);
   result.images_per_second = static_cast<double>(options.batch_size) / result.wall_seconds;
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
   result.peak_rss_bytes = static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
+  result.activation_bytes_per_image =
+      trainer.activation_bytes() / static_cast<double>(options.batch_size);
   return result;
 }
 

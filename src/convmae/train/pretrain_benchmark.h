@@ -1,8 +1,13 @@
 #pragma once
 
 #include "convmae/model/config.h"
+#include "convmae/ops/gemm.h"
+
+#include <c10/core/ScalarType.h>
 
 #include <cstdint>
+#include <map>
+#include <optional>
 
 namespace convmae {
 
@@ -11,25 +16,36 @@ struct PretrainBenchmarkOptions {
   std::int64_t batch_size = 8;
   std::int64_t steps = 5;
   std::uint64_t seed = 0;
+  c10::ScalarType compute_type = c10::kFloat;
+  /// Also run the published dense formulation (model/dense_formulation.h), step by step in turn
+  /// with ours. Only for Method::convmae with block-wise masks, in float32.
+  bool against_dense = false;
 };
 
-/// CPU time is what the operating system counted for all threads of the process.
+/// CPU seconds of a step, all threads.
+struct StepCost {
+  double forward = 0;
+  double backward = 0;
+  double optimizer = 0;
+
+  double total() const { return forward + backward + optimizer; }
+};
+
 struct PretrainBenchmark {
-  double forward_cpu_seconds = 0;    ///< a step
-  double backward_cpu_seconds = 0;   ///< a step
-  double optimizer_cpu_seconds = 0;  ///< a step
-  double wall_seconds = 0;           ///< a step
+  StepCost cost;
+  std::optional<StepCost> dense_cost;
+  double wall_seconds = 0;  ///< of a step of ours
   double images_per_second = 0;
-  std::int64_t peak_rss_bytes = 0;  ///< of the process so far
+  std::int64_t peak_rss_bytes = 0;  ///< of the process
+  /// Bytes of tensors that a forward pass leaves for the backward pass.
+  double activation_bytes_per_image = 0;
+  std::map<ops::ProductShape, std::int64_t> products;  ///< matrix products of a step of ours
 
-  double cpu_seconds_per_step() const {
-    return forward_cpu_seconds + backward_cpu_seconds + optimizer_cpu_seconds;
-  }
+  double product_flops() const;
 };
 
-/// Runs exactly `steps` training steps (forward, backward, AdamW) on random images: what
-/// pretraining costs without its data. No step is left out as a warm-up; take the difference of two
-/// runs for that.
+/// Trains on random images (forward, backward, AdamW): what pretraining costs without its data. A
+/// first step, not measured, allocates what the others use again; then come `steps` measured ones.
 PretrainBenchmark benchmark_pretrain(const PretrainBenchmarkOptions& options);
 
 }  // namespace convmae

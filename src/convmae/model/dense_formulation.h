@@ -2,13 +2,14 @@
 
 #include "convmae/model/config.h"
 
-#include <torch/torch.h>
+#include <ATen/core/Tensor.h>
 
 #include <map>
 #include <string>
 
-/// ConvMAE written plainly: dense maps, standard convolutions, a mask that multiplies. It shares
-/// nothing with the visible pyramid but the parameters' names, and serves as its oracle.
+/// ConvMAE as published: dense maps, the library's convolutions, a mask that multiplies (arXiv
+/// 2205.03892, section 3). It shares nothing with the visible pyramid but the parameters' names:
+/// the tests take it for their oracle, and `convmae bench pretrain --against dense` measures it.
 namespace convmae::dense {
 
 using Parameters = std::map<std::string, at::Tensor>;

@@ -1,4 +1,6 @@
-#include "dense_model.h"
+#include "convmae/model/dense_formulation.h"
+
+#include <ATen/ATen.h>
 
 #include <cmath>
 #include <vector>
@@ -22,11 +24,11 @@ class Scope {
 };
 
 at::Tensor linear(const Scope& s, const at::Tensor& x) {
-  return torch::linear(x, s["weight"], s["bias"]);
+  return at::linear(x, s["weight"], s["bias"]);
 }
 
 at::Tensor norm(const Scope& s, const at::Tensor& x, double eps) {
-  return torch::layer_norm(x, {x.size(-1)}, s["weight"], s["bias"], eps);
+  return at::layer_norm(x, {x.size(-1)}, s["weight"], s["bias"], eps);
 }
 
 /// LayerNorm over the channels of a map [B, C, H, W].
@@ -35,23 +37,23 @@ at::Tensor map_norm(const Scope& s, const at::Tensor& x) {
 }
 
 at::Tensor conv(const Scope& s, const at::Tensor& x, int64_t stride) {
-  return torch::conv2d(x, s["weight"], s["bias"], stride);
+  return at::conv2d(x, s["weight"], s["bias"], stride);
 }
 
 at::Tensor patch_embed(const Scope& s, const at::Tensor& x, int64_t stride) {
-  return torch::gelu(map_norm(s.below("norm"), conv(s.below("proj"), x, stride)));
+  return at::gelu(map_norm(s.below("norm"), conv(s.below("proj"), x, stride)));
 }
 
 at::Tensor conv_block(const Scope& s, const at::Tensor& x, const at::Tensor& keep) {
   const Scope attn = s.below("attn");
   const at::Tensor& weight = attn["weight"];
   const at::Tensor mixed =
-      torch::conv2d(keep * conv(s.below("conv1"), map_norm(s.below("norm1"), x), 1), weight,
-                    attn["bias"], 1, weight.size(2) / 2, 1, weight.size(0));
+      at::conv2d(keep * conv(s.below("conv1"), map_norm(s.below("norm1"), x), 1), weight,
+                 attn["bias"], 1, weight.size(2) / 2, 1, weight.size(0));
   const at::Tensor y = x + conv(s.below("conv2"), mixed, 1);
   const Scope mlp = s.below("mlp");
   return y + conv(mlp.below("fc2"),
-                  torch::gelu(conv(mlp.below("fc1"), map_norm(s.below("norm2"), y), 1)), 1);
+                  at::gelu(conv(mlp.below("fc1"), map_norm(s.below("norm2"), y), 1)), 1);
 }
 
 at::Tensor attention(const Scope& s, const at::Tensor& x, int64_t heads) {
@@ -70,7 +72,7 @@ at::Tensor transformer_block(const Scope& s, const at::Tensor& x, int64_t heads)
   const at::Tensor y = x + attention(s.below("attn"), norm(s.below("norm1"), x, 1e-6), heads);
   const Scope mlp = s.below("mlp");
   return y + linear(mlp.below("fc2"),
-                    torch::gelu(linear(mlp.below("fc1"), norm(s.below("norm2"), y, 1e-6))));
+                    at::gelu(linear(mlp.below("fc1"), norm(s.below("norm2"), y, 1e-6))));
 }
 
 at::Tensor enlarge(const at::Tensor& map, int64_t factor) {
@@ -90,7 +92,7 @@ Output convmae_forward(const Parameters& parameters, const ModelConfig& config,
   const int64_t w = images.size(3) / block;
   const int64_t batch = images.size(0);
   const at::Tensor keep_map = keep.view({batch, 1, h, w});
-  const at::Tensor ones = torch::ones_like(keep_map);
+  const at::Tensor ones = at::ones_like(keep_map);
   const at::Tensor& conv_keep = config.masked_conv ? keep_map : ones;
 
   at::Tensor x = patch_embed(s.below("patch_embed1"), images, p[0]);

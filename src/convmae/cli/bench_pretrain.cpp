@@ -1,0 +1,204 @@
+#include "convmae/base/error.h"
+#include "convmae/cli/command_line.h"
+#include "convmae/cli/model_flags.h"
+#include "convmae/cli/option_table.h"
+#include "convmae/ops/cpu_features.h"
+#include "convmae/train/precision.h"
+#include "convmae/train/pretrain_benchmark.h"
+#include "convmae/train/product_rates.h"
+
+#include <ATen/Parallel.h>
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <cstdio>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace convmae {
+namespace {
+
+std::string kind_name(ops::ProductShape::Kind kind) {
+  switch (kind) {
+    case ops::ProductShape::Kind::forward:
+      return "forward";
+    case ops::ProductShape::Kind::input_gradient:
+      return "input gradient";
+    case ops::ProductShape::Kind::weight_gradient:
+      break;
+  }
+  return "weight gradient";
+}
+
+/// Everything that one run of the command measured.
+struct Report {
+  PretrainBenchmarkOptions options;
+  std::string gemm = "auto";
+  std::string precision = "fp32";
+  std::int64_t threads = 1;
+  PretrainBenchmark result;
+  std::vector<ProductRate> products;  ///< empty if not asked for
+
+  /// CPU seconds that the step's products alone take, each at its best rate.
+  double limit_seconds() const {
+    double sum = 0;
+    for (const ProductRate& product : products) sum += product.seconds_at_best();
+    return sum;
+  }
+  double gemm_gflops() const { return result.product_flops() / result.cost.total() / 1e9; }
+  double gemm_share() const { return limit_seconds() / result.cost.total(); }
+};
+
+void print_json(const Report& report) {
+  const PretrainBenchmark& result = report.result;
+  nlohmann::ordered_json json;
+  json["config"] = nlohmann::ordered_json::parse(to_json(report.options.model));
+  json["batch_size"] = report.options.batch_size;
+  json["steps"] = report.options.steps;
+  json["threads"] = report.threads;
+  json["gemm"] = report.gemm;
+  json["precision"] = report.precision;
+  json["cpu"] = describe_cpu();
+  json["cpu_seconds_per_step"] = result.cost.total();
+  json["forward_cpu_seconds"] = result.cost.forward;
+  json["backward_cpu_seconds"] = result.cost.backward;
+  json["optimizer_cpu_seconds"] = result.cost.optimizer;
+  json["wall_seconds_per_step"] = result.wall_seconds;
+  json["images_per_second"] = result.images_per_second;
+  json["gemm_gflops"] = report.gemm_gflops();
+  json["activation_bytes_per_image"] = result.activation_bytes_per_image;
+  json["peak_rss_bytes"] = result.peak_rss_bytes;
+  if (!report.products.empty()) {
+    json["gemm_limit_cpu_seconds"] = report.limit_seconds();
+    json["gemm_share"] = report.gemm_share();
+    for (const ProductRate& product : report.products) {
+      json["products"].push_back({{"kind", kind_name(product.shape.kind)},
+                                  {"rows", product.shape.rows},
+                                  {"in", product.shape.in},
+                                  {"out", product.shape.out},
+                                  {"calls", product.calls},
+                                  {"aten_gflops", product.aten_gflops},
+                                  {"onednn_gflops", product.onednn_gflops}});
+    }
+  }
+  if (result.dense_cost) {
+    json["dense_cpu_seconds_per_step"] = result.dense_cost->total();
+    json["dense_ratio"] = result.dense_cost->total() / result.cost.total();
+  }
+  std::cout << json.dump(2) << std::endl;
+}
+
+void print_products(const Report& report) {
+  std::printf("\n%-17s %7s %6s %6s %6s %8s %8s\n", "matrix products", "rows", "in", "out", "calls",
+              "aten", "onednn");
+  for (const ProductRate& product : report.products) {
+    std::printf("  %-15s %7lld %6lld %6lld %6lld %8.0f %8.0f  GFLOP/s\n",
+                kind_name(product.shape.kind).c_str(), static_cast<long long>(product.shape.rows),
+                static_cast<long long>(product.shape.in), static_cast<long long>(product.shape.out),
+                static_cast<long long>(product.calls), product.aten_gflops, product.onednn_gflops);
+  }
+  constexpr double kPercent = 100;
+  std::printf("%-28s %10.3f\n", "products alone, at best", report.limit_seconds());
+  std::printf("%-28s %8.0f %%\n", "  share of a step", kPercent * report.gemm_share());
+}
+
+void print_text(const Report& report) {
+  constexpr double kMega = 1e6;
+  const PretrainBenchmark& result = report.result;
+  const long long threads = report.threads;
+  std::printf("%s\n%lld steps of %lld images on %lld %s, %s, %s matrix products\n\n",
+              describe_cpu().c_str(), static_cast<long long>(report.options.steps),
+              static_cast<long long>(report.options.batch_size), threads,
+              threads == 1 ? "thread" : "threads", report.precision.c_str(), report.gemm.c_str());
+  std::printf("%-28s\n", "CPU seconds a step");
+  std::printf("  %-26s %10.3f\n", "forward", result.cost.forward);
+  std::printf("  %-26s %10.3f\n", "backward", result.cost.backward);
+  std::printf("  %-26s %10.3f\n", "optimizer", result.cost.optimizer);
+  std::printf("  %-26s %10.3f\n", "all", result.cost.total());
+  if (result.dense_cost) {
+    std::printf("  %-26s %10.3f, %.2f times as much\n", "dense formulation, in turn",
+                result.dense_cost->total(), result.dense_cost->total() / result.cost.total());
+  }
+  std::printf("%-28s %10.2f\n", "images a second", result.images_per_second);
+  std::printf("%-28s %10.0f of matrix products a CPU second\n", "GFLOP", report.gemm_gflops());
+  std::printf("%-28s %10.1f MB an image\n", "kept for the backward pass",
+              result.activation_bytes_per_image / kMega);
+  std::printf("%-28s %10.0f MB\n", "peak memory",
+              static_cast<double>(result.peak_rss_bytes) / kMega);
+  if (!report.products.empty()) print_products(report);
+}
+
+void require_positive(const char* name, std::int64_t value) {
+  if (value >= 1) return;
+  throw UserError(std::string("--") + name + " must be 1 or more, found " + std::to_string(value));
+}
+
+class BenchPretrainCommand {
+ public:
+  explicit BenchPretrainCommand(CLI::App& command)
+      : table_(command), model_(table_, name_, report_.options.model) {
+    table_.group("Measurement");
+    table_.add("batch_size", report_.options.batch_size, "Images of a step");
+    table_.add("steps", report_.options.steps,
+               "Training steps that are measured, after a first one");
+    table_.add("threads", report_.threads, "Threads that compute");
+    table_.add("gemm", report_.gemm, "Matrix products: auto, aten or onednn");
+    table_.add("precision", report_.precision, "fp32, or bf16 where the CPU has it");
+    table_.add("seed", report_.options.seed, "Of the model's weights");
+    table_.add("against", against_, "dense: the published dense formulation, in turn with ours");
+    table_.add("products", products_, "Measure every matrix product of a step on each backend");
+    table_.add_command_line_only("json", json_, "Print JSON");
+  }
+
+  void run() {
+    PretrainBenchmarkOptions& options = report_.options;
+    model_.resolve();
+    validate(options.model);
+    require_positive("batch_size", options.batch_size);
+    require_positive("steps", options.steps);
+    require_positive("threads", report_.threads);
+    options.compute_type = parse_precision(report_.precision);
+    if (report_.gemm == "auto")
+      report_.gemm = to_string(default_gemm_backend(options.compute_type));
+    set_gemm_backend(parse_gemm_backend(report_.gemm));
+    choose_opponent();
+    at::set_num_threads(static_cast<int>(report_.threads));
+    report_.result = benchmark_pretrain(options);
+    if (products_) report_.products = measure_products(report_.result.products);
+    (json_ ? print_json : print_text)(report_);
+  }
+
+ private:
+  void choose_opponent() {
+    if (against_.empty()) return;
+    if (against_ != "dense") throw UserError("--against must be dense, found '" + against_ + "'");
+    PretrainBenchmarkOptions& options = report_.options;
+    if (options.model.method != Method::convmae || options.model.mask_unit != MaskUnit::block ||
+        options.compute_type != c10::kFloat) {
+      throw UserError(
+          "--against dense is there for --method convmae with block-wise masks in fp32 alone");
+    }
+    options.against_dense = true;
+  }
+
+  std::string name_ = "base";
+  Report report_;
+  std::string against_;
+  bool products_ = true;
+  bool json_ = false;
+  OptionTable table_;
+  ModelFlags model_;
+};
+
+}  // namespace
+
+void add_bench_pretrain(CLI::App& bench) {
+  CLI::App* const command =
+      bench.add_subcommand("pretrain", "Training steps on random images, without their data");
+  const auto state = std::make_shared<BenchPretrainCommand>(*command);
+  command->callback([state] { state->run(); });
+}
+
+}  // namespace convmae

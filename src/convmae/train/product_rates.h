@@ -1,0 +1,26 @@
+#pragma once
+
+#include "convmae/ops/gemm.h"
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+namespace convmae {
+
+/// How fast each backend computes one of a step's matrix products, alone and in a warm cache.
+struct ProductRate {
+  ops::ProductShape shape;
+  std::int64_t calls = 0;    ///< a step
+  double aten_gflops = 0;    ///< GFLOP a CPU second
+  double onednn_gflops = 0;  ///< likewise
+
+  double best_gflops() const;
+  /// CPU seconds that the calls of a step take at the best rate.
+  double seconds_at_best() const;
+};
+
+/// Measures every shape; takes about a fifth of a second each. Restores the backend in force.
+std::vector<ProductRate> measure_products(const std::map<ops::ProductShape, std::int64_t>& calls);
+
+}  // namespace convmae
