@@ -10,11 +10,46 @@
 
 namespace convmae {
 
+namespace {
+
+void shuffle(std::vector<std::int64_t>& order, CounterRandom& random) {
+  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
+}
+
+}  // namespace
+
 std::vector<std::int64_t> epoch_order(std::uint64_t seed, std::uint64_t epoch, std::int64_t size) {
   std::vector<std::int64_t> order(static_cast<std::size_t>(size));
   std::iota(order.begin(), order.end(), 0);
   CounterRandom random(seed, epoch, 0, Purpose::order);
-  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
+  shuffle(order, random);
+  return order;
+}
+
+std::vector<std::int64_t> shard_order(std::uint64_t seed, std::uint64_t epoch,
+                                      std::span<const std::int64_t> samples_per_shard,
+                                      std::int64_t buffer) {
+  CounterRandom random(seed, epoch, 0, Purpose::order);
+  std::vector<std::int64_t> first{0};  // sample of each shard
+  for (const std::int64_t count : samples_per_shard) first.push_back(first.back() + count);
+  std::vector<std::int64_t> shards(samples_per_shard.size());
+  std::iota(shards.begin(), shards.end(), 0);
+  shuffle(shards, random);
+  std::vector<std::int64_t> order;
+  order.reserve(static_cast<std::size_t>(first.back()));
+  std::vector<std::int64_t> waiting;
+  for (const std::int64_t shard : shards) {
+    const auto at = static_cast<std::size_t>(shard);
+    for (std::int64_t sample = first[at]; sample < first[at + 1]; ++sample) {
+      if (std::ssize(waiting) < buffer) {
+        waiting.push_back(sample);
+      } else {
+        order.push_back(std::exchange(waiting[random.below(waiting.size())], sample));
+      }
+    }
+  }
+  shuffle(waiting, random);
+  order.insert(order.end(), waiting.begin(), waiting.end());
   return order;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace convmae {
@@ -8,6 +9,13 @@ namespace convmae {
 /// The order in which an epoch visits the samples 0 .. size-1: a Fisher-Yates shuffle whose draws
 /// are a function of (seed, epoch). `order[p]` is the sample at position p.
 std::vector<std::int64_t> epoch_order(std::uint64_t seed, std::uint64_t epoch, std::int64_t size);
+
+/// The same for samples that lie in shards, numbered shard after shard: shards in random order,
+/// their samples through a buffer of which a random one is taken. As good as `epoch_order` where
+/// the buffer holds everything; else positions that are close lie in shards that are close in time.
+std::vector<std::int64_t> shard_order(std::uint64_t seed, std::uint64_t epoch,
+                                      std::span<const std::int64_t> samples_per_shard,
+                                      std::int64_t buffer);
 
 /// Positions `begin .. end - 1` of an epoch's order.
 struct Slice {

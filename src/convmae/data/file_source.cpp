@@ -22,13 +22,6 @@ namespace fs = std::filesystem;
 constexpr std::array<const char*, 7> kExtensions{".jpeg", ".jpg",  ".npy", ".png",
                                                  ".tif",  ".tiff", ".webp"};
 
-bool has_image_extension(const fs::path& path) {
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
-}
-
 /// Paths of all images under `folder`, relative to it, in byte order. Links to folders are
 /// followed; hidden files and folders are left out.
 void collect(const fs::path& root, const fs::path& below, int depth,
@@ -53,6 +46,51 @@ void collect(const fs::path& root, const fs::path& below, int depth,
                     "': " + error.code().message() + ": check the path and its permissions");
   }
 }
+
+/// A file to read from, closed with the object.
+class OpenFile {
+ public:
+  explicit OpenFile(const fs::path& path)
+      : path_(path), file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    if (file_ < 0) fail();
+  }
+  ~OpenFile() { ::close(file_); }
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+
+  std::int64_t size() const {
+    struct stat status {};
+    if (::fstat(file_, &status) != 0) fail();
+    if (!S_ISREG(status.st_mode)) {
+      throw UserError("expected a file, found something else: '" + path_.string() + "'");
+    }
+    return status.st_size;
+  }
+
+  /// Fewer bytes if the file ends before: a decoder will call them truncated.
+  void read(std::int64_t offset, std::int64_t size, std::vector<std::uint8_t>& bytes) const {
+    bytes.resize(static_cast<std::size_t>(size));
+    std::size_t filled = 0;
+    while (filled < bytes.size()) {
+      const ssize_t count = ::pread(file_, bytes.data() + filled, bytes.size() - filled,
+                                    offset + static_cast<std::int64_t>(filled));
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) fail();
+      if (count == 0) break;
+      filled += static_cast<std::size_t>(count);
+    }
+    bytes.resize(filled);
+  }
+
+ private:
+  [[noreturn]] void fail() const {
+    throw UserError("cannot read '" + path_.string() + "': " + std::strerror(errno) +
+                    ": check the path and its permissions");
+  }
+
+  const fs::path& path_;
+  int file_;
+};
 
 }  // namespace
 
@@ -81,33 +119,21 @@ std::string FileSource::description() const {
   return text;
 }
 
+bool has_image_extension(const fs::path& path) {
+  std::string extension = path.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
+}
+
 void read_file(const fs::path& path, std::vector<std::uint8_t>& bytes) {
-  const auto fail = [&path] {
-    throw UserError("cannot read '" + path.string() + "': " + std::strerror(errno) +
-                    ": check the path and its permissions");
-  };
-  struct Descriptor {
-    int number;
-    ~Descriptor() {
-      if (number >= 0) ::close(number);
-    }
-  } const file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.number < 0) fail();
-  struct stat status {};
-  if (::fstat(file.number, &status) != 0) fail();
-  if (!S_ISREG(status.st_mode)) {
-    throw UserError("expected a file, found something else: '" + path.string() + "'");
-  }
-  bytes.resize(static_cast<std::size_t>(status.st_size));
-  std::size_t filled = 0;
-  while (filled < bytes.size()) {
-    const ssize_t count = ::read(file.number, bytes.data() + filled, bytes.size() - filled);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail();
-    if (count == 0) break;  // it became shorter: the decoder will call it truncated
-    filled += static_cast<std::size_t>(count);
-  }
-  bytes.resize(filled);
+  const OpenFile file(path);
+  file.read(0, file.size(), bytes);
+}
+
+void read_file_part(const fs::path& path, std::int64_t offset, std::int64_t size,
+                    std::vector<std::uint8_t>& bytes) {
+  OpenFile(path).read(offset, size, bytes);
 }
 
 std::unique_ptr<ImageSource> open_folder(const fs::path& folder) {

@@ -45,7 +45,13 @@ std::unique_ptr<ImageSource> open_folder(const std::filesystem::path& folder);
 /// or names a first image that does not exist.
 std::unique_ptr<ImageSource> open_list(const std::filesystem::path& list);
 
+/// Whether the name ends as that of an image that can be decoded.
+bool has_image_extension(const std::filesystem::path& path);
+
 /// Reads a whole file. Throws UserError with the name and the system's reason.
 void read_file(const std::filesystem::path& path, std::vector<std::uint8_t>& bytes);
+/// Reads `size` bytes from `offset` on; fewer if the file ends before.
+void read_file_part(const std::filesystem::path& path, std::int64_t offset, std::int64_t size,
+                    std::vector<std::uint8_t>& bytes);
 
 }  // namespace convmae

@@ -96,7 +96,7 @@ void Loader::schedule() {
     if (next_epoch_ >= config_.end_epoch || plan_.steps_per_epoch() == 0) return;
     if (config_.shuffle && !order_) {
       order_ = std::make_shared<const std::vector<std::int64_t>>(
-          epoch_order(config_.seed, static_cast<std::uint64_t>(next_epoch_), source_->size()));
+          source_->shuffled(config_.seed, static_cast<std::uint64_t>(next_epoch_)));
     }
     const Slice slice = plan_.slice(next_step_);
     auto work = std::make_shared<Work>();

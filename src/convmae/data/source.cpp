@@ -1,8 +1,10 @@
 #include "convmae/data/source.h"
 
 #include "convmae/base/error.h"
+#include "convmae/data/batch_plan.h"
 #include "convmae/data/file_source.h"
 #include "convmae/data/idx_source.h"
+#include "convmae/data/tar_source.h"
 
 #include <system_error>
 
@@ -10,13 +12,21 @@ namespace convmae {
 
 namespace fs = std::filesystem;
 
+std::vector<std::int64_t> ImageSource::shuffled(std::uint64_t seed, std::uint64_t epoch) const {
+  return epoch_order(seed, epoch, size());
+}
+
 std::unique_ptr<ImageSource> open_source(const fs::path& path, Split split) {
   std::error_code error;
+  if (path.extension() == ".tar" && !fs::is_directory(path, error)) {
+    const std::vector<std::string> names = expand_braces(path.string());
+    return open_shards({names.begin(), names.end()});
+  }
   const fs::file_status status = fs::status(path, error);
   if (!fs::exists(status)) {
     throw UserError("cannot open the data '" + path.string() +
                     "': " + (error ? error.message() : "no such file or folder") +
-                    ": give a folder of images, a list of paths or an IDX file");
+                    ": give a folder of images, a list of paths, an IDX file or shards");
   }
   if (!fs::is_directory(status)) return is_idx_images(path) ? open_idx(path) : open_list(path);
   const bool has_splits =
@@ -30,6 +40,7 @@ std::unique_ptr<ImageSource> open_source(const fs::path& path, Split split) {
     return open_source(chosen, split);
   }
   if (const auto idx = find_idx_images(path, split)) return open_idx(*idx);
+  if (const auto shards = find_shards(path); !shards.empty()) return open_shards(shards);
   return open_folder(path);
 }
 

@@ -26,6 +26,8 @@ class ImageSource {
   /// The image as the bytes of one of the formats that decode_image reads, in a buffer of the
   /// caller's. Throws UserError if it cannot be read.
   virtual void read(std::int64_t index, std::vector<std::uint8_t>& bytes) const = 0;
+  /// The order in which an epoch visits the samples if it is to be random: a function of the two.
+  virtual std::vector<std::int64_t> shuffled(std::uint64_t seed, std::uint64_t epoch) const;
   /// One line for logs: what was recognised and how much of it.
   virtual std::string description() const = 0;
 };
@@ -41,6 +43,8 @@ enum class Split { train, val };
 ///   order (ImageFolder);
 /// - any other folder with images, at any depth: no labels;
 /// - an IDX image file, with the label file beside it;
+/// - an archive `NAME.tar`, a pattern `train-{000000..001281}.tar` or a folder of nothing but
+///   archives: shards as WebDataset writes them;
 /// - a text or CSV file: a list of images.
 /// Throws UserError that says what was looked for.
 std::unique_ptr<ImageSource> open_source(const std::filesystem::path& path, Split split);
