@@ -1,4 +1,5 @@
 #include "convmae/base/error.h"
+#include "convmae/golden/model_config.h"
 #include "convmae/golden/replays.h"
 
 #include <ATen/ATen.h>
@@ -15,13 +16,27 @@ std::vector<T> list(const Json& config, const char* key, std::vector<T> otherwis
   return {found->get<T>()};
 }
 
+void load_parameters(const GoldenFile& file, const torch::nn::Module& model) {
+  const at::NoGradGuard no_grad;
+  for (const auto& parameter : model.named_parameters()) {
+    const at::Tensor value = file.at("param." + parameter.key());
+    if (value.sizes() != parameter.value().sizes()) {
+      throw UserError(file.path().string() + ": param." + parameter.key() +
+                      " does not have the shape that the config implies");
+    }
+    parameter.value().copy_(value);
+  }
+}
+
 Method method_of(const GoldenFile& file) {
   const std::string kind = file.config().value("case", file.path().stem().string());
   if (kind.starts_with("mae")) return Method::mae;
   return kind.starts_with("fastconvmae") ? Method::fastconvmae : Method::convmae;
 }
 
-ModelConfig model_config(const GoldenFile& file, bool norm_pix_loss) {
+}  // namespace
+
+ModelConfig model_config(const GoldenFile& file) {
   const Json& json = file.config();
   ModelConfig config;
   config.method = method_of(file);
@@ -40,7 +55,6 @@ ModelConfig model_config(const GoldenFile& file, bool norm_pix_loss) {
   config.decoder_num_heads = json.value("decoder_num_heads", config.decoder_num_heads);
   config.mask_ratio = json.value("mask_ratio", config.mask_ratio);
   config.groups = json.value("groups", config.groups);
-  config.norm_pix_loss = norm_pix_loss;
   config.masked_conv = json.value("masked_conv", true);
   config.fusion = json.value("fusion", true);
   config.use_pos_embed = json.value("use_pos_embed", true);
@@ -48,20 +62,24 @@ ModelConfig model_config(const GoldenFile& file, bool norm_pix_loss) {
   return config;
 }
 
-}  // namespace
-
 std::shared_ptr<PretrainModel> load_pretrain_model(const GoldenFile& file, bool norm_pix_loss) {
-  const auto model = make_pretrain_model(model_config(file, norm_pix_loss));
-  const at::NoGradGuard no_grad;
-  for (const auto& parameter : model->named_parameters()) {
-    const at::Tensor value = file.at("param." + parameter.key());
-    if (value.sizes() != parameter.value().sizes()) {
-      throw UserError(file.path().string() + ": param." + parameter.key() +
-                      " does not have the shape that the config implies");
-    }
-    parameter.value().copy_(value);
-  }
+  ModelConfig config = model_config(file);
+  config.norm_pix_loss = norm_pix_loss;
+  const auto model = make_pretrain_model(config);
+  load_parameters(file, *model);
   return model;
+}
+
+std::shared_ptr<Classifier> load_classifier(const GoldenFile& file, ClassifierHead head) {
+  const Json& json = file.config();
+  ClassifierConfig config;
+  config.encoder = model_config(file);
+  config.pool = json.value("global_pool", true) ? Pool::mean : Pool::token;
+  config.head = head;
+  config.num_classes = json.at("num_classes").get<std::int64_t>();
+  const auto classifier = std::make_shared<Classifier>(config);
+  load_parameters(file, *classifier);
+  return classifier;
 }
 
 }  // namespace convmae::golden

@@ -33,9 +33,24 @@ constexpr std::array kKinds{
     Kind{"fastconvmae", replay_pretrain},        Kind{"mae_pretrain", replay_pretrain},
     Kind{"convmae_train", replay_train},         Kind{"sincos", replay_sincos},
     Kind{"data_geometry", replay_data_geometry}, Kind{"data_randaugment", replay_data_randaugment},
-    Kind{"data_mixing", replay_data_mixing}};
+    Kind{"data_mixing", replay_data_mixing},     Kind{"convvit_finetune", replay_finetune},
+    Kind{"mae_vit_finetune", replay_finetune},   Kind{"convvit_train", replay_finetune_steps},
+    Kind{"convvit_linprobe", replay_linprobe},   Kind{"pos_resize", replay_pos_resize}};
 
-constexpr const char* kLrSchedule = "lr_schedule";
+/// Kinds that are JSON files.
+struct JsonKind {
+  const char* prefix;
+  Replay (*replay)(const Json&);
+};
+
+constexpr std::array kJsonKinds{JsonKind{"lr_schedule", replay_lr_schedule},
+                                JsonKind{"layer_decay_convvit", replay_layer_decay}};
+
+template <typename Kinds>
+auto find_kind(const Kinds& kinds, const std::string& name) {
+  return std::ranges::find_if(kinds,
+                              [&](const auto& kind) { return name.starts_with(kind.prefix); });
+}
 
 struct Tally {
   int agree = 0;
@@ -87,15 +102,15 @@ void run_file(const fs::path& path, const std::optional<fs::path>& out, Tally& t
   const std::string name = path.stem().string();
   Replay replay;
   Verdict verdict;
-  if (path.extension() == ".json" && name.starts_with(kLrSchedule)) {
+  const auto json_kind = find_kind(kJsonKinds, name);
+  if (path.extension() == ".json" && json_kind != kJsonKinds.end()) {
     std::ifstream stream(path);
     const Json golden = Json::parse(stream, nullptr, /*allow_exceptions=*/false);
     if (!golden.is_object()) throw UserError(path.string() + " is not a JSON object");
-    replay = replay_lr_schedule(golden);
+    replay = json_kind->replay(golden);
     verdict = compare(golden, replay);
   } else {
-    const auto kind = std::find_if(kKinds.begin(), kKinds.end(),
-                                   [&](const Kind& k) { return name.starts_with(k.prefix); });
+    const auto kind = find_kind(kKinds, name);
     if (path.extension() != ".safetensors" || kind == kKinds.end()) {
       std::printf("skip  %-44sa kind that this version does not compute\n", name.c_str());
       ++tally.skipped;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "convmae/golden/golden_file.h"
+#include "convmae/model/classifier.h"
 #include "convmae/model/pretrain_model.h"
 
 #include <filesystem>
@@ -19,9 +20,20 @@ Replay replay_data_geometry(const GoldenFile& file);
 Replay replay_data_randaugment(const GoldenFile& file);
 /// mixup and CutMix of a whole batch with given shares.
 Replay replay_data_mixing(const GoldenFile& file);
+/// A classifier's losses and gradients on one batch, stochastic depth from given draws included.
+Replay replay_finetune(const GoldenFile& file);
+/// Steps of fine-tuning with layer-wise learning rates.
+Replay replay_finetune_steps(const GoldenFile& file);
+/// Steps of a linear probe.
+Replay replay_linprobe(const GoldenFile& file);
+/// Position tables for other grids, and windows.
+Replay replay_pos_resize(const GoldenFile& file);
+Replay replay_layer_decay(const Json& golden);
 Replay replay_lr_schedule(const Json& golden);
 
 /// The pretraining model that a golden file's config and weights describe.
 std::shared_ptr<PretrainModel> load_pretrain_model(const GoldenFile& file, bool norm_pix_loss);
+/// The same for a classifier.
+std::shared_ptr<Classifier> load_classifier(const GoldenFile& file, ClassifierHead head);
 
 }  // namespace convmae::golden

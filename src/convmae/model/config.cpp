@@ -97,6 +97,13 @@ void validate_masking(const ModelConfig& config, std::int64_t length) {
                             " blocks of an image: choose a larger one");
 }
 
+/// With the image's and the strides' fit checked.
+Geometry geometry_of(const ModelConfig& config) {
+  const bool vit = config.method == Method::mae;
+  return {config.img_size,
+          {config.patch_size[0], vit ? 1 : config.patch_size[1], vit ? 1 : config.patch_size[2]}};
+}
+
 }  // namespace
 
 std::vector<std::string> model_preset_names() {
@@ -132,7 +139,7 @@ ModelConfig model_preset(const std::string& name, Method method) {
   return config;
 }
 
-void validate(const ModelConfig& config) {
+void validate_encoder(const ModelConfig& config) {
   const bool vit = config.method == Method::mae;
   const std::size_t stages = vit ? 1 : 3;
   expect_positive_list<std::int64_t>(config.patch_size, stages, "patch_size", 1);
@@ -146,6 +153,11 @@ void validate(const ModelConfig& config) {
   }
   expect_positive(config.in_chans, "in_chans");
   expect_heads(config.embed_dim.back(), config.num_heads, "embed_dim", "num_heads");
+  geometry_of(config);
+}
+
+void validate(const ModelConfig& config) {
+  validate_encoder(config);
   expect_heads(config.decoder_embed_dim, config.decoder_num_heads, "decoder_embed_dim",
                "decoder_num_heads");
   expect(config.decoder_depth >= 0, "decoder_depth must not be negative");
@@ -158,8 +170,7 @@ void validate(const ModelConfig& config) {
   expect(config.mask_unit == MaskUnit::block || config.method == Method::convmae,
          "position-wise masking is an ablation of convmae alone");
 
-  const Geometry geometry(config.img_size, {config.patch_size[0], vit ? 1 : config.patch_size[1],
-                                            vit ? 1 : config.patch_size[2]});
+  const Geometry geometry = geometry_of(config);
   const std::int64_t units = config.mask_unit == MaskUnit::position ? geometry.cells(1) : 1;
   validate_masking(config, geometry.num_blocks() * units);
 }

@@ -58,6 +58,9 @@ ModelConfig model_preset(const std::string& name, Method method);
 /// removes at least one block.
 void validate(const ModelConfig& config);
 
+/// The same for the encoder alone: what a decoder or a mask would need is not looked at.
+void validate_encoder(const ModelConfig& config);
+
 Method parse_method(const std::string& name);
 std::string to_string(Method method);
 MaskUnit parse_mask_unit(const std::string& name);

@@ -10,6 +10,9 @@
 namespace convmae {
 namespace {
 
+/// Of tokens, and of what starts like them.
+constexpr double kDeviation = 0.02;
+
 /// FNV-1a: numbers a parameter by its name.
 std::uint64_t hash(const std::string& name) {
   std::uint64_t h = 0xcbf29ce484222325;
@@ -65,8 +68,14 @@ class Initialiser {
 
 }  // namespace
 
+void initialise_normal(const at::Tensor& parameter, std::uint64_t seed, const std::string& name,
+                       double deviation) {
+  const at::NoGradGuard no_grad;
+  Initialiser(seed, "").normal(parameter, name, deviation);
+}
+
 void initialise_parameters(torch::nn::Module& model, std::uint64_t seed,
-                           const std::set<std::string>& xavier) {
+                           const std::set<std::string>& xavier, LinearInit linear_init) {
   const at::NoGradGuard no_grad;
   for (const auto& entry : model.named_modules("", /*include_self=*/true)) {
     torch::nn::Module& module = *entry.value();
@@ -74,7 +83,11 @@ void initialise_parameters(torch::nn::Module& model, std::uint64_t seed,
     const bool xavier_weight = xavier.count(initialiser.full_name("weight")) > 0;
     if (const auto* linear = module.as<Linear>()) {
       if (linear->weight.dim() == 2) {
-        initialiser.xavier(linear->weight, "weight");
+        if (linear_init == LinearInit::xavier) {
+          initialiser.xavier(linear->weight, "weight");
+        } else {
+          initialiser.normal(linear->weight, "weight", kDeviation);
+        }
         linear->bias.zero_();
       } else {
         initialiser.convolution_default(linear->weight, linear->bias, xavier_weight);
@@ -88,7 +101,9 @@ void initialise_parameters(torch::nn::Module& model, std::uint64_t seed,
       norm->bias.zero_();
     } else {
       for (const auto& token : module.named_parameters(/*recurse=*/false)) {
-        if (token.value().requires_grad()) initialiser.normal(token.value(), token.key(), 0.02);
+        if (token.value().requires_grad()) {
+          initialiser.normal(token.value(), token.key(), kDeviation);
+        }
       }
     }
   }

@@ -3,7 +3,9 @@
 #include <ATen/core/Tensor.h>
 #include <torch/nn/module.h>
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace convmae {
@@ -21,5 +23,17 @@ struct ParamGroup {
 /// ends in `.bias` do not decay, all others do, `mask_token` included. Parameters without gradient
 /// (fixed position tables) are left out.
 std::vector<ParamGroup> weight_decay_groups(const torch::nn::Module& model, double weight_decay);
+
+/// The layer of a classifier's parameter, by its name: 0 for everything before the transformer
+/// blocks (tables, tokens, patch embeddings, convolutional stages), i + 1 for transformer block i,
+/// num_layers + 1 for what follows the blocks. `num_layers` is the number of transformer blocks.
+std::int64_t layer_of_parameter(std::string_view name, std::int64_t num_layers);
+
+/// The published fine-tuning groups: the learning rate of layer i is scaled by
+/// layer_decay^(num_layers + 1 - i), so that early layers keep what pretraining taught them.
+/// Parameters with one dimension, tables and tokens do not decay. Groups stand in the order in
+/// which their first parameters do.
+std::vector<ParamGroup> layer_decay_groups(const torch::nn::Module& model, double weight_decay,
+                                           double layer_decay, std::int64_t num_layers);
 
 }  // namespace convmae

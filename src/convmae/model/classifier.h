@@ -1,0 +1,77 @@
+#pragma once
+
+#include "convmae/model/layers.h"
+#include "convmae/model/pooled_encoder.h"
+
+#include <ATen/core/Tensor.h>
+#include <torch/nn/module.h>
+
+#include <cstdint>
+#include <memory>
+
+namespace convmae {
+
+/// What stands behind the encoder.
+enum class ClassifierHead {
+  linear,  ///< `head`: a Linear
+  probe,   ///< `head.0`, `head.1`: batch norm without scale and shift, then a Linear
+};
+
+/// What decides a classifier's parameters beside the encoder's sizes.
+struct ClassifierConfig {
+  ModelConfig encoder;
+  Pool pool = Pool::mean;
+  ClassifierHead head = ClassifierHead::linear;
+  std::int64_t num_classes = 0;
+
+  bool operator==(const ClassifierConfig&) const = default;
+};
+
+/// Throws UserError unless the configuration describes a classifier.
+void validate(const ClassifierConfig& config);
+
+/// The linear probe's head (MAE, arXiv 2111.06377, appendix A.1): in training mode features are
+/// normalised by the batch's statistics, which also move the running ones.
+class ProbeHead : public torch::nn::Module {
+ public:
+  ProbeHead(std::int64_t width, std::int64_t num_classes);
+  /// [B, D] -> [B, K]
+  at::Tensor forward(const at::Tensor& features);
+  Linear& linear() { return *linear_; }
+
+ private:
+  at::Tensor running_mean_;         ///< [D] float32
+  at::Tensor running_var_;          ///< [D] float32
+  at::Tensor num_batches_tracked_;  ///< [] int64
+  std::shared_ptr<torch::nn::Module> norm_;
+  std::shared_ptr<Linear> linear_;
+};
+
+/// An encoder with a head that tells classes apart. Parameters have the published names.
+class Classifier : public torch::nn::Module {
+ public:
+  explicit Classifier(const ClassifierConfig& config);
+
+  /// images [B, C, H, W] -> logits [B, K]. With a probe the encoder gets no gradient.
+  at::Tensor forward(const at::Tensor& images, const DropPath& drop_path = {});
+  /// Features [B, D] of the encoder -> logits [B, K].
+  at::Tensor classify(const at::Tensor& features);
+
+  const ClassifierConfig& config() const { return config_; }
+  PooledEncoder& encoder() { return *encoder_; }
+
+  /// Sets every parameter as the published code does at start: Linear weights and tokens, position
+  /// tables included, normal with deviation 0.02, biases 0, norms 1 and 0, convolutions PyTorch's
+  /// default. The head's weight as `initialise_head` does.
+  void initialise(std::uint64_t seed);
+  /// The head's weight normal with the published deviation, 2e-5 (probe: 0.01), its bias 0.
+  void initialise_head(std::uint64_t seed);
+
+ private:
+  ClassifierConfig config_;
+  std::shared_ptr<PooledEncoder> encoder_;
+  std::shared_ptr<Linear> linear_;  ///< one of these two
+  std::shared_ptr<ProbeHead> probe_;
+};
+
+}  // namespace convmae

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "convmae/base/geometry.h"
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace convmae {
+
+/// A table of absolute positions for another grid, by bicubic interpolation (a = -0.75, pixel
+/// centres aligned; MAE's and ViTDet's way): table [1, leading + from, D] -> [1, leading + to, D].
+/// The first `leading` rows, those of class tokens, stay as they are. Where the grids are equal the
+/// table itself is the result.
+at::Tensor resize_positions(const at::Tensor& table, Size from, Size to, std::int64_t leading);
+
+/// The rows of a table of relative positions along one axis for every pair of a query and a key
+/// (ViTDet, arXiv 2203.16527): table [R, C] -> [queries, keys, C]. A table that does not have the
+/// 2 * max(queries, keys) - 1 rows that are needed is interpolated linearly; the shorter side's
+/// steps are stretched to the longer one's.
+at::Tensor relative_positions(const at::Tensor& table, std::int64_t queries, std::int64_t keys);
+
+/// Windows of `side` cells of a map, padded with zeros at the bottom and on the right where it does
+/// not divide: x [B, H, W, C] -> [B * windows, side, side, C].
+at::Tensor window_partition(const at::Tensor& x, std::int64_t side);
+
+}  // namespace convmae
