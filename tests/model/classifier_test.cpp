@@ -1,11 +1,11 @@
 #include "convmae/model/classifier.h"
 
 #include "convmae/base/error.h"
+#include "convmae/model/dense_formulation.h"
 #include "convmae/model/position_resize.h"
 
 #include <gtest/gtest.h>
 
-#include "dense_model.h"
 #include "small_models.h"
 
 namespace convmae {
