@@ -170,10 +170,10 @@ TEST(MalformedTar, NoCutAndNoFlippedByteDoesMoreThanAnError) {
       return true;
     }
   };
-  for (std::size_t cut = 0; cut < good.size(); cut += 7) {
+  for (std::size_t cut = 0; cut < good.size(); cut += 41) {
     EXPECT_TRUE(survives(good.substr(0, cut))) << cut;
   }
-  for (std::size_t at = 0; at < good.size(); at += 3) {
+  for (std::size_t at = 0; at < good.size(); at += 17) {
     std::string changed = good;
     changed[at] = static_cast<char>(changed[at] ^ 0x81);
     EXPECT_TRUE(survives(changed)) << at;
