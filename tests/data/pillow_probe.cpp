@@ -1,15 +1,20 @@
-// Decodes and resizes on request, for the comparison with Pillow: reads one JSON object a line and
-// answers each with a JSON line and, if that has a "shape", the pixels.
+// Decodes, resizes, augments and lists sources on request, for the comparison with Pillow and other
+// Python packages: reads one JSON object a line and answers each with a JSON line and, if that has
+// a "shape", the pixels.
 
 #include "convmae/base/error.h"
 #include "convmae/data/decode.h"
 #include "convmae/data/file_source.h"
+#include "convmae/data/rand_augment.h"
 #include "convmae/data/resize.h"
+#include "convmae/data/source.h"
 
 #include <nlohmann/json.hpp>
 
 #include <array>
+#include <cstdint>
 #include <iostream>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -31,6 +36,12 @@ void answer(const json& request, Image& image) {
   options.channels = request.value("channels", 0);
   options.apply_exif_orientation = request.value("exif", false);
   convmae::decode_image(bytes, options, image);
+  if (request.contains("op")) {
+    Image scratch;
+    convmae::augment(convmae::parse_augment_op(request.at("op").get<std::string>()),
+                     request.at("argument").get<double>(), request.at("fill").get<convmae::Rgb>(),
+                     image, scratch);
+  }
   if (!request.contains("size")) return;
   const auto size = request.at("size").get<std::array<std::int64_t, 2>>();
   const auto filter =
@@ -41,13 +52,33 @@ void answer(const json& request, Image& image) {
   std::swap(image, resized);
 }
 
+json list(const json& request) {
+  const auto source =
+      convmae::open_source(request.at("source").get<std::string>(), convmae::Split::train);
+  json samples = json::array();
+  std::vector<std::uint8_t> bytes;
+  for (std::int64_t i = 0; i < source->size(); ++i) {
+    source->read(i, bytes);
+    samples.push_back({{"name", source->name(i)},
+                       {"label", source->label(i)},
+                       {"size", bytes.size()},
+                       {"sum", std::accumulate(bytes.begin(), bytes.end(), std::int64_t{0})}});
+  }
+  return samples;
+}
+
 }  // namespace
 
 int main() {
   for (std::string line; std::getline(std::cin, line);) {
     Image image;
     try {
-      answer(json::parse(line), image);
+      const json request = json::parse(line);
+      if (request.contains("source")) {
+        std::cout << json{{"samples", list(request)}} << std::endl;
+        continue;
+      }
+      answer(request, image);
     } catch (const convmae::UserError& error) {
       std::cout << json{{"error", error.what()}} << std::endl;
       continue;

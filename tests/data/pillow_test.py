@@ -1,16 +1,18 @@
-"""Compares decoding and resizing with Pillow, pixel by pixel. Usage: pillow_test.py DATA_PROBE"""
+"""Compares decoding, resizing and augmenting with Pillow, pixel by pixel, and shards with tarfile. Usage: pillow_test.py DATA_PROBE"""
 
+import io
 import json
 import os
 import struct
 import subprocess
 import sys
+import tarfile
 import tempfile
 import unittest
 import zlib
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageEnhance, ImageOps
 
 PROBE = sys.argv.pop(1)
 
@@ -51,6 +53,8 @@ class Probe:
         head = json.loads(self.process.stdout.readline())
         if "error" in head:
             return head["error"]
+        if "samples" in head:
+            return head["samples"]
         dtype = np.dtype(head["dtype"])
         count = int(np.prod(head["shape"]))
         pixels = np.frombuffer(self.process.stdout.read(count * dtype.itemsize), dtype)
@@ -223,6 +227,65 @@ class PillowTest(unittest.TestCase):
                     y0, x0, h, w = part
                     wanted = expected[y0:y0 + h, x0:x0 + w].reshape(h, w, channels)
                     np.testing.assert_array_equal(found, wanted)
+
+
+    def test_augmentation(self):
+        fill = (124, 116, 104)
+
+        def affine(image, *matrix):
+            return image.transform(image.size, Image.Transform.AFFINE, matrix,
+                                   Image.Resampling.BICUBIC, fillcolor=fill)
+
+        operations = {
+            "AutoContrast": (None, lambda im, v: ImageOps.autocontrast(im)),
+            "Equalize": (None, lambda im, v: ImageOps.equalize(im)),
+            "Invert": (None, lambda im, v: ImageOps.invert(im)),
+            "Rotate": (30, lambda im, v: im.rotate(v, Image.Resampling.BICUBIC, fillcolor=fill)),
+            "Color": (1.9, lambda im, v: ImageEnhance.Color(im).enhance(v)),
+            "Contrast": (1.9, lambda im, v: ImageEnhance.Contrast(im).enhance(v)),
+            "Brightness": (1.9, lambda im, v: ImageEnhance.Brightness(im).enhance(v)),
+            "Sharpness": (1.9, lambda im, v: ImageEnhance.Sharpness(im).enhance(v)),
+            "ShearX": (0.3, lambda im, v: affine(im, 1, v, 0, 0, 1, 0)),
+            "ShearY": (0.3, lambda im, v: affine(im, 1, 0, 0, v, 1, 0)),
+            "TranslateXRel": (0.45, lambda im, v: affine(im, 1, 0, v * im.width, 0, 1, 0)),
+            "TranslateYRel": (0.45, lambda im, v: affine(im, 1, 0, 0, 0, 1, v * im.height)),
+        }
+        for case in range(200):
+            height, width = (int(self.rng.integers(1, 90)) for _ in range(2))
+            image = Image.fromarray(photo_like(self.rng, height, width))
+            self.save(image, "PNG")
+            name = str(self.rng.choice(list(operations)))
+            limit, expected = operations[name]
+            value = 0.0 if limit is None else float(self.rng.uniform(-limit, limit))
+            if name in ("Color", "Contrast", "Brightness", "Sharpness"):
+                value = abs(value)
+            with self.subTest(case=case, op=name, value=value, size=image.size):
+                found = self.probe.ask(file=self.path, channels=3, op=name, argument=value, fill=fill)
+                np.testing.assert_array_equal(found, np.asarray(expected(image, value)))
+
+    def test_shards_that_tarfile_writes(self):
+        rgb = Image.fromarray(photo_like(self.rng, 24, 40))
+        self.save(rgb, "JPEG")
+        with open(self.path, "rb") as file:
+            picture = file.read()
+        long = "folder" * 20 + "/" + "name" * 20
+        for form in (tarfile.USTAR_FORMAT, tarfile.PAX_FORMAT, tarfile.GNU_FORMAT):
+            keys = ["000", "a/b", long] + ([] if form == tarfile.USTAR_FORMAT else ["x" * 300])
+            path = self.path + ".tar"
+            with tarfile.open(path, "w", format=form) as archive:
+                for label, key in enumerate(keys):
+                    members = {".cls": b"%d" % label, ".jpg": picture + b"x" * label, ".json": b"{}"}
+                    for extension, data in members.items():
+                        info = tarfile.TarInfo(key + extension)
+                        info.size = len(data)
+                        archive.addfile(info, io.BytesIO(data))
+            samples = self.probe.ask(source=path)
+            self.assertEqual([s["label"] for s in samples], list(range(len(keys))))
+            self.assertEqual([s["size"] for s in samples],
+                             [len(picture) + label for label in range(len(keys))])
+            self.assertEqual([s["sum"] for s in samples],
+                             [sum(picture) + label * ord("x") for label in range(len(keys))])
+            self.assertIn("000.jpg", samples[0]["name"])
 
 
 if __name__ == "__main__":
