@@ -6,7 +6,7 @@ import signal
 import time
 import unittest
 
-from program import ProgramTest, checkpoints, epochs, steps
+from program import ProgramTest, checkpoints, cpu_has_bf16, epochs, steps
 
 
 class Resume(ProgramTest):
@@ -38,6 +38,22 @@ class Resume(ProgramTest):
                     self.assertEqual((run / "steps.jsonl").read_bytes(),
                                      (self.run_directory / "steps.jsonl").read_bytes())
                     self.assertEqual(epochs(run), epochs(self.run_directory))
+
+    @unittest.skipUnless(cpu_has_bf16(), "this CPU has no bfloat16 arithmetic")
+    def test_bf16_stays_bf16(self):
+        self.pretrain(*self.RECIPE, "--precision", "bf16")
+        losses = lambda run: [step["loss"] for step in steps(run)]
+        self.pretrain(*self.RECIPE, out=self.folder / "fp32")
+        self.assertNotEqual(losses(self.run_directory), losses(self.folder / "fp32"))
+        for ours, exact in zip(losses(self.run_directory), losses(self.folder / "fp32")):
+            self.assertAlmostEqual(ours / exact, 1, delta=0.02)
+        run = self.cut(self.run_directory, 5)
+        result = self.call("--resume", run)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertNotIn("warning", result.stderr)
+        self.assert_same_tensors(checkpoints(run)[-1], checkpoints(self.run_directory)[-1])
+        other = self.call("--resume", self.cut(self.run_directory, 5), "--precision", "fp32")
+        self.assertIn("--precision bf16", other.stderr)
 
     def test_signals_write_a_checkpoint(self):
         self.pretrain("--batch_size", 4, "--epochs", 200, out=self.folder / "whole")

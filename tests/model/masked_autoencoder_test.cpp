@@ -1,8 +1,9 @@
 #include "convmae/model/masked_autoencoder.h"
 
+#include "convmae/model/dense_formulation.h"
+
 #include <gtest/gtest.h>
 
-#include "convmae/model/dense_formulation.h"
 #include "small_models.h"
 #include <random>
 
@@ -173,6 +174,42 @@ TEST(MaskedAutoencoder, FastConvMaeEqualsOrdinaryPassesOverItsGroups) {
       count += removed;
     }
     EXPECT_NEAR(fast.loss.item<double>(), sum / count, 1e-10);
+  }
+}
+
+/// Cosine of the angle between two gradients.
+double cosine(const at::Tensor& a, const at::Tensor& b) {
+  const at::Tensor x = a.to(torch::kDouble).flatten();
+  const at::Tensor y = b.to(torch::kDouble).flatten();
+  return (x.dot(y) / (x.norm() * y.norm()).clamp_min(1e-30)).item<double>();
+}
+
+TEST(MaskedAutoencoder, ComputesInBfloat16WithFloat32Parameters) {
+  for (const Method method : {Method::convmae, Method::fastconvmae, Method::mae}) {
+    ModelConfig config = method == Method::mae ? small_vit_config() : small_config();
+    config.method = method;
+    const auto exact = make_random_model(config, 5);
+    const auto model = make_random_model(config, 5);
+    model->to(torch::kFloat);
+    model->set_compute_type(torch::kBFloat16);
+    const at::Tensor images = random_images(config, 3);
+    const at::Tensor noise = torch::rand({3, exact->noise_length()});
+    const PretrainOutput expected = exact->forward(images, noise, Predict::all);
+    const PretrainOutput output = model->forward(images.to(torch::kFloat), noise, Predict::all);
+    EXPECT_EQ(output.pred.scalar_type(), torch::kBFloat16);
+    EXPECT_EQ(output.loss.scalar_type(), torch::kFloat);
+    EXPECT_NEAR(output.loss.item<double>() / expected.loss.item<double>(), 1, 0.01);
+    expected.loss.backward();
+    output.loss.backward();
+    const auto gradients = exact->named_parameters();
+    for (const auto& parameter : model->named_parameters()) {
+      if (!parameter.value().requires_grad()) continue;
+      const at::Tensor& gradient = parameter.value().grad();
+      ASSERT_TRUE(gradient.defined()) << parameter.key();
+      EXPECT_EQ(gradient.scalar_type(), torch::kFloat) << parameter.key();
+      // The key's bias has no true gradient (softmax does not see it): the rest of qkv.bias does.
+      EXPECT_GT(cosine(gradient, gradients[parameter.key()].grad()), 0.98) << parameter.key();
+    }
   }
 }
 

@@ -72,6 +72,23 @@ TEST_P(LinearTest, ComputesOnlyTheGradientsThatAreNeeded) {
   EXPECT_TRUE(weight.grad().defined());
 }
 
+TEST_P(LinearTest, MultipliesBfloat16WithFloat32Weights) {
+  torch::manual_seed(2);
+  const at::Tensor x = torch::randn({40, 48}).to(torch::kBFloat16).requires_grad_();
+  const at::Tensor weight = torch::randn({32, 48}).requires_grad_();
+  const at::Tensor bias = torch::randn({32}).requires_grad_();
+  const at::Tensor y = ops::linear(x, weight, bias);
+  y.sum().backward();
+  EXPECT_EQ(y.scalar_type(), torch::kBFloat16);
+  EXPECT_EQ(x.grad().scalar_type(), torch::kBFloat16);
+  EXPECT_EQ(weight.grad().scalar_type(), torch::kFloat);
+  EXPECT_EQ(bias.grad().scalar_type(), torch::kFloat);
+  const auto exact = [](const at::Tensor& t) { return t.detach().to(torch::kDouble); };
+  EXPECT_LE(worst(y, torch::linear(exact(x), exact(weight), exact(bias))), 1e-2);
+  EXPECT_LE(worst(weight.grad(), exact(x).sum(0).expand({32, 48})), 1e-2);
+  EXPECT_EQ(bias.grad()[0].item<double>(), 40);
+}
+
 TEST_P(LinearTest, RefusesWhatDoesNotFit) {
   EXPECT_THROW(ops::linear(torch::zeros({2, 3}), torch::zeros({4, 5}), std::nullopt), c10::Error);
   EXPECT_THROW(ops::linear(torch::zeros({2, 3}), torch::zeros({4, 3, 2, 2}), std::nullopt),
@@ -81,6 +98,34 @@ TEST_P(LinearTest, RefusesWhatDoesNotFit) {
 INSTANTIATE_TEST_SUITE_P(Backends, LinearTest,
                          testing::Values(GemmBackend::aten, GemmBackend::onednn),
                          [](const auto& backend) { return to_string(backend.param); });
+
+TEST(OperandCache, FollowsTheWeight) {
+  at::Tensor weight = torch::ones({2, 3});
+  ops::OperandCache cache;
+  EXPECT_FALSE(cache.operand(weight, torch::kFloat).copy.defined());
+  const at::Tensor copy = cache.operand(weight, torch::kBFloat16).copy;
+  EXPECT_TRUE(copy.is_same(cache.operand(weight, torch::kBFloat16).copy));
+  {
+    const torch::NoGradGuard no_grad;
+    weight.mul_(2);
+  }
+  EXPECT_EQ(cache.operand(weight, torch::kBFloat16).copy[0][0].item<double>(), 2);
+  EXPECT_EQ(copy[0][0].item<double>(), 1) << "a graph may still hold the old copy";
+  weight = torch::full({2, 3}, 5.0F);
+  EXPECT_EQ(cache.operand(weight, torch::kBFloat16).copy[0][0].item<double>(), 5);
+}
+
+TEST(ProductCounter, CountsTheProductsOfAPass) {
+  const at::Tensor x = torch::randn({4, 3}).requires_grad_();
+  const at::Tensor weight = torch::randn({2, 3}).requires_grad_();
+  const ops::ProductCounter counter;
+  for (int i = 0; i < 2; ++i) ops::linear(x, weight, std::nullopt).sum().backward();
+  using Kind = ops::ProductShape::Kind;
+  for (const Kind kind : {Kind::forward, Kind::input_gradient, Kind::weight_gradient}) {
+    EXPECT_EQ(counter.counts().at({kind, 4, 3, 2, torch::kFloat}), 2);
+  }
+  EXPECT_THROW(ops::ProductCounter(), c10::Error);
+}
 
 TEST(GemmBackendTest, NamesRoundTripAndOthersAreRefused) {
   for (const GemmBackend b : {GemmBackend::aten, GemmBackend::onednn}) {

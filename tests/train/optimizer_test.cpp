@@ -1,5 +1,7 @@
 #include "convmae/train/optimizer.h"
 
+#include "convmae/ops/operand.h"
+
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -118,6 +120,20 @@ TEST(AdamW, ZeroGradForgetsGradients) {
   EXPECT_EQ(optimizer.gradients().size(), 1);
   optimizer.zero_grad();
   EXPECT_TRUE(optimizer.gradients().empty());
+}
+
+TEST(AdamW, ShowsThatParametersChanged) {
+  ParamGroup group;
+  group.names = {"w"};
+  group.params = {at::ones({2, 2}).requires_grad_(true)};
+  AdamW optimizer({group}, {});
+  ops::OperandCache cache;
+  const at::Tensor& weight = group.params[0];
+  cache.operand(weight, at::kBFloat16);
+  weight.mutable_grad() = at::ones({2, 2});
+  optimizer.step(0.5);
+  EXPECT_TRUE(at::equal(cache.operand(weight, at::kBFloat16).copy, weight.to(at::kBFloat16)));
+  EXPECT_LT(weight[0][0].item<double>(), 0.9);
 }
 
 }  // namespace

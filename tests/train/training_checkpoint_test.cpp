@@ -33,6 +33,7 @@ class TrainingCheckpoint : public testing::Test {
     state.identity = {.seed = 0xFFFFFFFFFFFFFFFF, .batch_size = 8, .accum_iter = 2, .images = 99};
     state.gemm = "aten";
     state.threads = 3;
+    state.precision = "bf16";
     return state;
   }
 
@@ -74,6 +75,7 @@ TEST_F(TrainingCheckpoint, GivesBackModelOptimizerAndState) {
   EXPECT_EQ(state.position, some_state().position);
   EXPECT_EQ(state.identity, some_state().identity);
   EXPECT_EQ(state.gemm, "aten");
+  EXPECT_EQ(state.precision, "bf16");
   EXPECT_EQ(state.threads, 3);
   EXPECT_EQ(file.info().model, tiny_config());
   EXPECT_EQ(file.info().preprocessing, tiny_info().preprocessing);

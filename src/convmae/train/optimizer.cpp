@@ -42,6 +42,9 @@ void AdamW::step(double lr) {
     at::_fused_adamw_(params, grads, exp_avgs, exp_avg_sqs, /*max_exp_avg_sqs=*/{}, steps,
                       lr * group.lr_scale, options_.beta1, options_.beta2, group.weight_decay,
                       options_.eps, /*amsgrad=*/false, /*maximize=*/false);
+    // The fused update leaves the version counters as they were, by which copies of parameters
+    // (ops/operand.h) and graphs of older steps learn of the change.
+    for (const at::Tensor& param : params) param.unsafeGetTensorImpl()->bump_version();
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include "convmae/base/error.h"
 #include "convmae/ops/gemm.h"
+#include "convmae/train/precision.h"
 #include "convmae/train/preprocessing.h"
 #include "convmae/train/schedule.h"
 
@@ -68,7 +69,8 @@ void resolve(PretrainOptions& options) {
   if (options.panel_every_epochs == 0) {
     options.panel_every_epochs = std::max<std::int64_t>(1, options.epochs / 10);
   }
-  if (options.gemm == "auto") options.gemm = to_string(default_gemm_backend(at::kFloat));
+  const at::ScalarType type = parse_precision(options.precision);
+  if (options.gemm == "auto") options.gemm = to_string(default_gemm_backend(type));
 }
 
 void validate(const PretrainOptions& options) {
@@ -110,8 +112,7 @@ void validate(const PretrainOptions& options) {
   require_at_least(options.panel_every_epochs, 1, "panel_every_epochs");
   require_at_least(options.panel_images, 0, "panel_images");
   require_at_least(options.threads, 1, "threads");
-  require(options.precision == "fp32",
-          "--precision must be fp32, found '" + options.precision + "'");
+  parse_precision(options.precision);
   parse_gemm_backend(options.gemm);
 }
 

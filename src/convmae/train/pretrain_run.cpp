@@ -261,6 +261,7 @@ void PretrainRun::write_report_page(RunStatus status) {
   context.settings = context_.settings();
   context.environment = environment();
   context.environment.emplace_back("gemm", options_.gemm);
+  context.environment.emplace_back("precision", options_.precision);
   context.environment.emplace_back("command", context_.command);
   context.environment.emplace_back("data", source_->description());
   context.epochs = options_.epochs;
@@ -284,7 +285,8 @@ void PretrainRun::save_checkpoint() {
       position_,
       {options_.seed, options_.batch_size, options_.accum_iter, source_->size()},
       options_.gemm,
-      options_.threads};
+      options_.threads,
+      options_.precision};
   save_training_checkpoint(store_->path_of(position_.global_step), *model_, *optimizer_,
                            checkpoint_info(), state);
   store_->added(position_.global_step, position_.is_best());

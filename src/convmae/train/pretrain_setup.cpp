@@ -4,6 +4,7 @@
 #include "convmae/ops/gemm.h"
 #include "convmae/train/batches.h"
 #include "convmae/train/environment.h"
+#include "convmae/train/precision.h"
 #include "convmae/train/pretrain_run.h"
 #include "convmae/train/weights.h"
 
@@ -104,9 +105,10 @@ void PretrainRun::resume() {
   if (options_.threads == 0) options_.threads = state.threads;
   resolve(options_);
   validate(options_);
-  if (options_.gemm != state.gemm || options_.threads != state.threads) {
+  if (options_.gemm != state.gemm || options_.threads != state.threads ||
+      options_.precision != state.precision) {
     console_.message("warning: the run had --gemm " + state.gemm + " --threads " +
-                     std::to_string(state.threads) +
+                     std::to_string(state.threads) + " --precision " + state.precision +
                      "; with others it continues, but not with the same last bits");
   }
   build_model();
@@ -144,6 +146,7 @@ void PretrainRun::build_model() {
   at::set_num_threads(static_cast<int>(options_.threads));
   set_gemm_backend(parse_gemm_backend(options_.gemm));
   model_ = make_pretrain_model(options_.model_config);
+  model_->set_compute_type(parse_precision(options_.precision));
   model_->train();
   optimizer_.emplace(weight_decay_groups(*model_, options_.weight_decay),
                      AdamWOptions{.beta1 = options_.beta1, .beta2 = options_.beta2});

@@ -47,6 +47,7 @@ nlohmann::ordered_json to_json(const TrainingState& state) {
       {"images", state.identity.images},
       {"gemm", state.gemm},
       {"threads", state.threads},
+      {"precision", state.precision},
   };
   if (position.score) json["score"] = *position.score;
   if (position.best_score) json["best_score"] = *position.best_score;
@@ -72,6 +73,7 @@ TrainingState training_state_from_json(const nlohmann::ordered_json& json) {
   json.at("images").get_to(state.identity.images);
   json.at("gemm").get_to(state.gemm);
   json.at("threads").get_to(state.threads);
+  json.at("precision").get_to(state.precision);
   return state;
 }
 

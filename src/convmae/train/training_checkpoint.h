@@ -52,6 +52,7 @@ struct TrainingState {
   /// Backend of the matrix products and number of compute threads: they decide the last bits.
   std::string gemm;
   std::int64_t threads = 0;
+  std::string precision = "fp32";
 };
 
 nlohmann::ordered_json to_json(const TrainingState& state);
