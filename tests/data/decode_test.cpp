@@ -32,6 +32,15 @@ bool same_pixels(const Image& whole, const Box& in_whole, const Image& part, con
   return true;
 }
 
+Box random_part(Size size, std::mt19937& random) {
+  const auto below = [&random](std::int64_t n) {
+    return static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(n));
+  };
+  const std::int64_t top = below(size.height);
+  const std::int64_t left = below(size.width);
+  return {top, left, 1 + below(size.height - top), 1 + below(size.width - left)};
+}
+
 /// Every sampling of colour and way of coding takes another path through the decoder.
 class DecodePart : public testing::TestWithParam<const char*> {};
 
@@ -40,13 +49,8 @@ TEST_P(DecodePart, GivesThePixelsOfTheWholeImage) {
   Image whole;
   decode_image(encoded, {}, whole);
   std::mt19937 random(3);
-  const auto below = [&random](std::int64_t n) {
-    return static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(n));
-  };
   for (int i = 0; i < 300; ++i) {
-    Box wanted{below(whole.height()), below(whole.width()), 0, 0};
-    wanted.height = 1 + below(whole.height() - wanted.top);
-    wanted.width = 1 + below(whole.width() - wanted.left);
+    const Box wanted = random_part(whole.size(), random);
     Image part;
     const Box found = decode_part(
         encoded, {}, [&wanted](Size) { return wanted; }, part);
@@ -129,25 +133,31 @@ TEST(FastDecode, TakesTheSmallestSizeThatStillCovers) {
 }
 
 TEST(FastDecode, APartIsThatPartOfTheReducedImage) {
-  const std::vector<std::uint8_t> encoded = contents("data/images/subsampled_420.jpg");
-  Image exact;
-  decode_image(encoded, {}, exact);
-  DecodeOptions fast;
-  fast.fast_cover = Size{exact.height() / 2, exact.width() / 2};
-  Image reduced;
-  decode_part(encoded, fast, whole_image, reduced);
-  const Box wanted{exact.height() / 4, exact.width() / 4, exact.height() / 2, exact.width() / 2};
-  fast.fast_cover = Size{wanted.height / 2, wanted.width / 2};
-  Image part;
-  const Box found = decode_part(
-      encoded, fast, [&wanted](Size) { return wanted; }, part);
-  const std::int64_t top = wanted.top / 2;
-  const std::int64_t left = wanted.left / 2;
-  const Box expected{top, left, (wanted.top + wanted.height) / 2 - top,
-                     (wanted.left + wanted.width) / 2 - left};
-  ASSERT_EQ(found.height, expected.height);
-  ASSERT_EQ(found.width, expected.width);
-  EXPECT_TRUE(same_pixels(reduced, expected, part, found));
+  for (const char* name : {"data/images/subsampled_420.jpg", "data/images/subsampled_422.jpg",
+                           "data/images/subsampled_444.jpg", "data/images/progressive_420.jpg"}) {
+    const std::vector<std::uint8_t> encoded = contents(name);
+    std::mt19937 random(5);
+    for (int i = 0; i < 100; ++i) {
+      const std::int64_t factor = 1 << random() % 3;
+      // A cover that the part just reaches at that scale.
+      Image reduced;
+      DecodeOptions fast;
+      const Box part_wanted = random_part({141 / factor, 173 / factor}, random);
+      const Box wanted{part_wanted.top * factor, part_wanted.left * factor,
+                       part_wanted.height * factor, part_wanted.width * factor};
+      fast.fast_cover = Size{part_wanted.height, part_wanted.width};
+      Image part;
+      const Box found = decode_part(
+          encoded, fast, [&wanted](Size) { return wanted; }, part);
+      fast.fast_cover = Size{141 / factor, 173 / factor};
+      decode_part(encoded, fast, whole_image, reduced);
+      ASSERT_EQ(found.height, part_wanted.height);
+      ASSERT_EQ(found.width, part_wanted.width);
+      EXPECT_TRUE(same_pixels(reduced, part_wanted, part, found))
+          << name << " at 1/" << factor << ": " << wanted.top << " " << wanted.left << " "
+          << wanted.height << " " << wanted.width;
+    }
+  }
 }
 
 TEST(FastDecode, TurnedImagesKeepTheirSize) {

@@ -172,13 +172,13 @@ class Decoder {
   /// colour looks at neighbours, and all rows if only the end of the data tells a whole file from a
   /// truncated one.
   void plan_around(const Box& part, Size size) {
-    const std::int64_t margin = DCTSIZE * MAX_SAMP_FACTOR;
+    const std::int64_t margin = DCTSIZE;
     const bool complete = encoded_.size() >= 2 && encoded_[encoded_.size() - 2] == 0xFF &&
                           encoded_[encoded_.size() - 1] == JPEG_EOI;
     left_ = static_cast<JDIMENSION>(std::max<std::int64_t>(part.left - margin, 0));
     width_ = static_cast<JDIMENSION>(std::min(part.left + part.width + margin, size.width) -
                                      std::int64_t{left_});
-    top_ = complete ? std::max<std::int64_t>(part.top - margin, 0) / margin * margin : 0;
+    top_ = complete ? std::max<std::int64_t>(part.top - margin, 0) : 0;
     bottom_ = complete ? part.top + part.height : size.height;
   }
 
