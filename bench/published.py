@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
 """Pretraining steps of the published Python code and of this program, in turn, on one thread.
 
-    bench/published.py --convmae CHECKOUT [--fastconvmae CHECKOUT] [--program build/convmae]
+    bench/published.py --convmae CHECKOUT [--fastconvmae CHECKOUT] [--mae CHECKOUT] [--program build/convmae]
 
-CHECKOUT is a clone of the published repository (github Alpha-VL/ConvMAE, Alpha-VL/FastConvMAE); nothing of it is
-part of this tree. Needs a Python with torch; timm is stood in for, as the models use only its drop path and an
-initialiser. Random images, batch 8, the Base model, AdamW (fused). CPU time is what the operating system counted for
-a whole process, and a step is the difference between a process of 2N and one of N steps, so that start-up does
-not count. Both sides run with huge pages for libtorch's allocator and with glibc's thresholds raised, unless
---plain_malloc leaves the published code without them.
+CHECKOUT is a clone of the published repository (github Alpha-VL/ConvMAE, Alpha-VL/FastConvMAE, facebookresearch/mae);
+nothing of it is part of this tree. Needs a Python with torch. timm 0.3.2 does not run beside today's torch: what the
+models use of it is stood in for, its transformer block and patch embedding by the same operations. Random images,
+batch 8, the Base model, AdamW (fused). --precision bf16 compares the published code under CPU autocast. CPU time is
+what the operating system counted for a whole process, and a step is the difference between a process of 2N and one
+of N steps, so that start-up does not count. Memory is the peak of a whole process; an image's share of it is the
+difference between processes of twice the batch and of the batch. Both sides run with huge pages for libtorch's
+allocator and with glibc's thresholds raised, unless --plain_malloc leaves the published code without them.
 """
 
 import argparse
+import importlib
 import os
 import statistics
 import subprocess
@@ -23,8 +26,44 @@ THRESHOLDS = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_":
 
 
 def stand_in_for_timm():
-    """The names that the published files import from timm 0.3.2; pretraining calls few of them."""
+    """The names that the published files import from timm 0.3.2, with what pretraining uses of them."""
     import torch
+    from torch import nn
+
+    class PatchEmbed(nn.Module):
+        def __init__(self, size, patch, channels, dim):
+            super().__init__()
+            self.num_patches = (size // patch) ** 2
+            self.patch_size = (patch, patch)
+            self.proj = nn.Conv2d(channels, dim, patch, patch)
+
+        def forward(self, x):
+            return self.proj(x).flatten(2).transpose(1, 2)
+
+    class Attention(nn.Module):
+        def __init__(self, dim, heads):
+            super().__init__()
+            self.heads = heads
+            self.qkv = nn.Linear(dim, 3 * dim)
+            self.proj = nn.Linear(dim, dim)
+
+        def forward(self, x):
+            batch, tokens, dim = x.shape
+            q, k, v = self.qkv(x).reshape(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+            weights = (q @ k.transpose(-2, -1) * (dim // self.heads) ** -0.5).softmax(-1)
+            return self.proj((weights @ v).transpose(1, 2).reshape(batch, tokens, dim))
+
+    class Block(nn.Module):
+        def __init__(self, dim, heads, mlp_ratio, qkv_bias=True, qk_scale=None, norm_layer=nn.LayerNorm):
+            super().__init__()
+            self.norm1 = norm_layer(dim)
+            self.attn = Attention(dim, heads)
+            self.norm2 = norm_layer(dim)
+            self.mlp = nn.Sequential(nn.Linear(dim, int(dim * mlp_ratio)), nn.GELU(), nn.Linear(int(dim * mlp_ratio), dim))
+
+        def forward(self, x):
+            x = x + self.attn(self.norm1(x))
+            return x + self.mlp(self.norm2(x))
 
     def module(name, **members):
         made = types.ModuleType(name)
@@ -38,15 +77,23 @@ def stand_in_for_timm():
     module("timm.models.helpers", load_pretrained=unused)
     module("timm.models.resnet", resnet26d=unused, resnet50d=unused)
     module("timm.models.registry", register_model=lambda f: f)
+    module("timm.models.vision_transformer", PatchEmbed=PatchEmbed, Block=Block)
     module(
         "timm.models.layers",
-        DropPath=torch.nn.Identity,
+        DropPath=nn.Identity,
         to_2tuple=lambda x: tuple(x) if isinstance(x, (tuple, list)) else (x, x),
-        trunc_normal_=torch.nn.init.trunc_normal_,
+        trunc_normal_=nn.init.trunc_normal_,
     )
 
 
-def run_published(checkout, method, batch_size, steps):
+MODELS = {
+    "convmae": ("models_convmae", "convmae_convvit_base_patch16"),
+    "fastconvmae": ("models_fastconvmae", "fastconvmae_convvit_base_patch16"),
+    "mae": ("models_mae", "mae_vit_base_patch16"),
+}
+
+
+def run_published(checkout, method, precision, batch_size, steps):
     """The child process: trains the published model for so many steps."""
     import numpy
     import torch
@@ -56,15 +103,13 @@ def run_published(checkout, method, batch_size, steps):
     sys.path.insert(0, checkout)
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    if method == "convmae":
-        from models_convmae import convmae_convvit_base_patch16 as make
-    else:
-        from models_fastconvmae import fastconvmae_convvit_base_patch16 as make
-    model = make()
+    module, name = MODELS[method]
+    model = getattr(importlib.import_module(module), name)()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, betas=(0.9, 0.95), fused=True)
     images = torch.randn(batch_size, 3, 224, 224)
     for _ in range(steps):
-        loss = model(images, mask_ratio=0.75)[0]
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            loss = model(images, mask_ratio=0.75)[0]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -80,41 +125,53 @@ def cpu_seconds(command, environment):
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
 
 
-def measure(commands, environment, steps, rounds):
-    """Per command the median CPU seconds a step and the peak memory; the commands take turns."""
+def measure(commands, environment, options):
+    """Per command (CPU seconds a step, peak bytes, bytes an image adds to the peak); the commands take turns."""
     seconds = {name: [] for name in commands}
     memory = {name: 0 for name in commands}
-    for _ in range(rounds):
+    image_memory = {}
+    for _ in range(options.rounds):
         for name, command in commands.items():
-            short, _ = cpu_seconds(command(steps), environment[name])
-            long, peak = cpu_seconds(command(2 * steps), environment[name])
-            seconds[name].append((long - short) / steps)
+            short, _ = cpu_seconds(command(options.batch_size, options.steps), environment[name])
+            long, peak = cpu_seconds(command(options.batch_size, 2 * options.steps), environment[name])
+            seconds[name].append((long - short) / options.steps)
             memory[name] = max(memory[name], peak)
-    return {name: (statistics.median(values), memory[name]) for name, values in seconds.items()}
+    for name, command in commands.items():
+        _, peak = cpu_seconds(command(2 * options.batch_size, 2), environment[name])
+        image_memory[name] = (peak - memory[name]) / options.batch_size
+    return {name: (statistics.median(seconds[name]), memory[name], image_memory[name]) for name in commands}
 
 
 def compare(method, checkout, options):
     this = os.path.abspath(__file__)
-    published = lambda steps: [sys.executable, this, "--child", method, "--checkout", checkout,
-                               "--batch_size", str(options.batch_size), "--steps", str(steps)]
-    ours = lambda steps: [options.program, "bench", "pretrain", "--model", "base", "--method", method,
-                          "--batch_size", str(options.batch_size), "--steps", str(steps), "--threads", "1",
-                          "--gemm", options.gemm]
+
+    def published(batch_size, steps):
+        return [sys.executable, this, "--child", method, "--checkout", checkout, "--precision", options.precision,
+                "--batch_size", str(batch_size), "--steps", str(steps)]
+
+    def ours(batch_size, steps):
+        return [options.program, "bench", "pretrain", "--model", "base", "--method", method, "--no_products",
+                "--batch_size", str(batch_size), "--steps", str(steps), "--threads", "1", "--gemm", options.gemm,
+                "--precision", options.precision]
+
     base = dict(os.environ, OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
     tuned = dict(base, **HUGE_PAGES, **THRESHOLDS)
     environment = {"published": base if options.plain_malloc else tuned, "ours": base}
-    result = measure({"published": published, "ours": ours}, environment, options.steps, options.rounds)
-    for name, (seconds, memory) in result.items():
-        print(f"{method:<12} {name:<10} {seconds:8.3f} CPU s a step {memory / 1e6:8.0f} MB peak")
-    ratio = result["published"][0] / result["ours"][0]
-    print(f"{method:<12} published / ours: {ratio:.2f}", flush=True)
+    result = measure({"published": published, "ours": ours}, environment, options)
+    for name, (seconds, memory, image_memory) in result.items():
+        print(f"{method:<12} {options.precision} {name:<10} {seconds:8.3f} CPU s a step {memory / 1e6:8.0f} MB peak"
+              f" {image_memory / 1e6:7.1f} MB an image")
+    published_cost, our_cost = result["published"], result["ours"]
+    print(f"{method:<12} {options.precision} published / ours: {published_cost[0] / our_cost[0]:.2f} of the time,"
+          f" ours / published: {our_cost[2] / published_cost[2]:.2f} of the memory an image", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--convmae", metavar="CHECKOUT")
-    parser.add_argument("--fastconvmae", metavar="CHECKOUT")
+    for method in MODELS:
+        parser.add_argument("--" + method, metavar="CHECKOUT")
     parser.add_argument("--program", default="build/convmae")
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     parser.add_argument("--batch_size", type=int, default=8)
     parser.add_argument("--steps", type=int, default=3, help="N: processes of N and of 2N steps are compared")
     parser.add_argument("--rounds", type=int, default=3)
@@ -124,14 +181,13 @@ def main():
     parser.add_argument("--checkout", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        run_published(options.checkout, options.child, options.batch_size, options.steps)
+        run_published(options.checkout, options.child, options.precision, options.batch_size, options.steps)
         return
-    if not options.convmae and not options.fastconvmae:
-        parser.error("name a checkout with --convmae or --fastconvmae")
-    for method in ("convmae", "fastconvmae"):
-        checkout = getattr(options, method)
-        if checkout:
-            compare(method, os.path.abspath(checkout), options)
+    chosen = {method: getattr(options, method) for method in MODELS if getattr(options, method)}
+    if not chosen:
+        parser.error("name a checkout with --convmae, --fastconvmae or --mae")
+    for method, checkout in chosen.items():
+        compare(method, os.path.abspath(checkout), options)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 #include "convmae/golden/replay_pth.h"
 #include "convmae/golden/replays.h"
 #include "convmae/io/atomic_file.h"
+#include "convmae/ops/gemm.h"
 
 #include <c10/util/Exception.h>
 
@@ -206,18 +207,22 @@ int run(const fs::path& directory, const std::optional<fs::path>& out) {
 int main(int argc, char** argv) {
   std::vector<std::string> arguments(argv + 1, argv + argc);
   std::optional<fs::path> out;
-  if (arguments.size() == 3 && arguments[0] == "--dump") {
-    out = arguments[1];
+  std::optional<std::string> gemm;
+  while (arguments.size() > 2 && (arguments[0] == "--dump" || arguments[0] == "--gemm")) {
+    if (arguments[0] == "--dump") out = arguments[1];
+    if (arguments[0] == "--gemm") gemm = arguments[1];
     arguments.erase(arguments.begin(), arguments.begin() + 2);
   }
   if (arguments.size() != 1 || arguments[0].starts_with("-")) {
     std::cerr
-        << "usage: convmae_golden [--dump OUT] DIR\n"
+        << "usage: convmae_golden [--dump OUT] [--gemm aten|onednn] DIR\n"
            "Replays the golden files of the published code in DIR and prints a line per file\n"
-           "with the worst error. --dump writes what was computed to OUT. Exits 1 on a miss.\n";
+           "with the worst error. --dump writes what was computed to OUT; --gemm overrules the\n"
+           "backend of matrix products. Exits 1 on a miss.\n";
     return 2;
   }
   try {
+    if (gemm) convmae::set_gemm_backend(convmae::parse_gemm_backend(*gemm));
     return run(arguments[0], out);
   } catch (const std::exception& e) {
     std::cerr << "convmae_golden: error: " << e.what() << "\n";

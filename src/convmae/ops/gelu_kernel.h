@@ -10,6 +10,8 @@ struct Kernels {
   void (*forward)(const void* x, void* y, std::int64_t n);
   /// grad_x = grad_y * (Phi(x) + x * phi(x)). grad_x may be grad_y.
   void (*backward)(const void* x, const void* grad_y, void* grad_x, std::int64_t n);
+  /// Both in one pass, for which Phi is computed once. y may be x, grad_x may be grad_y.
+  void (*both)(const void* x, const void* grad_y, void* y, void* grad_x, std::int64_t n);
 };
 
 enum class Element { f32, bf16 };

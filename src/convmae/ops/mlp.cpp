@@ -11,6 +11,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 namespace convmae::ops {
@@ -63,6 +64,25 @@ Tensor gelu_gradient(const Tensor& input, const Tensor& grad) {
   return grad_x;
 }
 
+/// gelu(input), and the gradient of the input for the gradient `grad` of that, which is
+/// overwritten.
+std::pair<Tensor, Tensor> gelu_values_and_gradient(const Tensor& input, const Tensor& grad) {
+  if (!has_kernel(input)) return {at::gelu(input), at::gelu_backward(grad, input)};
+  const Tensor x = input.contiguous();
+  Tensor grad_x = grad.contiguous();
+  Tensor y = at::empty_like(x);
+  const auto kernels = kernels_for(x);
+  const auto* from = static_cast<const std::byte*>(x.const_data_ptr());
+  auto* to = static_cast<std::byte*>(y.mutable_data_ptr());
+  auto* to_grad = static_cast<std::byte*>(grad_x.mutable_data_ptr());
+  const auto size = static_cast<std::int64_t>(x.element_size());
+  at::parallel_for(0, x.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+    kernels.both(from + begin * size, to_grad + begin * size, to + begin * size,
+                 to_grad + begin * size, end - begin);
+  });
+  return {y, grad_x};
+}
+
 class Gelu : public torch::autograd::Function<Gelu> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& x) {
@@ -103,9 +123,14 @@ class Mlp : public torch::autograd::Function<Mlp> {
     variable_list result(7);
     const Tensor grad = grads[0].contiguous();
     if (needs(6)) result[6] = bias_gradient(grad);
-    if (needs(4)) result[4] = weight_gradient(grad, gelu_values(hidden)).to(weight_type);
-    if (!needs(0) && !needs(1) && !needs(3)) return result;
-    const Tensor grad_hidden = gelu_gradient(hidden, input_gradient(grad, operand2));
+    const bool needs_hidden = needs(0) || needs(1) || needs(3);
+    if (!needs_hidden) {
+      if (needs(4)) result[4] = weight_gradient(grad, gelu_values(hidden)).to(weight_type);
+      return result;
+    }
+    const auto [values, grad_hidden] =
+        gelu_values_and_gradient(hidden, input_gradient(grad, operand2));
+    if (needs(4)) result[4] = weight_gradient(grad, values).to(weight_type);
     if (needs(3)) result[3] = bias_gradient(grad_hidden);
     if (needs(1)) result[1] = weight_gradient(grad_hidden, rows).to(weight_type);
     if (needs(0)) result[0] = input_gradient(grad_hidden, operand1);

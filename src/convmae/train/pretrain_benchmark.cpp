@@ -55,6 +55,7 @@ class Trainer {
   }
 
   double activation_bytes() {
+    loss();  // renews the copies of parameters, which are not activations
     const LiveBytes live;
     const at::Tensor value = loss();
     return static_cast<double>(live.now());
