@@ -54,11 +54,16 @@ Classifier::Classifier(const ClassifierConfig& config)
 }
 
 at::Tensor Classifier::forward(const at::Tensor& images, const DropPath& drop_path) {
-  return classify(encoder_->forward(images, drop_path));
+  // The head computes in the type of its parameters, whatever the encoder does.
+  return classify(encoder_->forward(images, drop_path).to(head_type()));
 }
 
 at::Tensor Classifier::classify(const at::Tensor& features) {
   return probe_ ? probe_->forward(features) : linear_->forward(features);
+}
+
+at::ScalarType Classifier::head_type() const {
+  return (probe_ ? probe_->linear() : *linear_).weight.scalar_type();
 }
 
 void Classifier::initialise(std::uint64_t seed) {

@@ -52,7 +52,8 @@ class Classifier : public torch::nn::Module {
  public:
   explicit Classifier(const ClassifierConfig& config);
 
-  /// images [B, C, H, W] -> logits [B, K]. With a probe the encoder gets no gradient.
+  /// images [B, C, H, W] -> logits [B, K], in the type of the head's parameters; the encoder
+  /// computes in the type of the images. With a probe the encoder gets no gradient.
   at::Tensor forward(const at::Tensor& images, const DropPath& drop_path = {});
   /// Features [B, D] of the encoder -> logits [B, K].
   at::Tensor classify(const at::Tensor& features);
@@ -68,6 +69,8 @@ class Classifier : public torch::nn::Module {
   void initialise_head(std::uint64_t seed);
 
  private:
+  at::ScalarType head_type() const;
+
   ClassifierConfig config_;
   std::shared_ptr<PooledEncoder> encoder_;
   std::shared_ptr<Linear> linear_;  ///< one of these two

@@ -20,6 +20,7 @@ constexpr const char* kKindKey = "convmae.kind";
 constexpr const char* kModelKey = "convmae.model";
 constexpr const char* kPreprocessingKey = "convmae.preprocessing";
 constexpr const char* kProvenanceKey = "convmae.provenance";
+constexpr const char* kTaskKey = "convmae.task";
 constexpr const char* kTrainerKey = "convmae.trainer";
 constexpr const char* kDigestKey = "convmae.digest";
 
@@ -94,9 +95,16 @@ std::optional<CheckpointKind> checkpoint_kind(const SafetensorsFile& file) {
 }
 
 std::map<std::string, std::string> description(const CheckpointInfo& info) {
-  return {{kModelKey, to_json(info.model)},
-          {kPreprocessingKey, to_json(info.preprocessing).dump()},
-          {kProvenanceKey, info.provenance.dump()}};
+  std::map<std::string, std::string> entries{
+      {kModelKey, to_json(info.model)},
+      {kPreprocessingKey, to_json(info.preprocessing).dump()},
+      {kProvenanceKey, info.provenance.dump()}};
+  if (!info.task.is_null()) {
+    // Names of classes come from file names, which need not be UTF-8.
+    entries[kTaskKey] =
+        info.task.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  }
+  return entries;
 }
 
 std::optional<CheckpointInfo> described_model(const std::map<std::string, std::string>& metadata) {
@@ -107,7 +115,9 @@ std::optional<CheckpointInfo> described_model(const std::map<std::string, std::s
   return CheckpointInfo{
       model_config_from_json(metadata.at(kModelKey)),
       preprocessing_from_json(nlohmann::ordered_json::parse(metadata.at(kPreprocessingKey))),
-      provenance.is_discarded() ? nlohmann::ordered_json() : provenance};
+      provenance.is_discarded() ? nlohmann::ordered_json() : provenance,
+      metadata.contains(kTaskKey) ? parse_shallow_json(metadata.at(kTaskKey))
+                                  : nlohmann::ordered_json()};
 }
 
 NamedTensors named_tensors(const torch::nn::Module& module) {

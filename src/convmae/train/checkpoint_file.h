@@ -35,6 +35,8 @@ struct CheckpointInfo {
   Preprocessing preprocessing;
   /// Where the weights come from: version, command, seed, epoch, data, arithmetic.
   nlohmann::ordered_json provenance;
+  /// What stands behind the encoder, and the names of its classes; null for a pretraining model.
+  nlohmann::ordered_json task = nullptr;
 };
 
 /// How a file of this program describes its model: entries of a safetensors file's metadata.

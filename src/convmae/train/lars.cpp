@@ -20,8 +20,8 @@ at::Tensor scaled_gradient(const at::Tensor& param, double weight_decay, double 
 }  // namespace
 
 Lars::Lars(std::vector<ParamGroup> groups, LarsOptions options)
-    : groups_(std::move(groups)), options_(options) {
-  for (const ParamGroup& group : groups_) {
+    : Optimizer(std::move(groups)), options_(options) {
+  for (const ParamGroup& group : this->groups()) {
     for (std::size_t i = 0; i < group.params.size(); ++i) {
       states_.push_back({group.names[i], at::zeros_like(group.params[i])});
     }
@@ -31,7 +31,7 @@ Lars::Lars(std::vector<ParamGroup> groups, LarsOptions options)
 void Lars::step(double lr) {
   const at::NoGradGuard no_grad;
   auto state = states_.begin();
-  for (const ParamGroup& group : groups_) {
+  for (const ParamGroup& group : groups()) {
     for (const at::Tensor& param : group.params) {
       const at::Tensor& mu = (state++)->mu;
       if (!param.grad().defined()) continue;
@@ -40,6 +40,14 @@ void Lars::step(double lr) {
       param.sub_(mu, lr * group.lr_scale);
     }
   }
+}
+
+std::vector<std::pair<std::string, at::Tensor>> Lars::state_tensors() const {
+  std::vector<std::pair<std::string, at::Tensor>> tensors;
+  for (const NamedState& item : states_) {
+    tensors.emplace_back("optimizer.mu." + item.name, item.mu);
+  }
+  return tensors;
 }
 
 }  // namespace convmae

@@ -1,10 +1,11 @@
 #pragma once
 
-#include "convmae/train/param_groups.h"
+#include "convmae/train/optimizer.h"
 
 #include <ATen/core/Tensor.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace convmae {
@@ -17,7 +18,7 @@ struct LarsOptions {
 /// Layer-wise adaptive rate scaling (You et al., arXiv 1708.03888) as published for linear probes:
 /// a weight's gradient, weight decay added, is scaled to the trust coefficient times the weight's
 /// norm (not where either norm is zero); parameters with one dimension get neither; then momentum.
-class Lars {
+class Lars : public Optimizer {
  public:
   /// A parameter's momentum under the parameter's name.
   struct NamedState {
@@ -27,15 +28,14 @@ class Lars {
 
   Lars(std::vector<ParamGroup> groups, LarsOptions options);
 
-  /// Moves every parameter that has a gradient, at the learning rate lr * lr_scale of its group.
-  void step(double lr);
+  void step(double lr) override;
+  std::vector<std::pair<std::string, at::Tensor>> state_tensors() const override;
 
   /// The states in the order of the groups. They share memory with the optimizer: writing into them
   /// restores a checkpoint.
   const std::vector<NamedState>& states() const { return states_; }
 
  private:
-  std::vector<ParamGroup> groups_;
   LarsOptions options_;
   std::vector<NamedState> states_;
 };

@@ -7,8 +7,8 @@
 namespace convmae {
 
 AdamW::AdamW(std::vector<ParamGroup> groups, AdamWOptions options)
-    : groups_(std::move(groups)), options_(options) {
-  for (const ParamGroup& group : groups_) {
+    : Optimizer(std::move(groups)), options_(options) {
+  for (const ParamGroup& group : this->groups()) {
     for (std::size_t i = 0; i < group.params.size(); ++i) {
       const at::Tensor& param = group.params[i];
       states_.push_back({group.names[i],
@@ -22,7 +22,7 @@ AdamW::AdamW(std::vector<ParamGroup> groups, AdamWOptions options)
 void AdamW::step(double lr) {
   const at::NoGradGuard no_grad;
   std::size_t next_state = 0;
-  for (const ParamGroup& group : groups_) {
+  for (const ParamGroup& group : groups()) {
     std::vector<at::Tensor> params;
     std::vector<at::Tensor> grads;
     std::vector<at::Tensor> exp_avgs;
@@ -48,13 +48,23 @@ void AdamW::step(double lr) {
   }
 }
 
-void AdamW::zero_grad() {
+std::vector<std::pair<std::string, at::Tensor>> AdamW::state_tensors() const {
+  std::vector<std::pair<std::string, at::Tensor>> tensors;
+  for (const NamedState& item : states_) {
+    tensors.emplace_back("optimizer.exp_avg." + item.name, item.state.exp_avg);
+    tensors.emplace_back("optimizer.exp_avg_sq." + item.name, item.state.exp_avg_sq);
+    tensors.emplace_back("optimizer.step." + item.name, item.state.step);
+  }
+  return tensors;
+}
+
+void Optimizer::zero_grad() {
   for (const ParamGroup& group : groups_) {
     for (const at::Tensor& param : group.params) param.mutable_grad().reset();
   }
 }
 
-std::vector<at::Tensor> AdamW::gradients() const {
+std::vector<at::Tensor> Optimizer::gradients() const {
   std::vector<at::Tensor> gradients;
   for (const ParamGroup& group : groups_) {
     for (const at::Tensor& param : group.params) {

@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace convmae {
@@ -15,9 +16,36 @@ struct AdamWOptions {
   double eps = 1e-8;
 };
 
+/// What a training loop needs of an optimizer.
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+
+  /// Moves every parameter that has a gradient, at the learning rate lr * lr_scale of its group.
+  virtual void step(double lr) = 0;
+  /// Everything that is remembered between steps, as `optimizer.KIND.PARAMETER`. Shares memory with
+  /// the optimizer: writing into it restores a checkpoint.
+  virtual std::vector<std::pair<std::string, at::Tensor>> state_tensors() const = 0;
+
+  void zero_grad();
+  const std::vector<ParamGroup>& groups() const { return groups_; }
+  /// The gradients there are, in the order of the groups.
+  std::vector<at::Tensor> gradients() const;
+
+ protected:
+  explicit Optimizer(std::vector<ParamGroup> groups) : groups_(std::move(groups)) {}
+  Optimizer(const Optimizer&) = default;
+  Optimizer(Optimizer&&) = default;
+  Optimizer& operator=(const Optimizer&) = default;
+  Optimizer& operator=(Optimizer&&) = default;
+
+ private:
+  std::vector<ParamGroup> groups_;
+};
+
 /// Adam with decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101) on libtorch's fused
 /// kernel, which reads and writes every tensor once.
-class AdamW {
+class AdamW : public Optimizer {
  public:
   /// What a step remembers of one parameter.
   struct State {
@@ -33,19 +61,14 @@ class AdamW {
 
   AdamW(std::vector<ParamGroup> groups, AdamWOptions options);
 
-  /// Moves every parameter that has a gradient, at the learning rate lr * lr_scale of its group.
-  void step(double lr);
-  void zero_grad();
+  void step(double lr) override;
+  std::vector<std::pair<std::string, at::Tensor>> state_tensors() const override;
 
-  const std::vector<ParamGroup>& groups() const { return groups_; }
-  /// The gradients there are, in the order of the groups.
-  std::vector<at::Tensor> gradients() const;
   /// The states in the order of the groups. They share memory with the optimizer: writing into them
   /// restores a checkpoint.
   const std::vector<NamedState>& states() const { return states_; }
 
  private:
-  std::vector<ParamGroup> groups_;
   AdamWOptions options_;
   std::vector<NamedState> states_;
 };

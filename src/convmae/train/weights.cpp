@@ -143,6 +143,13 @@ void save_weights(const std::filesystem::path& path, const PretrainModel& model,
   write_checkpoint(path, CheckpointKind::weights, named_tensors(model), info, {});
 }
 
+WeightFile open_for_init(const std::filesystem::path& path) {
+  refuse_directory(path);
+  WeightFile file(path);
+  refuse_training_checkpoint(file);
+  return file;
+}
+
 std::optional<CheckpointInfo> described_by_itself(const WeightFile& file) {
   try {
     return described_model(own_metadata(file));
@@ -185,9 +192,7 @@ std::string InitReport::text() const {
 }
 
 InitReport initialise_from(const std::filesystem::path& path, PretrainModel& model) {
-  refuse_directory(path);
-  const WeightFile file(path);
-  refuse_training_checkpoint(file);
+  const WeightFile file = open_for_init(path);
   const std::optional<Architecture> architecture = architecture_of(file);
   const std::string prefix = architecture ? architecture->prefix : "";
   InitReport report;

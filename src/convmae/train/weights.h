@@ -27,6 +27,10 @@ struct LoadedModel {
 /// texts as in the metadata of its safetensors files.
 inline constexpr const char* kDescriptionEntry = "convmae";
 
+/// The file of weights that --init names. Throws UserError if it cannot be read, and for a run
+/// directory or a training checkpoint of ours, which are for --resume.
+WeightFile open_for_init(const std::filesystem::path& path);
+
 /// What a file that this program wrote says about its model; nothing for other files. Throws
 /// UserError if it says it badly.
 std::optional<CheckpointInfo> described_by_itself(const WeightFile& file);

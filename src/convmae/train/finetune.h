@@ -1,0 +1,15 @@
+#pragma once
+
+#include "convmae/train/finetune_options.h"
+#include "convmae/train/pretrain.h"
+
+namespace convmae {
+
+/// Fine-tunes a classifier in a new run directory, or continues the run in `options.resume`.
+/// Returns the exit code as `pretrain` does. Throws UserError.
+int finetune(FinetuneOptions& options, const RunContext& context);
+
+/// Trains a linear classifier on an encoder that stays as it is.
+int linprobe(LinprobeOptions& options, const RunContext& context);
+
+}  // namespace convmae

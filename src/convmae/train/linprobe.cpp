@@ -1,0 +1,158 @@
+#include "convmae/data/batch_plan.h"
+#include "convmae/train/classification_loss.h"
+#include "convmae/train/classifier_run.h"
+#include "convmae/train/finetune.h"
+#include "convmae/train/lars.h"
+#include "convmae/train/param_groups.h"
+
+#include <ATen/ATen.h>
+
+#include <optional>
+#include <utility>
+
+namespace convmae {
+namespace {
+
+/// The order in which a loader would deliver images, without the images.
+class ImageNumbers : public BatchStream {
+ public:
+  ImageNumbers(const LinprobeOptions& options, std::int64_t images, std::int64_t epoch,
+               std::int64_t batch)
+      : seed_(options.seed),
+        epochs_(options.epochs),
+        images_(images),
+        plan_(images, options.batch_size, 0, 1, /*drop_last=*/true),
+        epoch_(epoch),
+        step_(batch) {}
+
+  std::optional<Batch> next() override {
+    if (step_ == plan_.steps_per_epoch()) {
+      ++epoch_;
+      step_ = 0;
+    }
+    if (epoch_ >= epochs_) return std::nullopt;
+    if (order_of_ != epoch_) {
+      order_ = epoch_order(seed_, static_cast<std::uint64_t>(epoch_), images_);
+      order_of_ = epoch_;
+    }
+    const Slice slice = plan_.slice(step_);
+    Batch batch;
+    batch.epoch = epoch_;
+    batch.step = step_++;
+    batch.count = slice.end - slice.begin;
+    batch.samples.assign(order_.begin() + slice.begin, order_.begin() + slice.end);
+    return batch;
+  }
+  double seconds_waited() const override { return 0; }
+
+ private:
+  std::uint64_t seed_;
+  std::int64_t epochs_;
+  std::int64_t images_;
+  BatchPlan plan_;
+  std::int64_t epoch_;
+  std::int64_t step_;
+  std::int64_t order_of_ = -1;
+  std::vector<std::int64_t> order_;
+};
+
+/// Features of images and the classes that they belong to.
+struct FeatureTable {
+  at::Tensor features;  ///< [N, D] float32
+  at::Tensor labels;    ///< [N] int64
+};
+
+/// Trains the head on an encoder without gradient.
+class LinprobeRun : public ClassifierRun {
+ public:
+  LinprobeRun(LinprobeOptions& options, const RunContext& context)
+      : ClassifierRun(options, context, ClassifierHead::probe), options_(options) {
+    start();
+  }
+
+ protected:
+  std::string command() const override { return "linprobe"; }
+
+  void check_options() override {
+    resolve(options_);
+    validate(options_);
+  }
+
+  void build_model() override {
+    build_classifier();
+    optimizer_.emplace(weight_decay_groups(classifier(), options_.weight_decay), LarsOptions{});
+  }
+
+  std::string initialise_model() override { return initialise_classifier_weights(); }
+
+  Optimizer& optimizer() override { return *optimizer_; }
+
+  std::unique_ptr<BatchStream> open_batches(std::int64_t epoch, std::int64_t batch) override {
+    if (!options_.features_cached) return load_batches(crop_transform(), epoch, batch);
+    if (!table_) table_ = compute_features({shared_source(), class_of()});
+    return std::make_unique<ImageNumbers>(options_, source().size(), epoch, batch);
+  }
+
+  at::Tensor loss(const Batch& batch) override {
+    if (table_) {
+      const at::Tensor rows = at::tensor(batch.samples);
+      return probe_loss(table_->features.index_select(0, rows),
+                        table_->labels.index_select(0, rows));
+    }
+    const std::vector<std::int64_t> labels = labels_of(batch, class_of());
+    return probe_loss(encode(batch), at::tensor(labels));
+  }
+
+  ClassificationMetrics evaluate() override {
+    if (!options_.features_cached) return ClassifierRun::evaluate();
+    if (!held_out_table_) held_out_table_ = compute_features(*held_out());
+    const at::NoGradGuard no_grad;
+    classifier().eval();
+    ClassificationMetrics metrics(classifier().config().num_classes);
+    const at::Tensor& labels = held_out_table_->labels;
+    metrics.add(classifier().classify(held_out_table_->features),
+                {labels.const_data_ptr<std::int64_t>(), static_cast<std::size_t>(labels.numel())});
+    classifier().train();
+    return metrics;
+  }
+
+ private:
+  at::Tensor encode(const Batch& batch) {
+    const at::NoGradGuard no_grad;
+    return classifier().encoder().forward(images(batch)).to(at::kFloat);
+  }
+
+  at::Tensor probe_loss(const at::Tensor& features, const at::Tensor& labels) {
+    return label_smoothing_cross_entropy(classifier().classify(features), labels, 0);
+  }
+
+  /// Looks at every image once, without augmentation.
+  FeatureTable compute_features(const LabelledImages& images) {
+    const std::unique_ptr<Loader> loader = whole_images(images.source);
+    const std::int64_t count = images.source->size();
+    FeatureTable table{at::empty({count, classifier().encoder().width()}, at::kFloat),
+                       at::empty({count}, at::kLong)};
+    std::int64_t done = 0;
+    while (const std::optional<Batch> batch = loader->next()) {
+      table.features.narrow(0, done, batch->count).copy_(encode(*batch));
+      const std::vector<std::int64_t> labels = labels_of(*batch, images.class_of);
+      table.labels.narrow(0, done, batch->count).copy_(at::tensor(labels));
+      done += batch->count;
+    }
+    return table;
+  }
+
+  LinprobeOptions& options_;
+  std::optional<Lars> optimizer_;
+  std::optional<FeatureTable> table_;
+  std::optional<FeatureTable> held_out_table_;
+};
+
+}  // namespace
+
+int linprobe(LinprobeOptions& options, const RunContext& context) {
+  LinprobeRun run(options, context);
+  return run.train();
+}
+
+}  // namespace convmae

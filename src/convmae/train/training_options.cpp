@@ -1,0 +1,69 @@
+#include "convmae/train/training_options.h"
+
+#include "convmae/ops/gemm.h"
+#include "convmae/train/option_checks.h"
+#include "convmae/train/precision.h"
+#include "convmae/train/preprocessing.h"
+#include "convmae/train/schedule.h"
+
+#include <algorithm>
+
+namespace convmae {
+
+double TrainingOptions::peak_lr() const {
+  return lr ? *lr : scaled_learning_rate(blr, images_per_step());
+}
+
+void resolve_training(TrainingOptions& options, std::int64_t channels) {
+  options.data = absolute_path(options.data);
+  options.eval_data = absolute_path(options.eval_data);
+  options.init = absolute_path(options.init);
+  const Preprocessing defaults = default_preprocessing(channels, {});
+  if (options.mean.empty()) options.mean = defaults.mean;
+  if (options.std.empty()) options.std = defaults.std;
+  if (options.threads == 0) options.threads = usable_cpus();
+  if (options.num_workers < 0) options.num_workers = std::min<std::int64_t>(8, usable_cpus());
+  if (options.gemm == "auto") {
+    options.gemm = to_string(default_gemm_backend(parse_precision(options.precision)));
+  }
+}
+
+void validate_training(const TrainingOptions& options, std::int64_t channels) {
+  const auto count = static_cast<std::size_t>(channels);
+  require_option(options.mean.size() == count && options.std.size() == count,
+                 "--mean and --std need one number a channel, here " + std::to_string(channels) +
+                     ", found " + std::to_string(options.mean.size()) + " and " +
+                     std::to_string(options.std.size()));
+  require_option(std::ranges::all_of(options.std, [](double value) { return value > 0; }),
+                 "--std must be above 0 in every channel");
+  require_option(options.crop_scale.size() == 2 && 0 < options.crop_scale[0] &&
+                     options.crop_scale[0] <= options.crop_scale[1] && options.crop_scale[1] <= 1,
+                 "--crop_scale takes two shares of the area in ascending order, such as 0.08 1");
+  require_option(options.on_bad_sample == "skip" || options.on_bad_sample == "error",
+                 "--on_bad_sample must be skip or error, found '" + options.on_bad_sample + "'");
+  require_share(options.max_bad_share, "max_bad_share");
+  require_at_least(options.num_workers, 0, "num_workers");
+  require_at_least(options.batch_size, 1, "batch_size");
+  require_at_least(options.accum_iter, 1, "accum_iter");
+  require_at_least(options.epochs, 1, "epochs");
+  require_option(
+      options.warmup_epochs >= 0 && options.warmup_epochs < static_cast<double>(options.epochs),
+      "--warmup_epochs must be at least 0 and below the number of epochs (" +
+          std::to_string(options.epochs) + "), found " + std::to_string(options.warmup_epochs));
+  require_not_negative(options.blr, "blr");
+  require_not_negative(options.peak_lr(), "lr");
+  require_not_negative(options.min_lr, "min_lr");
+  require_not_negative(options.weight_decay, "weight_decay");
+  require_not_negative(options.clip_grad, "clip_grad");
+  require_not_negative(options.max_minutes, "max_minutes");
+  require_at_least(options.max_skipped_steps, 0, "max_skipped_steps");
+  require_at_least(options.save_every_epochs, 0, "save_every_epochs");
+  require_at_least(options.save_every_steps, 0, "save_every_steps");
+  require_at_least(options.keep_last, 1, "keep_last");
+  require_at_least(options.eval_every_epochs, 1, "eval_every_epochs");
+  require_at_least(options.threads, 1, "threads");
+  parse_precision(options.precision);
+  parse_gemm_backend(options.gemm);
+}
+
+}  // namespace convmae

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace convmae {
+
+/// What every kind of training run can be asked for, under the names of the flags. Values that are
+/// not there are chosen by `resolve_training`.
+struct TrainingOptions {
+  // Where things are.
+  std::string data;
+  std::string eval_data;  ///< held-out images, or empty
+  std::string out;        ///< run directory of a new run
+  std::string resume;     ///< run directory to continue
+  std::string init;       ///< file of weights to start from
+  bool overwrite = false;
+
+  // Images.
+  std::vector<double> mean;  ///< per channel, for pixels in 0..1; empty: ImageNet's, or 0.5
+  std::vector<double> std;
+  std::vector<double> crop_scale{0.08, 1.0};  ///< bounds of the cropped share of the area
+  bool flip = true;
+  bool exif_orientation = false;
+  std::string on_bad_sample = "skip";
+  double max_bad_share = 0.001;
+  std::int64_t num_workers = -1;  ///< -1: by the number of CPUs
+
+  // Optimisation.
+  std::int64_t batch_size = 64;
+  std::int64_t accum_iter = 1;
+  std::int64_t epochs = 100;
+  double warmup_epochs = 0;
+  double blr = 0;
+  std::optional<double> lr;  ///< blr * images a step / 256
+  double min_lr = 0;
+  double weight_decay = 0;
+  double clip_grad = 0;  ///< 0: off
+  std::int64_t max_skipped_steps = 20;
+
+  // Saving and looking.
+  std::int64_t save_every_epochs = 1;
+  std::int64_t save_every_steps = 0;  ///< 0: off
+  std::int64_t keep_last = 2;
+  double max_minutes = 0;  ///< 0: no limit
+  std::int64_t eval_every_epochs = 1;
+
+  // Machine.
+  std::uint64_t seed = 0;
+  std::int64_t threads = 0;  ///< 0: one a CPU
+  std::string gemm = "auto";
+  std::string precision = "fp32";
+
+  double peak_lr() const;
+  std::int64_t images_per_step() const { return batch_size * accum_iter; }
+};
+
+/// Fills in what was left to the program: normalisation of that many channels, threads, workers,
+/// backend of the matrix products. Paths to data become absolute.
+void resolve_training(TrainingOptions& options, std::int64_t channels);
+
+/// Throws UserError for values that make no sense.
+void validate_training(const TrainingOptions& options, std::int64_t channels);
+
+}  // namespace convmae

@@ -1,0 +1,322 @@
+#include "convmae/train/training_run.h"
+
+#include "convmae/base/error.h"
+#include "convmae/io/jsonl.h"
+#include "convmae/report/format.h"
+#include "convmae/train/gradients.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <iostream>
+#include <utility>
+
+namespace convmae {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+}  // namespace
+
+int TrainingRun::train() {
+  refresh_report(RunStatus::running);
+  try {
+    Stop stop = Stop::none;
+    while (stop == Stop::none && position_.epoch < options_.epochs) stop = train_epoch();
+    return finish(stop);
+  } catch (const UserError& error) {
+    report_failure(error.what());
+    throw;
+  }
+}
+
+void TrainingRun::report_failure(const std::string& what) {
+  console_.clear();
+  ending_ = "Stopped by an error: " + what;
+  try {
+    refresh_report(RunStatus::failed);
+  } catch (const UserError&) {
+    // The disk may be full, which is then what the caller hears of.
+  }
+}
+
+TrainingRun::Stop TrainingRun::train_epoch() {
+  constexpr double kReportInterval = 60;
+  throughput_.begin_epoch();
+  while (position_.step < plan_->steps_per_epoch()) {
+    const double lr = schedule_.at(fractional_epoch_now());
+    take_step(lr);
+    show_progress(lr);
+    const Stop stop = stop_reason();
+    const bool epoch_done = position_.step == plan_->steps_per_epoch();
+    const bool save =
+        options_.save_every_steps > 0 && position_.global_step % options_.save_every_steps == 0;
+    if (epoch_done) {
+      end_epoch(stop);
+      const bool save_epoch =
+          options_.save_every_epochs > 0 && position_.epoch % options_.save_every_epochs == 0;
+      if (save || save_epoch || position_.epoch == options_.epochs) save_checkpoint();
+    } else if (save) {
+      save_checkpoint();
+    }
+    if (seconds_since(reported_) > kReportInterval) refresh_report(RunStatus::running);
+    if (stop != Stop::none) return stop;
+    if (epoch_done) break;
+  }
+  return Stop::none;
+}
+
+Batch TrainingRun::next_batch() {
+  std::optional<Batch> batch;
+  try {
+    batch = batches_->next();
+  } catch (const UserError&) {
+    save_checkpoint();  // what was learned so far is not lost to a broken image
+    throw;
+  }
+  TORCH_CHECK(batch && batch->epoch == position_.epoch, "the loader ended before the epoch");
+  return std::move(*batch);
+}
+
+void TrainingRun::take_step(double lr) {
+  const double epoch = fractional_epoch_now();
+  const std::int64_t batches = plan_->batches(position_.step);
+  const double waited_before = batches_->seconds_waited();
+  std::int64_t images_seen = 0;
+  double sum = 0;
+  optimizer().zero_grad();
+  for (std::int64_t i = 0; i < batches; ++i) {
+    const Batch batch = next_batch();
+    const at::Tensor batch_loss = loss(batch);
+    sum += batch_loss.item<double>();
+    images_seen += batch.count;
+    (batch_loss / static_cast<double>(batches)).backward();
+  }
+
+  const std::vector<at::Tensor> gradients = optimizer().gradients();
+  const double norm = grad_norm(gradients);
+  const bool admitted = guard_.admit(sum, norm);
+  if (admitted) {
+    if (options_.clip_grad > 0) clip_gradients(gradients, norm, options_.clip_grad);
+    optimizer().step(lr);
+    stepped();
+    position_.loss_sum += sum;
+    position_.loss_count += batches;
+  } else {
+    ++position_.skipped_in_epoch;
+  }
+  optimizer().zero_grad();
+  position_.skipped = guard_.skipped();
+  position_.skipped_in_a_row = guard_.in_a_row();
+  position_.score.reset();
+  ++position_.step;
+  ++position_.global_step;
+
+  const double mean = sum / static_cast<double>(batches);
+  log_->add_step({.step = position_.global_step,
+                  .epoch = epoch,
+                  .loss = mean,
+                  .lr = lr,
+                  .grad_norm = norm,
+                  .skipped = !admitted});
+  recent_loss_.add(mean);
+  throughput_.add_step(images_seen, batches_->seconds_waited() - waited_before);
+  if (guard_.gave_up()) {
+    const auto checkpoints = store_->newest_first();
+    throw UserError(
+        "the loss or its gradient was not finite for " + std::to_string(guard_.in_a_row()) +
+        " steps in a row (at step " + std::to_string(position_.global_step) +
+        "): lower --lr or --blr, set --clip_grad" +
+        (checkpoints.empty()
+             ? ", and start again"
+             : ", and continue from the last good checkpoint, " + checkpoints.front().string()));
+  }
+}
+
+TrainingRun::Stop TrainingRun::stop_reason() const {
+  if (interrupt_.signal() != 0) return Stop::signal;
+  if (options_.max_minutes > 0) {
+    // One more step and what comes after the last one must fit, even if it takes longer than
+    // before.
+    const double ending = 1 + 1.5 * (look_seconds_ + 2 * saving_seconds_);
+    const double end = seconds_since(begin_) + throughput_.seconds_per_step() + ending;
+    if (end > options_.max_minutes * 60) return Stop::time_limit;
+  }
+  return Stop::none;
+}
+
+void TrainingRun::end_epoch(Stop stop) {
+  const std::int64_t done = position_.epoch + 1;
+  const bool last = done == options_.epochs || stop == Stop::time_limit;
+  std::optional<Look> held_out;
+  if (last || done % options_.eval_every_epochs == 0) held_out = timed_look();
+  log_epoch(/*complete=*/true, held_out);
+
+  if (held_out) {
+    position_.score = held_out->score;
+  } else if (options_.eval_data.empty() && position_.loss_count > 0) {
+    position_.score = position_.loss_sum / static_cast<double>(position_.loss_count);
+  }
+  if (position_.score && (!position_.best_score || *position_.score < *position_.best_score)) {
+    position_.best_score = position_.score;
+  }
+  position_.epoch = done;
+  position_.step = 0;
+  position_.loss_sum = 0;
+  position_.loss_count = 0;
+  position_.skipped_in_epoch = 0;
+}
+
+std::optional<TrainingRun::Look> TrainingRun::timed_look() {
+  const Clock::time_point begin = Clock::now();
+  std::optional<Look> result = look();
+  if (result) look_seconds_ = seconds_since(begin);
+  return result;
+}
+
+void TrainingRun::log_epoch(bool complete, const std::optional<Look>& held_out) {
+  nlohmann::ordered_json json;
+  json["train_loss"] = position_.loss_sum / static_cast<double>(position_.loss_count);
+  json["train_lr"] = mean_lr();
+  const double now = fractional_epoch_now();
+  if (held_out) {
+    for (const auto& [key, value] : held_out->values.items()) {
+      json[key] = value;
+      if (value.is_number_float()) log_->add_scalar(key, value.get<double>(), now);
+    }
+  }
+  json["epoch"] = position_.epoch;
+  json["n_parameters"] = parameters_;
+  json["epochs_done"] = now;
+  json["skipped_steps"] = position_.skipped_in_epoch;
+  json["seconds"] = throughput_.epoch_seconds();
+  json["images_per_second"] = throughput_.epoch_images_per_second();
+  json["data_share"] = throughput_.epoch_wait_share();
+  if (!complete) json["incomplete"] = true;
+  log_->add_epoch(json);
+
+  std::string text =
+      "epoch " + format_number(now) + "/" + std::to_string(options_.epochs) + "  loss " +
+      format_fixed(json["train_loss"].is_number() ? json["train_loss"].get<double>() : 0, 4);
+  if (held_out) text += "  held-out: " + held_out->text;
+  text += "  " + format_number(throughput_.epoch_images_per_second(), 3) + " images/s  waiting " +
+          format_share(throughput_.epoch_wait_share());
+  if (position_.skipped_in_epoch > 0) {
+    text += "  skipped " + std::to_string(position_.skipped_in_epoch) + " steps";
+  }
+  say(text);
+}
+
+void TrainingRun::show_progress(double lr) {
+  double eta = throughput_.seconds_per_step() * static_cast<double>(steps_left());
+  if (options_.max_minutes > 0) {
+    eta = std::min(eta, options_.max_minutes * 60 - seconds_since(begin_));
+  }
+  console_.update({.epoch = position_.epoch + 1,
+                   .epochs = options_.epochs,
+                   .step = position_.step,
+                   .steps = plan_->steps_per_epoch(),
+                   .loss = recent_loss_.median(),
+                   .loss_mean = position_.loss_count > 0
+                                    ? position_.loss_sum / static_cast<double>(position_.loss_count)
+                                    : recent_loss_.median(),
+                   .lr = lr,
+                   .images_per_second = throughput_.images_per_second(),
+                   .data_share = throughput_.wait_share(),
+                   .eta_seconds = eta});
+}
+
+void TrainingRun::refresh_report(RunStatus status) {
+  write_report(status, ending_);
+  reported_ = Clock::now();
+}
+
+void TrainingRun::note_bad_sample(const BadSample& bad) {
+  if (!known_bad_.insert(bad.name).second) return;
+  say("warning: replaced " + bad.name + ": " + bad.error);
+  JsonlWriter(paths().bad_samples())
+      .append({{"sample", bad.sample}, {"name", bad.name}, {"error", bad.error}});
+}
+
+NamedTensors TrainingRun::all_state() {
+  NamedTensors tensors = named_tensors(model());
+  for (const NamedTensors& more : {further_state(), optimizer().state_tensors()}) {
+    tensors.insert(tensors.end(), more.begin(), more.end());
+  }
+  return tensors;
+}
+
+CheckpointInfo TrainingRun::checkpoint_info() const {
+  CheckpointInfo info = describe();
+  info.provenance = header();
+  info.provenance["seed"] = options_.seed;
+  info.provenance["epoch"] = position_.epoch;
+  info.provenance["step"] = position_.global_step;
+  return info;
+}
+
+void TrainingRun::save_checkpoint() {
+  if (saved_step_ == position_.global_step) return;
+  const Clock::time_point begin = Clock::now();
+  const TrainingState state{
+      position_,
+      {options_.seed, options_.batch_size, options_.accum_iter, source().size()},
+      options_.gemm,
+      options_.threads,
+      options_.precision};
+  write_checkpoint(store_->path_of(position_.global_step), CheckpointKind::training, all_state(),
+                   checkpoint_info(), to_json(state));
+  store_->added(position_.global_step, position_.is_best());
+  saved_step_ = position_.global_step;
+  saving_seconds_ = seconds_since(begin);
+}
+
+int TrainingRun::finish(Stop stop) {
+  if (stop == Stop::signal) {
+    save_checkpoint();
+    ending_ = "Stopped by a signal after step " + std::to_string(position_.global_step) + ".";
+    refresh_report(RunStatus::interrupted);
+    console_.clear();
+    std::cout << "stopped after step " << position_.global_step << "; continue with: convmae "
+              << command() << " --resume " << paths().root.string() << std::endl;
+    return 128 + interrupt_.signal();
+  }
+  if (stop == Stop::time_limit && position_.epoch < options_.epochs) {
+    ending_ = "Stopped at the time limit of " + format_number(options_.max_minutes) +
+              " minutes, before the schedule's end.";
+    if (position_.step > 0) log_epoch(/*complete=*/false, timed_look());
+    save_checkpoint();
+  }
+  write_weights(paths().weights(), checkpoint_info());
+  refresh_report(RunStatus::finished);
+  console_.clear();
+  if (!ending_.empty()) std::cout << ending_ << '\n';
+  std::cout << "weights: " << paths().weights().string()
+            << "\nreport: " << paths().report().string() << std::endl;
+  return 0;
+}
+
+double TrainingRun::fractional_epoch_now() const {
+  const std::int64_t batch =
+      std::min(plan_->first_batch(position_.step), plan_->batches_per_epoch());
+  return fractional_epoch(position_.epoch, batch, plan_->batches_per_epoch());
+}
+
+double TrainingRun::mean_lr() const {
+  double sum = 0;
+  for (std::int64_t step = 0; step < position_.step; ++step) {
+    sum += schedule_.at(
+        fractional_epoch(position_.epoch, plan_->first_batch(step), plan_->batches_per_epoch()));
+  }
+  return sum / static_cast<double>(position_.step);
+}
+
+std::int64_t TrainingRun::steps_left() const {
+  return options_.epochs * plan_->steps_per_epoch() - position_.global_step;
+}
+
+}  // namespace convmae

@@ -1,0 +1,186 @@
+#include "convmae/base/error.h"
+#include "convmae/base/quote.h"
+#include "convmae/io/atomic_file.h"
+#include "convmae/ops/gemm.h"
+#include "convmae/train/environment.h"
+#include "convmae/train/training_run.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <fstream>
+#include <utility>
+
+namespace convmae {
+namespace {
+
+std::string config_text(const std::string& command, const NamedValues& settings) {
+  std::string text = "# All options of this run; `convmae " + command +
+                     " --config THIS_FILE --out NEW_RUN` repeats it.\n";
+  for (const auto& [name, value] : settings) text += name + " = " + value + '\n';
+  return text;
+}
+
+void check_identity(const RunIdentity& run, const RunIdentity& asked) {
+  const auto check = [](auto before, auto now, const std::string& name, const std::string& advice) {
+    if (before == now) return;
+    throw UserError("the run has " + name + " " + std::to_string(before) + ", found " +
+                    std::to_string(now) + ": " + advice +
+                    ", or start a new run from its weights with --init");
+  };
+  check(run.seed, asked.seed, "--seed", "leave the flag out to continue it");
+  check(run.batch_size, asked.batch_size, "--batch_size", "leave the flag out to continue it");
+  check(run.accum_iter, asked.accum_iter, "--accum_iter", "leave the flag out to continue it");
+  check(run.images, asked.images,
+        "a data set with this number of images:", "give the images that it was started with");
+}
+
+/// Names in `bad_samples.jsonl`, which an earlier part of the run has listed.
+std::set<std::string> listed_bad_samples(const std::filesystem::path& path) {
+  std::set<std::string> names;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (json.is_object()) names.insert(json.value("name", ""));
+  }
+  return names;
+}
+
+}  // namespace
+
+TrainingRun::TrainingRun(TrainingOptions& options, const RunContext& context)
+    : options_(options),
+      context_(context),
+      console_(standard_error()),
+      guard_(options.max_skipped_steps) {}
+
+void TrainingRun::start() {
+  if (options_.resume.empty()) {
+    begin();
+  } else {
+    resume();
+  }
+}
+
+void TrainingRun::begin() {
+  check_options();
+  if (options_.data.empty()) throw UserError("--data is missing: give a folder of images");
+  if (options_.out.empty()) {
+    throw UserError("--out is missing: give a directory for the run's files");
+  }
+  open_data();
+  plan_epochs();
+  build();
+  if (const std::string text = initialise_model(); !text.empty()) say(text);
+  directory_.emplace(RunDirectory::create(options_.out, options_.overwrite));
+  store_.emplace(paths().checkpoints(), options_.keep_last);
+  write_file_atomically(paths().config(), config_text(command(), context_.settings()));
+  log_.emplace(paths(), header());
+  open_stream();
+  if (const std::optional<Look> before = timed_look()) {
+    log_->extend_header("val", before->values);
+    say("held-out images, untrained: " + before->text);
+  }
+}
+
+void TrainingRun::resume() {
+  directory_.emplace(RunDirectory::open(options_.resume));
+  store_.emplace(paths().checkpoints(), options_.keep_last);
+  const std::unique_ptr<CheckpointFile> file =
+      store_->open_newest([this](const std::string& text) { say("warning: " + text); });
+  const TrainingState state = training_state(*file);
+  // Arithmetic that was not asked for stays as it was, also on another machine.
+  if (options_.gemm == "auto") options_.gemm = state.gemm;
+  if (options_.threads == 0) options_.threads = state.threads;
+  check_options();
+  if (options_.gemm != state.gemm || options_.threads != state.threads ||
+      options_.precision != state.precision) {
+    say("warning: the run had --gemm " + state.gemm + " --threads " +
+        std::to_string(state.threads) + " --precision " + state.precision +
+        "; with others it continues, but not with the same last bits");
+  }
+  open_data();
+  check_identity(state.identity,
+                 {options_.seed, options_.batch_size, options_.accum_iter, source().size()});
+  position_ = state.position;
+  guard_.restore(position_.skipped, position_.skipped_in_a_row);
+  plan_epochs();
+  build();
+  restore(*file);
+  if (position_.epoch > options_.epochs) {
+    throw UserError("the run has done " + std::to_string(position_.epoch) +
+                    " epochs already, found --epochs " + std::to_string(options_.epochs) +
+                    ": give at least as many");
+  }
+  saved_step_ = position_.global_step;
+  known_bad_ = listed_bad_samples(paths().bad_samples());
+  store_->remove_after(position_.global_step);
+  store_->added(position_.global_step, position_.is_best());
+  write_file_atomically(paths().config(), config_text(command(), context_.settings()));
+  log_.emplace(
+      paths(), position_.global_step, position_.epoch, event_step(fractional_epoch_now()),
+      nlohmann::ordered_json{{"step", position_.global_step}, {"command", context_.command}});
+  open_stream();
+  say("continues " + paths().root.string() + " after step " +
+      std::to_string(position_.global_step) + " (epoch " + std::to_string(position_.epoch + 1) +
+      " of " + std::to_string(options_.epochs) + ")");
+}
+
+void TrainingRun::plan_epochs() {
+  const std::int64_t batches = source().size() / options_.batch_size;
+  if (batches == 0) {
+    throw UserError("an epoch would have no step: " + quote(options_.data) + " has " +
+                    std::to_string(source().size()) + " images, a batch takes " +
+                    std::to_string(options_.batch_size) +
+                    ": choose a smaller --batch_size or give more images");
+  }
+  plan_.emplace(batches, options_.accum_iter);
+  schedule_ = {.lr = options_.peak_lr(),
+               .min_lr = options_.min_lr,
+               .warmup_epochs = options_.warmup_epochs,
+               .epochs = static_cast<double>(options_.epochs)};
+}
+
+void TrainingRun::open_stream() {
+  batches_ = open_batches(position_.epoch, plan_->first_batch(position_.step));
+}
+
+void TrainingRun::build() {
+  at::set_num_threads(static_cast<int>(options_.threads));
+  set_gemm_backend(parse_gemm_backend(options_.gemm));
+  build_model();
+  model().train();
+  for (const ParamGroup& group : optimizer().groups()) {
+    for (const at::Tensor& param : group.params) parameters_ += param.numel();
+  }
+}
+
+void TrainingRun::restore(const CheckpointFile& file) {
+  const CheckpointInfo asked = describe();
+  if (file.info().model != asked.model || file.info().task != asked.task) {
+    throw UserError(
+        "the run has another model or other classes than the ones asked for: leave out the model "
+        "flags and give its own --data to continue it, or start a new run in another directory");
+  }
+  for (const auto& [name, tensor] : all_state()) file.read(name, tensor);
+}
+
+nlohmann::ordered_json TrainingRun::header() const {
+  nlohmann::ordered_json json;
+  for (const auto& [name, value] : environment()) json[name] = value;
+  json["gemm"] = options_.gemm;
+  json["precision"] = options_.precision;
+  json["command"] = context_.command;
+  const nlohmann::ordered_json own = further_header();
+  for (const auto& [key, value] : own.items()) json[key] = value;
+  json["n_parameters"] = parameters_;
+  json["data"] = source().description();
+  json["images"] = source().size();
+  json["images_per_step"] = options_.images_per_step();
+  json["steps_per_epoch"] = plan_->steps_per_epoch();
+  json["epochs"] = options_.epochs;
+  json["lr"] = options_.peak_lr();
+  return json;
+}
+
+}  // namespace convmae
