@@ -22,6 +22,10 @@ std::string command_text(int argc, const char* const* argv);
 
 // The commands. Each adds itself to `app`; its callback runs it.
 void add_pretrain(CLI::App& app, CommandLine& line);
+void add_finetune(CLI::App& app, CommandLine& line);
+void add_linprobe(CLI::App& app, CommandLine& line);
+void add_eval(CLI::App& app);
+void add_predict(CLI::App& app);
 void add_reconstruct(CLI::App& app);
 void add_info(CLI::App& app);
 void add_bench(CLI::App& app);

@@ -72,6 +72,10 @@ int main(int argc, char** argv) {
   app.formatter(std::make_shared<HelpFormatter>());
   app.get_formatter()->column_width(34);
   convmae::add_pretrain(app, line);
+  convmae::add_finetune(app, line);
+  convmae::add_linprobe(app, line);
+  convmae::add_eval(app);
+  convmae::add_predict(app);
   convmae::add_reconstruct(app);
   convmae::add_info(app);
   convmae::add_bench(app);

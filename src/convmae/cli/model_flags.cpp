@@ -4,13 +4,16 @@
 
 namespace convmae {
 
-ModelFlags::ModelFlags(OptionTable& table, std::string& name, ModelConfig& config)
+ModelFlags::ModelFlags(OptionTable& table, std::string& name, ModelConfig& config, Part part)
     : name_(name), config_(config) {
-  add_sizes(table);
-  add_ablations(table);
+  add_encoder(table, part);
+  if (part == Part::pretraining) {
+    add_pretraining(table);
+    add_ablations(table);
+  }
 }
 
-void ModelFlags::add_sizes(OptionTable& table) {
+void ModelFlags::add_encoder(OptionTable& table, Part part) {
   table.group("Model");
   name_option_ = table.add("model", name_, "Sizes: nano, tiny, small, base, large, huge");
   method_option_ = table.add_parsed(
@@ -19,24 +22,35 @@ void ModelFlags::add_sizes(OptionTable& table) {
   options_ = {
       table.add("input_size,img_size", config_.img_size, "Pixels: a side, or height and width"),
       table.add("in_chans", config_.in_chans, "Channels of an image"),
-      table.add("mask_ratio", config_.mask_ratio, "Share of the blocks that is removed"),
-      table.add("norm_pix_loss", config_.norm_pix_loss, "Predict blocks normalised one by one"),
-      table.add("groups", config_.groups, "Complementary masks of fastconvmae"),
       table.add("patch_size", config_.patch_size, "Strides of the stages (mae: the patch side)"),
       table.add("embed_dim", config_.embed_dim, "Widths of the stages"),
       table.add("depth", config_.depth, "Blocks of the stages"),
       table.add("mlp_ratio", config_.mlp_ratio, "Hidden width of the MLPs, by stage"),
       table.add("num_heads", config_.num_heads, "Attention heads of the encoder"),
+  };
+  if (part == Part::encoder) options_.push_back(add_kernel_size(table));
+}
+
+CLI::Option* ModelFlags::add_kernel_size(OptionTable& table) {
+  return table.add("kernel_size", config_.kernel_size, "Depthwise kernels of stages 1 and 2, odd");
+}
+
+void ModelFlags::add_pretraining(OptionTable& table) {
+  const std::vector<CLI::Option*> pretraining{
+      table.add("mask_ratio", config_.mask_ratio, "Share of the blocks that is removed"),
+      table.add("norm_pix_loss", config_.norm_pix_loss, "Predict blocks normalised one by one"),
+      table.add("groups", config_.groups, "Complementary masks of fastconvmae"),
       table.add("decoder_embed_dim", config_.decoder_embed_dim, "Width of the decoder"),
       table.add("decoder_depth", config_.decoder_depth, "Blocks of the decoder"),
       table.add("decoder_num_heads", config_.decoder_num_heads, "Attention heads of the decoder"),
   };
+  options_.insert(options_.end(), pretraining.begin(), pretraining.end());
 }
 
 void ModelFlags::add_ablations(OptionTable& table) {
   table.group("The paper's ablations");
   const std::vector<CLI::Option*> ablations{
-      table.add("kernel_size", config_.kernel_size, "Depthwise kernels of stages 1 and 2, odd"),
+      add_kernel_size(table),
       table.add("masked_conv", config_.masked_conv, "Keep removed blocks out of convolutions"),
       table.add("fusion", config_.fusion, "Add stages 1 and 2 to the encoder's result"),
       table.add("use_pos_embed", config_.use_pos_embed, "Position table of the encoder"),

@@ -13,8 +13,15 @@ namespace convmae {
 /// and method, and what replaces parts of it.
 class ModelFlags {
  public:
+  /// Which flags there are.
+  enum class Part {
+    pretraining,  ///< all
+    encoder,      ///< those of the encoder alone
+  };
+
   /// Adds the flags to `table`. They fill `name` and `config`, which outlive this object.
-  ModelFlags(OptionTable& table, std::string& name, ModelConfig& config);
+  ModelFlags(OptionTable& table, std::string& name, ModelConfig& config,
+             Part part = Part::pretraining);
   ~ModelFlags() = default;
   ModelFlags(const ModelFlags&) = delete;
   ModelFlags& operator=(const ModelFlags&) = delete;
@@ -26,7 +33,9 @@ class ModelFlags {
   void resolve();
 
  private:
-  void add_sizes(OptionTable& table);
+  void add_encoder(OptionTable& table, Part part);
+  CLI::Option* add_kernel_size(OptionTable& table);
+  void add_pretraining(OptionTable& table);
   void add_ablations(OptionTable& table);
 
   std::string& name_;

@@ -187,14 +187,19 @@ CLI::Option* OptionTable::add_command_line_only(const std::string& names, bool& 
   return command_.add_flag(flags_of(names), value, help)->group(heading_);
 }
 
+const OptionTable::Entry* OptionTable::find(const std::string& key) const {
+  const auto entry = std::ranges::find_if(entries_, [&key](const Entry& candidate) {
+    return candidate.option->check_lname(key) && !key.starts_with("no_");
+  });
+  return entry == entries_.end() ? nullptr : &*entry;
+}
+
 void OptionTable::read_config(const std::filesystem::path& path,
                               const std::set<std::string>& set_aside) const {
   for (const auto& [toml_key, node] : parse_file(path)) {
     const std::string key(toml_key.str());
-    const auto entry = std::ranges::find_if(entries_, [&key](const Entry& candidate) {
-      return candidate.option->check_lname(key) && !key.starts_with("no_");
-    });
-    if (entry == entries_.end()) {
+    const Entry* const entry = find(key);
+    if (entry == nullptr) {
       throw UserError("unknown key " + quote(key) + " in " + quote(path.string()) +
                       ": keys are the flags of `" + command_.get_name() +
                       " --help` without dashes");
@@ -206,6 +211,27 @@ void OptionTable::read_config(const std::filesystem::path& path,
       entry->option->run_callback();
     } catch (const CLI::Error& error) {
       throw UserError("key " + quote(key) + " in " + quote(path.string()) + ": " + error.what());
+    }
+  }
+}
+
+void OptionTable::read_defaults(const nlohmann::ordered_json& values, const std::string& source,
+                                const std::set<std::string>& set_aside) const {
+  for (const auto& [key, value] : values.items()) {
+    const Entry* const entry = find(key);
+    if (entry == nullptr || entry->option->count() > 0 || set_aside.contains(entry->key)) continue;
+    if (value.is_null()) {
+      throw UserError(quote(source) + " does not say what --" + entry->key +
+                      " its model has: give the flag");
+    }
+    try {
+      for (const nlohmann::ordered_json& item :
+           value.is_array() ? value : nlohmann::ordered_json::array({value})) {
+        entry->option->add_result(item.is_string() ? item.get<std::string>() : item.dump());
+      }
+      entry->option->run_callback();
+    } catch (const CLI::Error& error) {
+      throw UserError(entry->key + " in " + quote(source) + ": " + error.what());
     }
   }
 }

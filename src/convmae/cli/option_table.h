@@ -3,6 +3,7 @@
 #include "convmae/base/geometry.h"
 
 #include <CLI/App.hpp>
+#include <nlohmann/json.hpp>
 
 #include <filesystem>
 #include <functional>
@@ -52,12 +53,21 @@ class OptionTable {
   /// keys in `set_aside`. Throws UserError for a file that cannot be read, a key that is no option
   /// and a value that does not fit.
   void read_config(const std::filesystem::path& path, const std::set<std::string>& set_aside) const;
+  /// Takes values for options that neither the command line nor a configuration file has from a
+  /// file of weights; `source` is its name. Throws UserError for null, which stands for a value
+  /// that must be given, and for a value that does not fit.
+  void read_defaults(const nlohmann::ordered_json& values, const std::string& source,
+                     const std::set<std::string>& set_aside) const;
   /// Names and values of all options as they are now, in TOML; those without a value are left out.
   std::vector<std::pair<std::string, std::string>> settings() const;
 
  private:
   CLI::Option* remember(CLI::Option* option, const std::string& names,
                         std::function<std::string()> spell);
+
+  struct Entry;
+  /// Null if no option has this name.
+  const Entry* find(const std::string& key) const;
 
   struct Entry {
     std::string key;

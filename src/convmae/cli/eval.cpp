@@ -1,0 +1,111 @@
+#include "convmae/cli/command_line.h"
+#include "convmae/cli/image_progress.h"
+#include "convmae/report/format.h"
+#include "convmae/train/batches.h"
+#include "convmae/train/classes.h"
+#include "convmae/train/classifier_batches.h"
+#include "convmae/train/classifier_weights.h"
+#include "convmae/train/evaluation_files.h"
+
+#include <ATen/Parallel.h>
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <iostream>
+#include <memory>
+#include <string>
+
+namespace convmae {
+namespace {
+
+struct EvalOptions {
+  std::string checkpoint;
+  std::string data;
+  std::string out;
+  std::int64_t batch_size = 64;
+  std::int64_t num_workers = 2;
+  bool exif_orientation = false;
+  bool per_class = false;
+  int threads = 0;
+};
+
+void print_classes(const ClassificationMetrics& metrics, const std::vector<std::string>& classes) {
+  std::printf("%8s  %8s  %9s  class\n", "images", "recall", "precision");
+  for (std::int64_t k = 0; k < metrics.num_classes(); ++k) {
+    std::printf("%8lld  %8s  %9s  %s\n", static_cast<long long>(metrics.images_of(k)),
+                format_share(metrics.recall(k)).c_str(), format_share(metrics.precision(k)).c_str(),
+                classes[static_cast<std::size_t>(k)].c_str());
+  }
+}
+
+void run(const EvalOptions& options) {
+  if (options.threads > 0) at::set_num_threads(options.threads);
+  const LoadedClassifier loaded = load_classifier(options.checkpoint);
+  const std::shared_ptr<const ImageSource> source = open_source(options.data, Split::val);
+  classes_of(*source, "--data");
+  const std::vector<std::string> classes = named_classes(loaded.classes, *source);
+  const std::vector<std::int64_t> class_of = match_classes(*source, classes, "--data");
+
+  LoaderConfig config;
+  config.batch_size = options.batch_size;
+  config.num_workers = static_cast<int>(options.num_workers);
+  config.shuffle = false;
+  config.drop_last = false;
+  config.on_bad_sample = OnBadSample::error;
+  Loader loader(source, evaluation_transform(loaded.preprocessing, options.exif_orientation),
+                config);
+  ImageProgress progress(source->size());
+  const ClassificationMetrics metrics =
+      evaluate_classifier(*loaded.model, loader, {loaded.preprocessing}, class_of,
+                          [&progress](std::int64_t done) { progress.update(done); });
+
+  std::printf("%s on %s\n", loaded.file.c_str(), source->description().c_str());
+  std::printf(
+      "top-1 %.3f %%  top-5 %.3f %%  loss %.4f  mean recall %.3f %%  calibration error %.3f "
+      "%%\n",
+      100 * metrics.top1(), 100 * metrics.top5(), metrics.loss(), 100 * metrics.mean_recall(),
+      100 * metrics.calibration_error());
+  if (options.per_class) print_classes(metrics, classes);
+  if (at_chance(metrics)) {
+    std::cerr << "convmae: warning: this is no better than a blind guess among "
+              << metrics.num_classes()
+              << " classes: check that the checkpoint is fine-tuned and numbers its classes as the "
+                 "data does\n";
+  }
+  if (!options.out.empty()) {
+    write_evaluation(options.out, metrics, classes);
+    std::printf("wrote eval.json, confusion.csv and confusion.png to %s\n", options.out.c_str());
+  }
+}
+
+}  // namespace
+
+void add_eval(CLI::App& app) {
+  CLI::App* const command =
+      app.add_subcommand("eval", "Measure how well a classifier tells held-out images apart");
+  const auto options = std::make_shared<EvalOptions>();
+  command
+      ->add_option("--checkpoint", options->checkpoint,
+                   "Fine-tuned weights or checkpoint, or the directory of a run")
+      ->required();
+  command
+      ->add_option("--data,--data_path", options->data,
+                   "Images with classes; of a folder with train and val, val")
+      ->required();
+  command->add_option("--out,--output_dir", options->out,
+                      "Directory for eval.json, confusion.csv and confusion.png");
+  command->add_flag("--per_class", options->per_class, "Print recall and precision of each class");
+  command->add_option("--batch_size", options->batch_size, "Images at a time")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--num_workers", options->num_workers, "Threads that load images")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_flag("--exif_orientation", options->exif_orientation, "Turn images as EXIF says");
+  command->add_option("--threads", options->threads, "Threads that compute; 0: one a CPU")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace convmae

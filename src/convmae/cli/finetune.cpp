@@ -1,0 +1,136 @@
+#include "convmae/train/finetune.h"
+
+#include "convmae/cli/command_line.h"
+#include "convmae/cli/model_flags.h"
+#include "convmae/cli/option_table.h"
+#include "convmae/cli/training_flags.h"
+#include "convmae/train/classifier_weights.h"
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+#include <set>
+#include <string>
+
+namespace convmae {
+namespace {
+
+/// What the flags of commands that train a classifier have in common.
+template <typename Options>
+class ClassifierCommand {
+ public:
+  ClassifierCommand(CLI::App& command, CommandLine& line)
+      : line_(line), command_(command), table_(command), flags_(table_, options_, config_) {
+    flags_.add_places();
+    table_.add("in_chans_init", options_.in_chans_init,
+               "First convolution of --init for other channels: mean, repeat or random");
+    model_ = std::make_unique<ModelFlags>(table_, options_.model, options_.model_config,
+                                          ModelFlags::Part::encoder);
+    table_.add("pool", options_.pool, "Tokens to one vector: mean, or token (the first one)");
+    flags_.add_images();
+  }
+  virtual ~ClassifierCommand() = default;
+  ClassifierCommand(const ClassifierCommand&) = delete;
+  ClassifierCommand& operator=(const ClassifierCommand&) = delete;
+
+  void run() {
+    read_configuration();
+    const RunContext context{line_.text, [this] { return table_.settings(); }};
+    line_.exit_code = train(context);
+  }
+
+ protected:
+  void add_the_rest() {
+    flags_.add_saving();
+    flags_.add_machine();
+  }
+  virtual int train(const RunContext& context) = 0;
+
+  CommandLine& line_;
+  CLI::App& command_;
+  Options options_;
+  std::string config_;
+  OptionTable table_;
+  TrainingFlags flags_;
+
+ private:
+  /// Brings together the command line, a configuration file, the file of weights and the preset of
+  /// the model.
+  void read_configuration() {
+    const std::set<std::string> set_aside = model_->set_aside();
+    if (const std::string file = flags_.configuration(); !file.empty()) {
+      table_.read_config(file, set_aside);
+    }
+    if (options_.resume.empty() && !options_.init.empty()) {
+      nlohmann::ordered_json settings = encoder_settings(options_.init);
+      if (command_.get_option("--in_chans")->count() > 0 &&
+          settings.at("in_chans") != options_.model_config.in_chans) {
+        settings.erase("mean");  // they are other channels'
+        settings.erase("std");
+      }
+      table_.read_defaults(settings, options_.init, set_aside);
+    }
+    model_->resolve();
+  }
+
+  std::unique_ptr<ModelFlags> model_;
+};
+
+class FinetuneCommand : public ClassifierCommand<FinetuneOptions> {
+ public:
+  FinetuneCommand(CLI::App& command, CommandLine& line) : ClassifierCommand(command, line) {
+    table_.group("Augmentation");
+    table_.add("aa", options_.aa, "RandAugment as timm spells it, or none");
+    table_.add("reprob", options_.reprob, "Probability of random erasing");
+    table_.add("mixup", options_.mixup, "Alpha of mixup; 0: off");
+    table_.add("cutmix", options_.cutmix, "Alpha of CutMix; 0: off");
+    table_.add("mixup_prob", options_.mixup_prob, "Probability of mixing at all");
+    table_.add("mixup_switch_prob", options_.mixup_switch_prob, "Share of CutMix among both");
+    table_.add("mixup_mode", options_.mixup_mode, "Who shares a draw: batch, pair or element");
+    table_.add("mixup_group", options_.mixup_group,
+               "Consecutive images that are mixed with each other; 0: the batch");
+    table_.add("smoothing", options_.smoothing, "Label smoothing");
+    flags_.add_optimisation();
+    table_.add("layer_decay", options_.layer_decay, "Factor on the learning rate, layer by layer");
+    table_.add("drop_path", options_.drop_path, "Stochastic depth of the last block");
+    table_.add("beta1", options_.beta1, "AdamW");
+    table_.add("beta2", options_.beta2, "AdamW");
+    table_.add("model_ema_decay", options_.model_ema_decay,
+               "Average the weights, and evaluate and save the average; 0: off");
+    add_the_rest();
+  }
+
+ private:
+  int train(const RunContext& context) override { return finetune(options_, context); }
+};
+
+class LinprobeCommand : public ClassifierCommand<LinprobeOptions> {
+ public:
+  LinprobeCommand(CLI::App& command, CommandLine& line) : ClassifierCommand(command, line) {
+    table_.add("features_cached", options_.features_cached,
+               "Compute the features of all images once, without augmentation");
+    flags_.add_optimisation();
+    add_the_rest();
+  }
+
+ private:
+  int train(const RunContext& context) override { return linprobe(options_, context); }
+};
+
+}  // namespace
+
+void add_finetune(CLI::App& app, CommandLine& line) {
+  CLI::App* const command =
+      app.add_subcommand("finetune", "Train a classifier, from pretrained weights or from scratch");
+  const auto state = std::make_shared<FinetuneCommand>(*command, line);
+  command->callback([state] { state->run(); });
+}
+
+void add_linprobe(CLI::App& app, CommandLine& line) {
+  CLI::App* const command = app.add_subcommand(
+      "linprobe", "Train a linear classifier on a pretrained encoder that stays as it is");
+  const auto state = std::make_shared<LinprobeCommand>(*command, line);
+  command->callback([state] { state->run(); });
+}
+
+}  // namespace convmae

@@ -1,0 +1,124 @@
+#include "convmae/base/error.h"
+#include "convmae/base/quote.h"
+#include "convmae/cli/command_line.h"
+#include "convmae/data/file_source.h"
+#include "convmae/data/transforms.h"
+#include "convmae/train/batches.h"
+#include "convmae/train/classifier_weights.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace convmae {
+namespace {
+
+struct PredictOptions {
+  std::string checkpoint;
+  std::vector<std::string> images;
+  std::int64_t top = 5;
+  bool json = false;
+  bool exif_orientation = false;
+  int threads = 0;
+};
+
+struct Guess {
+  std::string name;
+  std::int64_t number = 0;
+  double probability = 0;
+};
+
+/// The most probable classes of an image, the best first.
+std::vector<Guess> guesses(const at::Tensor& logits, const std::vector<std::string>& classes,
+                           std::int64_t top) {
+  const at::Tensor shares = at::softmax(logits.to(at::kDouble).flatten(), 0);
+  const auto [values, numbers] = shares.topk(std::min(top, shares.size(0)));
+  std::vector<Guess> result;
+  for (std::int64_t i = 0; i < values.size(0); ++i) {
+    const auto number = numbers[i].item<std::int64_t>();
+    result.push_back(
+        {classes.at(static_cast<std::size_t>(number)), number, values[i].item<double>()});
+  }
+  return result;
+}
+
+at::Tensor read_image(SampleTransform& transform, const std::string& path) {
+  std::vector<std::uint8_t> bytes;
+  read_file(path, bytes);
+  const TransformConfig& config = transform.config();
+  const at::Tensor image =
+      at::empty({1, config.decode.channels, config.output.height, config.output.width}, at::kFloat);
+  try {
+    transform.apply(bytes, {}, image.mutable_data_ptr<float>());
+  } catch (const UserError& error) {
+    throw UserError("cannot use the image " + quote(path) + ": " + error.what());
+  }
+  return image;
+}
+
+void print_row(const std::string& image, const std::vector<Guess>& found) {
+  std::printf("%s\n", image.c_str());
+  for (const Guess& guess : found) {
+    std::printf("  %7.3f %%  %s\n", 100 * guess.probability, guess.name.c_str());
+  }
+}
+
+nlohmann::ordered_json row_json(const std::string& image, const std::vector<Guess>& found) {
+  nlohmann::ordered_json row = {{"image", image}, {"classes", nlohmann::ordered_json::array()}};
+  for (const Guess& guess : found) {
+    row["classes"].push_back(
+        {{"name", guess.name}, {"number", guess.number}, {"probability", guess.probability}});
+  }
+  return row;
+}
+
+void run(const PredictOptions& options) {
+  if (options.threads > 0) at::set_num_threads(options.threads);
+  const LoadedClassifier loaded = load_classifier(options.checkpoint);
+  SampleTransform transform(evaluation_transform(loaded.preprocessing, options.exif_orientation));
+  const at::NoGradGuard no_grad;
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  for (const std::string& path : options.images) {
+    const std::vector<Guess> found =
+        guesses(loaded.model->forward(read_image(transform, path)), loaded.classes, options.top);
+    if (options.json) {
+      rows.push_back(row_json(path, found));
+    } else {
+      print_row(path, found);
+    }
+  }
+  if (options.json) {
+    std::cout << rows.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) << std::endl;
+  }
+}
+
+}  // namespace
+
+void add_predict(CLI::App& app) {
+  CLI::App* const command = app.add_subcommand("predict", "Say which classes images belong to");
+  const auto options = std::make_shared<PredictOptions>();
+  command
+      ->add_option("--checkpoint", options->checkpoint,
+                   "Fine-tuned weights or checkpoint, or the directory of a run")
+      ->required();
+  command->add_option("images", options->images, "JPEG, PNG, WebP, TIFF or .npy files")->required();
+  command->add_option("--top", options->top, "Classes for each image")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_flag("--json", options->json, "A JSON array instead of a table");
+  command->add_flag("--exif_orientation", options->exif_orientation, "Turn images as EXIF says");
+  command->add_option("--threads", options->threads, "Threads that compute; 0: one a CPU")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace convmae

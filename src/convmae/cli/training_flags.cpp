@@ -1,0 +1,82 @@
+#include "convmae/cli/training_flags.h"
+
+#include "convmae/base/error.h"
+
+#include <filesystem>
+
+namespace convmae {
+
+void TrainingFlags::add_places() {
+  table_.group("Where things are");
+  table_.add("data,data_path", options_.data,
+             "Training images: a folder with a folder for each class, a list with labels, or IDX "
+             "files");
+  table_.add_command_line_only("out,output_dir", options_.out, "Directory of the new run");
+  table_.add_command_line_only("resume", options_.resume,
+                               "Directory of a run to continue exactly where it stopped");
+  table_.add("init,finetune", options_.init, "File of weights to start from: safetensors or .pth");
+  table_.add("eval_data", options_.eval_data, "Held-out images of the same classes");
+  table_.add_command_line_only("config", config_,
+                               "TOML file with flag names as keys; flags go before it");
+  table_.add_command_line_only("overwrite", options_.overwrite, "Delete the run that --out holds");
+}
+
+void TrainingFlags::add_images() {
+  table_.group("Images");
+  table_.add("mean", options_.mean, "Mean of each channel, of values in 0..1");
+  table_.add("std", options_.std, "Standard deviation of each channel");
+  table_.add("crop_scale", options_.crop_scale, "Bounds of the cropped share of the area");
+  table_.add("flip", options_.flip, "Mirror half of the images");
+  table_.add("exif_orientation", options_.exif_orientation, "Turn images as EXIF says");
+  table_.add("on_bad_sample", options_.on_bad_sample,
+             "Undecodable images: skip (replace and list them) or error");
+  table_.add("max_bad_share", options_.max_bad_share, "Share of bad images that stops the run");
+  table_.add("num_workers", options_.num_workers, "Threads that load images; -1: by CPUs");
+}
+
+void TrainingFlags::add_optimisation() {
+  table_.group("Optimisation");
+  table_.add("batch_size", options_.batch_size, "Images of a micro-batch");
+  table_.add("accum_iter", options_.accum_iter, "Micro-batches of an optimizer step");
+  table_.add("epochs", options_.epochs, "Passes over the images");
+  table_.add("warmup_epochs", options_.warmup_epochs, "Epochs of linear warm-up");
+  table_.add("blr", options_.blr, "Base learning rate: lr = blr * images a step / 256");
+  table_.add("lr", options_.lr, "Peak learning rate, instead of blr");
+  table_.add("min_lr", options_.min_lr, "Learning rate at the end");
+  table_.add("weight_decay", options_.weight_decay, "Of weights; norms and biases have none");
+  table_.add("clip_grad", options_.clip_grad, "Largest norm of the gradient; 0: no limit");
+  table_.add("max_skipped_steps", options_.max_skipped_steps,
+             "Give up after so many non-finite steps in a row; 0: never");
+}
+
+void TrainingFlags::add_saving() {
+  table_.group("Saving and looking");
+  table_.add("save_every_epochs", options_.save_every_epochs, "0: only at the end");
+  table_.add("save_every_steps", options_.save_every_steps, "0: never");
+  table_.add("keep_last", options_.keep_last, "Checkpoints that stay, beside the best");
+  table_.add("max_minutes", options_.max_minutes,
+             "End in good order within this time; 0: no limit");
+  table_.add("eval_every_epochs", options_.eval_every_epochs, "Look at the held-out images");
+}
+
+void TrainingFlags::add_machine() {
+  table_.group("Machine");
+  table_.add("seed", options_.seed, "Decides every random draw");
+  table_.add("threads", options_.threads, "Threads that compute; 0: one a CPU");
+  table_.add("gemm", options_.gemm, "Matrix products: auto, aten or onednn");
+  table_.add("precision", options_.precision, "fp32 or bf16");
+}
+
+std::string TrainingFlags::configuration() const {
+  if (options_.resume.empty()) return config_;
+  if (!options_.out.empty() || !config_.empty() || options_.overwrite) {
+    throw UserError(
+        "--resume continues a run in its own directory with its own configuration: leave out "
+        "--out, --config and --overwrite");
+  }
+  const std::filesystem::path file = std::filesystem::path(options_.resume) / "config.toml";
+  std::error_code ignored;
+  return std::filesystem::exists(file, ignored) ? file.string() : "";  // no run: reported later
+}
+
+}  // namespace convmae

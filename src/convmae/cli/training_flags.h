@@ -1,0 +1,33 @@
+#pragma once
+
+#include "convmae/cli/option_table.h"
+#include "convmae/train/training_options.h"
+
+#include <string>
+
+namespace convmae {
+
+/// The flags that every command has that trains something, in the groups of --help.
+class TrainingFlags {
+ public:
+  /// They fill `options` and `config`, which outlive this object.
+  TrainingFlags(OptionTable& table, TrainingOptions& options, std::string& config)
+      : table_(table), options_(options), config_(config) {}
+
+  void add_places();
+  void add_images();
+  void add_optimisation();
+  void add_saving();
+  void add_machine();
+
+  /// The configuration file to read: --config, or that of the run that is continued; empty for
+  /// none. Throws UserError for flags that exclude each other.
+  std::string configuration() const;
+
+ private:
+  OptionTable& table_;
+  TrainingOptions& options_;
+  std::string& config_;
+};
+
+}  // namespace convmae
