@@ -24,7 +24,7 @@ namespace {
 
 constexpr Size kGeneratedSize{375, 500};  // the commonest size of ImageNet's files
 constexpr int kGeneratedQuality = 90;
-constexpr std::int64_t kGeneratedImages = 64;
+constexpr std::int64_t kGeneratedImages = 16;
 
 class BenchDataCommand {
  public:
