@@ -37,7 +37,7 @@ class PretrainCommand {
   void add_places() {
     table_.group("Where things are");
     table_.add("data,data_path", options_.data,
-               "Images: a folder (with or without classes), a list, or IDX files");
+               "Images: a folder (with or without classes), a list, IDX files or tar shards");
     table_.add_command_line_only("out,output_dir", options_.out, "Directory of the new run");
     table_.add_command_line_only("resume", options_.resume,
                                  "Directory of a run to continue exactly where it stopped");
