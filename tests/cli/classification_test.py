@@ -1,4 +1,4 @@
-"""The commands of the guide for one's own images, on a model that takes milliseconds a step."""
+"""The commands of docs/classification.md, on a model that takes milliseconds a step."""
 
 import shlex
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 from finetune_test import write_classes
 from program import ProgramTest, run_program
 
-GUIDE = Path(__file__).resolve().parents[2] / "docs" / "own_images.md"
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "classification.md"
 
 SMALLER = {
     "pretrain": "--input_size 32 --embed_dim 8 12 16 --depth 1 1 1 --num_heads 2 "
@@ -26,7 +26,7 @@ def commands():
     return [shlex.split(line) for line in lines if line.startswith("    convmae ")]
 
 
-class OwnImages(ProgramTest):
+class Classification(ProgramTest):
     def test_every_command_of_the_guide_runs(self):
         write_classes(self.folder / "images" / "train", 8)
         write_classes(self.folder / "images" / "val", 2)
