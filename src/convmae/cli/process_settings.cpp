@@ -9,7 +9,8 @@ namespace {
 
 // A training step asks for the same large tensors again and again. By default each of them comes
 // fresh from the kernel, which zeroes it page by page, and goes back at once. Huge pages make 512
-// times fewer pages of it, and a heap that keeps what it has been given spares most of the trips.
+// times fewer pages of it, and a heap that keeps what it has been given spares most of the trips:
+// jemalloc's (jemalloc_settings.cpp) or, where the program was built without it, glibc's.
 void choose_memory_settings() {
   // Read by libtorch's CPU allocator at its first allocation. Whoever has set it knows better.
   ::setenv("THP_MEM_ALLOC_ENABLE", "1", /*overwrite=*/0);
