@@ -29,8 +29,9 @@ at::Tensor relative_positions(const at::Tensor& table, std::int64_t queries, std
   }
   const double query_step = std::max(static_cast<double>(keys) / static_cast<double>(queries), 1.0);
   const double key_step = std::max(static_cast<double>(queries) / static_cast<double>(keys), 1.0);
-  const at::Tensor query = at::arange(queries, at::kDouble).unsqueeze(1) * query_step;
-  const at::Tensor key = at::arange(keys, at::kDouble).unsqueeze(0) * key_step;
+  // In float32 as published: where the steps are no whole numbers, rounding decides the row.
+  const at::Tensor query = at::arange(queries, at::kLong).unsqueeze(1) * query_step;
+  const at::Tensor key = at::arange(keys, at::kLong).unsqueeze(0) * key_step;
   const at::Tensor distance = query - key + static_cast<double>(keys - 1) * key_step;
   return resized.index_select(0, distance.to(at::kLong).flatten().to(table.device()))
       .view({queries, keys, table.size(1)});
