@@ -85,6 +85,18 @@ void AtomicFile::write(std::span<const std::byte> data) {
   size_ += data.size();
 }
 
+void AtomicFile::write_at(std::size_t position, std::span<const std::byte> data) {
+  flush();
+  while (!data.empty()) {
+    const ssize_t count =
+        ::pwrite(file_.get(), data.data(), data.size(), static_cast<off_t>(position));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw_file_error("write", target_, errno);
+    data = data.subspan(static_cast<std::size_t>(count));
+    position += static_cast<std::size_t>(count);
+  }
+}
+
 void AtomicFile::commit() {
   flush();
   if (::fsync(file_.get()) != 0) throw_file_error("write", target_, errno);

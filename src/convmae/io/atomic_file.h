@@ -28,6 +28,8 @@ class AtomicFile {
 
   void write(std::span<const std::byte> data);
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+  /// Writes at a place of its own, also behind the end; `size` does not count it.
+  void write_at(std::size_t position, std::span<const std::byte> data);
   /// Bytes written so far.
   std::size_t size() const { return size_; }
   /// Gives the file its name. Nothing may be written afterwards.

@@ -6,8 +6,6 @@
 #include "convmae/io/atomic_file.h"
 #include "convmae/io/safetensors_header.h"
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 #include <cassert>
 #include <cstring>
@@ -102,26 +100,16 @@ std::int64_t byte_size(const TensorSource& tensor) {
   return bytes;
 }
 
-std::string header_text(std::span<const TensorSource> tensors, std::span<const std::size_t> order,
-                        const std::map<std::string, std::string>& metadata) {
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!metadata.empty()) header["__metadata__"] = metadata;
+std::vector<SafetensorsEntry> entries_of(std::span<const TensorSource> tensors,
+                                         std::span<const std::size_t> order) {
+  std::vector<SafetensorsEntry> entries;
   std::int64_t offset = 0;
-  std::string text = header.dump();
-  text.pop_back();
   for (const std::size_t i : order) {
-    const TensorSource& tensor = tensors[i];
-    const std::int64_t end = offset + byte_size(tensor);
-    const nlohmann::ordered_json entry = {{"dtype", safetensors_name(tensor.dtype)},
-                                          {"shape", tensor.shape},
-                                          {"data_offsets", {offset, end}}};
-    if (text.size() > 1) text += ',';
-    text += nlohmann::json(tensor.name).dump() + ':' + entry.dump();
+    const std::int64_t end = offset + byte_size(tensors[i]);
+    entries.push_back({tensors[i].name, tensors[i].dtype, tensors[i].shape, offset, end});
     offset = end;
   }
-  text += '}';
-  text.resize((text.size() + 7) / 8 * 8, ' ');
-  return text;
+  return entries;
 }
 
 }  // namespace
@@ -159,11 +147,8 @@ const TensorView& SafetensorsFile::at(std::string_view name) const {
 void write_safetensors(const std::filesystem::path& path, std::span<const TensorSource> tensors,
                        const std::map<std::string, std::string>& metadata) {
   const std::vector<std::size_t> order = file_order(tensors);
-  const std::string header = header_text(tensors, order, metadata);
   AtomicFile file(path);
-  const std::uint64_t header_size = header.size();
-  file.write(std::as_bytes(std::span(&header_size, 1)));
-  file.write(header);
+  file.write(safetensors_header_bytes(entries_of(tensors, order), metadata));
   for (const std::size_t i : order) {
     const std::span<const std::byte> data = tensors[i].data();
     assert(static_cast<std::int64_t>(data.size()) == byte_size(tensors[i]));

@@ -183,4 +183,23 @@ SafetensorsHeader parse_safetensors_header(std::string_view json) {
   return handler.take();
 }
 
+std::string safetensors_header_bytes(std::span<const SafetensorsEntry> entries,
+                                     const std::map<std::string, std::string>& metadata) {
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  std::string text = header.dump();
+  text.pop_back();
+  for (const SafetensorsEntry& entry : entries) {
+    const nlohmann::ordered_json json = {{"dtype", safetensors_name(entry.dtype)},
+                                         {"shape", entry.shape},
+                                         {"data_offsets", {entry.begin, entry.end}}};
+    if (text.size() > 1) text += ',';
+    text += nlohmann::json(entry.name).dump() + ':' + json.dump();
+  }
+  text += '}';
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  const std::uint64_t size = text.size();
+  return std::string(reinterpret_cast<const char*>(&size), sizeof(size)) + text;
+}
+
 }  // namespace convmae

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,5 +28,10 @@ struct SafetensorsHeader {
 
 /// Parses the JSON of a header. Throws UserError whose text says what is wrong, without the file.
 SafetensorsHeader parse_safetensors_header(std::string_view json);
+
+/// The inverse: what a file begins with, the header's length and the header, padded with spaces to
+/// a multiple of 8 bytes.
+std::string safetensors_header_bytes(std::span<const SafetensorsEntry> entries,
+                                     const std::map<std::string, std::string>& metadata);
 
 }  // namespace convmae
