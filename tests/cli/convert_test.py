@@ -1,5 +1,6 @@
 """`convmae convert` and `--init` with files of others: what Python wrote comes back as it was."""
 
+import json
 import os
 import unittest
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from program import ProgramTest, checkpoints, run_program
+from program import ProgramTest, checkpoints, run_program, steps
 
 GOLDEN = Path(os.environ.get("CONVMAE_GOLDEN", Path(__file__).parents[1] / "golden"))
 CHECKPOINT = GOLDEN / "pth" / "checkpoint_torch18_cuda.pth"
@@ -82,7 +83,37 @@ class Convert(ProgramTest):
             self.assertEqual(found["model"].keys(), expected.keys())
             for name, value in expected.items():
                 self.assertTrue(same(value, found["model"][name]), name)
-            self.assertEqual(found["epoch"], 1)
+            self.assertEqual(found["epoch"], 0)  # the number of the last one
+
+    def test_own_training_checkpoints_go_on_in_python(self):
+        self.pretrain("--batch_size", 10, "--epochs", 2, "--weight_decay", 0.03, "--beta2", 0.9)
+        source, path = checkpoints(self.run_directory)[-1], self.folder / "ours.pth"
+        self.convert(source, path)
+        checkpoint, tensors = self.load(path), load_file(source)
+        models = json.loads((GOLDEN / "keys_models.json").read_text())
+        published = [name for name, _, _ in
+                     models["convmae_convvit_base_patch16 (pretrain)"]["state_dict"]]
+        self.assertEqual(list(checkpoint["model"]),
+                         [name for name in published if name in checkpoint["model"]])
+        self.assertEqual(checkpoint["epoch"], 1)
+
+        # The groups of the published code: first what does not decay.
+        parameters = {name: torch.nn.Parameter(value) for name, value in checkpoint["model"].items()
+                      if name not in ("pos_embed", "decoder_pos_embed")}
+        plain = {n: p for n, p in parameters.items() if p.dim() == 1 or n.endswith(".bias")}
+        others = {n: p for n, p in parameters.items() if n not in plain}
+        optimizer = torch.optim.AdamW([{"params": list(plain.values()), "weight_decay": 0.0},
+                                       {"params": list(others.values())}], lr=1)
+        optimizer.load_state_dict(checkpoint["optimizer"])
+        self.assertEqual([group["weight_decay"] for group in optimizer.param_groups], [0, 0.03])
+        self.assertEqual({tuple(group["betas"]) for group in optimizer.param_groups}, {(0.9, 0.9)})
+        for name, parameter in parameters.items():
+            state = optimizer.state[parameter]
+            self.assertEqual(float(state["step"]), 4)
+            for key in ("exp_avg", "exp_avg_sq"):
+                self.assertTrue(same(state[key], tensors[f"optimizer.{key}.{name}"]), name)
+            parameter.grad = torch.ones_like(parameter)
+        optimizer.step()
 
     def test_a_description_of_the_model_goes_along(self):
         self.pretrain("--batch_size", 10, "--epochs", 1, "--method", "fastconvmae", "--groups", 2,
@@ -188,6 +219,76 @@ class Init(ProgramTest):
         self.assertIn("took 105 tensors", result.stderr)
         for name, value in self.started_with().items():
             self.assertTrue(torch.equal(value, published[name]), name)
+
+    def go_on(self, path, *arguments):
+        return self.call("--data", self.data, "--out", self.run_directory, "--threads", 1,
+                         "--panel_images", 0, "--init", path, "--init_optimizer", "--batch_size",
+                         10, "--accum_iter", 2, *arguments)
+
+    def test_training_goes_on_as_in_python(self):
+        heads = ("--num_heads", 2, "--decoder_num_heads", 2)
+        result = self.go_on(CHECKPOINT, *heads, "--epochs", 41)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("the optimizer's state of 105 parameters after 40 epochs", result.stderr)
+        [step] = steps(self.run_directory)
+        self.assertEqual((step["step"], step["epoch"], step["lr"]), (41, 40, 0.00015))
+        ours = load_file(checkpoints(self.run_directory)[-1])
+
+        # The gradient of the step, from what it did to the average; PyTorch does the rest.
+        published = torch.load(CHECKPOINT, weights_only=False, map_location="cpu")
+        parameters = {name: torch.nn.Parameter(value) for name, value in published["model"].items()
+                      if name not in ("pos_embed", "decoder_pos_embed")}
+        plain = [p for n, p in parameters.items() if p.dim() == 1 or n.endswith(".bias")]
+        others = [p for n, p in parameters.items() if p.dim() != 1 and not n.endswith(".bias")]
+        optimizer = torch.optim.AdamW([{"params": plain}, {"params": others}])
+        optimizer.load_state_dict(published["optimizer"])
+        for name, parameter in parameters.items():
+            average = ours["optimizer.exp_avg." + name].double()
+            before = optimizer.state[parameter]["exp_avg"].double()
+            parameter.grad = ((average - 0.9 * before) / 0.1).float()
+        optimizer.step()
+        for name, parameter in parameters.items():
+            with self.subTest(name):
+                state = optimizer.state[parameter]
+                torch.testing.assert_close(ours[name], parameter.data, rtol=1e-6, atol=1e-8)
+                torch.testing.assert_close(ours["optimizer.exp_avg_sq." + name],
+                                           state["exp_avg_sq"], rtol=1e-4, atol=1e-12)
+                self.assertEqual(ours["optimizer.step." + name], state["step"])
+
+    def test_a_converted_checkpoint_goes_on_alike_and_the_configuration_repeats_it(self):
+        heads = ("--num_heads", 2, "--decoder_num_heads", 2)
+        self.assertEqual(self.go_on(CHECKPOINT, *heads, "--epochs", 41).returncode, 0)
+        converted, again = self.folder / "converted.safetensors", self.folder / "again"
+        self.assertEqual(run_program("convert", CHECKPOINT, converted).returncode, 0)
+        configuration = self.folder / "config.toml"
+        configuration.write_text((self.run_directory / "config.toml").read_text()
+                                 .replace(str(CHECKPOINT), str(converted)))
+        result = self.call("--config", configuration, "--out", again)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assert_same_tensors(self.run_directory / "weights.safetensors",
+                                 again / "weights.safetensors")
+
+    def test_settings_come_from_the_file_unless_given(self):
+        heads = ("--num_heads", 2, "--decoder_num_heads", 2)
+        result = self.go_on(CHECKPOINT, *heads, "--epochs", 41, "--weight_decay", 0.2)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        lines = (self.run_directory / "config.toml").read_text().splitlines()
+        for line in ("norm_pix_loss = true", "embed_dim = [8, 12, 20]", "input_size = [64, 64]",
+                     "lr = 0.00015", "warmup_epochs = 40.0", "weight_decay = 0.2", "beta2 = 0.95",
+                     "epochs = 41"):
+            self.assertIn(line, lines)
+
+    def test_what_a_handover_lacks_is_named(self):
+        self.assert_user_error(self.go_on(CHECKPOINT), "--num_heads")
+        heads = ("--num_heads", 2, "--decoder_num_heads", 2)
+        self.assert_user_error(self.go_on(CHECKPOINT, *heads, "--epochs", 40,
+                                          "--warmup_epochs", 1), "40 epochs", "--epochs")
+        _, weights = self.saved("weights.pth")
+        self.assert_user_error(self.go_on(weights, *heads), "--init_optimizer")
+        self.assert_user_error(self.call("--data", self.data, "--out", self.run_directory,
+                                         "--init_optimizer"), "--init FILE")
+        self.assert_user_error(self.call("--resume", CHECKPOINT), "--init", "--init_optimizer")
+        self.assertFalse(self.run_directory.exists())
 
     def test_position_tables_follow_the_image(self):
         result = self.init(CHECKPOINT, input_size=32)

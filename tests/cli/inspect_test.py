@@ -53,6 +53,20 @@ class Inspect(ProgramTest):
         self.assertEqual(report["epoch"], expected["epoch"])
         self.assertEqual(report["parameters"], sum(v.numel() for v in expected["model"].values()))
 
+    def test_the_method_is_told_where_the_file_tells_it(self):
+        weights = {"model": published_model()}
+        for arguments, expected in (({}, "convmae or fastconvmae, whose weights look alike"),
+                                    ({"args": {"model": "fastconvmae_convvit_base_patch16"}},
+                                     "fastconvmae"),
+                                    ({"args": {"model": "convmae_convvit_base_patch16"}},
+                                     "convmae")):
+            path = self.folder / "method.pth"
+            torch.save({**weights, **arguments}, path)
+            self.assertEqual(self.inspect(path)["architecture"]["method"], expected)
+            converted = self.folder / "method.safetensors"
+            self.assertEqual(run_program("convert", path, converted).returncode, 0)
+            self.assertEqual(self.inspect(converted)["architecture"]["method"], expected)
+
     def test_wrappers_and_heads(self):
         model = published_model("convvit_base_patch16 (finetune, global_pool=True)")
         path = self.folder / "wrapped.pth"
@@ -78,7 +92,7 @@ class Inspect(ProgramTest):
         path = self.folder / "large.safetensors"
         save_file({"w": np.zeros(9 << 20, np.float32)}, path)
         self.assertIsNone(self.inspect(path)["sha256"])
-        self.assertIn("not computed; --sha256", run_program("inspect", path).stdout)
+        self.assertIn("not computed for a file over 32 MiB; --sha256", run_program("inspect", path).stdout)
         result = run_program("inspect", path, "--json", "--sha256")
         self.assertEqual(json.loads(result.stdout)["sha256"],
                          hashlib.sha256(path.read_bytes()).hexdigest())

@@ -35,5 +35,8 @@ void add_bench_ops(CLI::App& bench);
 void add_bench_data(CLI::App& bench);
 void add_inspect(CLI::App& app);
 void add_convert(CLI::App& app);
+void add_features(CLI::App& app);
+void add_knn(CLI::App& app);
+void add_stats(CLI::App& app);
 
 }  // namespace convmae

@@ -1,10 +1,12 @@
+#include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/io/sha256.h"
 #include "convmae/io/value_json.h"
 #include "convmae/io/weights.h"
-#include "convmae/train/convert_weights.h"
+#include "convmae/train/published_notes.h"
 #include "convmae/train/weight_layout.h"
+#include "convmae/train/weights.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -24,16 +26,12 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kMostEntries = 1000;
 
-Json arguments_json(const WeightFile& file) {
-  const Value* const arguments = file.arguments();
-  return arguments == nullptr ? Json() : members_json(*arguments->members());
-}
-
 /// The metadata of a safetensors file; what this program writes there is JSON itself.
 Json metadata_json(const WeightFile& file) {
   Json json = Json::object();
   for (const auto& [key, text] : file.metadata()) {
     if (json.size() == kMostEntries) break;
+    if (key == kOrderKey) continue;  // thousands of names
     const Json parsed =
         key.starts_with("convmae.") ? parse_shallow_json(text) : Json(Json::value_t::discarded);
     json[shortened(key)] =
@@ -43,8 +41,7 @@ Json metadata_json(const WeightFile& file) {
 }
 
 Json epoch_json(const WeightFile& file, const Json& metadata) {
-  if (const std::optional<std::int64_t> epoch = file.epoch()) return *epoch;
-  if (metadata.contains(kEpochKey)) return metadata.at(kEpochKey);
+  if (const std::optional<std::int64_t> epoch = published_epoch(file)) return *epoch;
   const auto provenance = metadata.find("convmae.provenance");
   if (provenance == metadata.end() || !provenance->is_object()) return nullptr;
   return provenance->value("epoch", Json());
@@ -82,11 +79,33 @@ Json optional_json(const std::optional<T>& value) {
   return value ? Json(*value) : Json();
 }
 
+/// The method of pretraining. ConvMAE and FastConvMAE have the same weights: only what else is in
+/// the file can tell them apart.
+Json method_json(const WeightFile& file, const Architecture& architecture) {
+  try {
+    if (const auto info = described_by_itself(file)) return to_string(info->model.method);
+  } catch (const UserError&) {
+    return nullptr;  // what the file says is shown below
+  }
+  if (architecture.encoder == Architecture::Encoder::vit) return to_string(Method::mae);
+  const Json arguments = training_arguments(file);
+  const Json model = arguments.is_object() ? arguments.value("model", Json()) : Json();
+  if (model.is_string()) {
+    for (const Method method : {Method::convmae, Method::fastconvmae}) {
+      if (model.get_ref<const std::string&>().starts_with(to_string(method))) {
+        return to_string(method);
+      }
+    }
+  }
+  return "convmae or fastconvmae, whose weights look alike";
+}
+
 Json architecture_json(const WeightFile& file) {
   const std::optional<Architecture> found = architecture_of(file);
   if (!found) return nullptr;
   const bool vit = found->encoder == Architecture::Encoder::vit;
   Json json{{"encoder", vit ? "mae" : "convmae"},
+            {"method", method_json(file, *found)},
             {"model", found->preset.empty() ? Json() : Json(found->preset)},
             {"prefix", shortened(found->prefix)},
             {"in_chans", found->in_chans},
@@ -125,7 +144,7 @@ Json describe(const WeightFile& file, bool hash) {
   json["architecture"] = architecture_json(file);
   json["epoch"] = epoch_json(file, metadata);
   json["optimizer"] = file.has_optimizer();
-  json["arguments"] = arguments_json(file);
+  json["arguments"] = training_arguments(file);
   json["metadata"] = metadata;
   return json;
 }
@@ -179,13 +198,16 @@ void add_inspect(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   command->add_option("file", options->file, "File to look into; nothing in it is run")->required();
   command->add_flag("--json", options->json, "Print JSON");
-  command->add_flag("--sha256", options->sha256, "Hash the file also if it is larger than 32 MiB");
+  command->add_flag(
+      "--sha256", options->sha256,
+      "Hash the file also if it is larger than 32 MiB, which takes longer than all the rest");
   command->callback([options] {
     Json json = describe(WeightFile(options->file), options->sha256);
     if (options->json) {
       std::cout << json.dump(2, ' ', false, Json::error_handler_t::replace) << std::endl;
     } else {
-      if (json["sha256"].is_null()) json["sha256"] = "not computed; --sha256 does";
+      if (json["sha256"].is_null())
+        json["sha256"] = "not computed for a file over 32 MiB; --sha256 does";
       print_members(json, "");
     }
   });

@@ -81,6 +81,9 @@ int main(int argc, char** argv) {
   convmae::add_bench(app);
   convmae::add_inspect(app);
   convmae::add_convert(app);
+  convmae::add_features(app);
+  convmae::add_knn(app);
+  convmae::add_stats(app);
   try {
     app.parse(convmae::normalised_arguments(argc, argv));
     return line.exit_code;

@@ -5,12 +5,14 @@
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/model_flags.h"
 #include "convmae/cli/option_table.h"
+#include "convmae/train/handover.h"
 
 #include <CLI/CLI.hpp>
 
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 
 namespace convmae {
 namespace {
@@ -42,6 +44,10 @@ class PretrainCommand {
     table_.add_command_line_only("resume", options_.resume,
                                  "Directory of a run to continue exactly where it stopped");
     table_.add("init", options_.init, "File of weights to start from: safetensors or .pth");
+    // Not --resume, which continues a run of this program exactly and in place: this starts a new
+    // run, whose configuration then says where it came from.
+    table_.add("init_optimizer", options_.init_optimizer,
+               "Go on from --init's optimizer state, epoch and settings (a published checkpoint)");
     table_.add("eval_data", options_.eval_data,
                "Held-out images: their loss is measured with fixed masks");
     table_.add_command_line_only("config", config_,
@@ -94,6 +100,10 @@ class PretrainCommand {
     table_.add("panel_every_epochs", options_.panel_every_epochs,
                "Draw reconstructions; 0: about ten times a run");
     table_.add("panel_images", options_.panel_images, "Images in them; 0: draw none");
+    table_.add("probe_every", options_.probe_every,
+               "Epochs between scores of the features by nearest neighbours; 0: never");
+    table_.add("probe_data", options_.probe_data,
+               "Held-out images with classes for that score [those of --eval_data]");
   }
 
   void add_machine() {
@@ -101,8 +111,7 @@ class PretrainCommand {
     table_.add("seed", options_.seed, "Decides every random draw");
     table_.add("threads", options_.threads, "Threads that compute; 0: one a CPU");
     table_.add("gemm", options_.gemm, "Matrix products: auto, aten or onednn");
-    table_.add("precision", options_.precision,
-               "fp32, or bf16: faster, where the CPU has it");
+    table_.add("precision", options_.precision, "fp32, or bf16: faster, where the CPU has it");
   }
 
   /// Brings together the command line, a configuration file and the preset of the model.
@@ -120,7 +129,11 @@ class PretrainCommand {
       if (!std::filesystem::exists(file, ignored)) file.clear();  // no run: reported later
     }
     // A model or method that was typed replaces the sizes that a file has for another one.
-    if (!file.empty()) table_.read_config(file, model_->set_aside());
+    const std::set<std::string> set_aside = model_->set_aside();
+    if (!file.empty()) table_.read_config(file, set_aside);
+    if (!resumes && options_.init_optimizer && !options_.init.empty()) {
+      table_.read_defaults(Handover(options_.init).settings(), options_.init, set_aside);
+    }
     model_->resolve();
   }
 

@@ -208,11 +208,10 @@ std::optional<Architecture> architecture_of(std::span<const NamedShape> weights)
   return result;
 }
 
-ModelConfig pretrain_shapes_of(const Architecture& architecture) {
-  if (!architecture.decoder || !architecture.positions) {
-    throw UserError("an encoder alone cannot fill in blocks: give a checkpoint of pretraining");
+ModelConfig encoder_shapes_of(const Architecture& architecture) {
+  if (!architecture.positions) {
+    throw UserError("it has no table of positions, which would tell the size of images");
   }
-  const Architecture::Decoder& decoder = *architecture.decoder;
   ModelConfig config;
   config.method = method_of(architecture);
   config.in_chans = architecture.in_chans;
@@ -222,16 +221,30 @@ ModelConfig pretrain_shapes_of(const Architecture& architecture) {
   config.mlp_ratio = architecture.mlp_ratio;
   config.kernel_size = architecture.kernel_size;
   config.fusion = architecture.encoder == Architecture::Encoder::vit || architecture.fusion;
-  config.decoder_embed_dim = decoder.dim;
-  config.decoder_depth = decoder.depth;
   config.img_size = square_image(*architecture.positions, config.patch_size);
   config.num_heads = 0;
+  for (const std::string& name : model_preset_names()) {
+    const ModelConfig named = model_preset(name, config.method);
+    if (named.embed_dim.back() == config.embed_dim.back()) {
+      config.num_heads = named.num_heads;
+      break;
+    }
+  }
+  return config;
+}
+
+ModelConfig pretrain_shapes_of(const Architecture& architecture) {
+  if (!architecture.decoder) {
+    throw UserError("an encoder alone cannot fill in blocks: give a checkpoint of pretraining");
+  }
+  ModelConfig config = encoder_shapes_of(architecture);
+  config.decoder_embed_dim = architecture.decoder->dim;
+  config.decoder_depth = architecture.decoder->depth;
   config.decoder_num_heads = 0;
   for (const std::string& name : model_preset_names()) {
     const ModelConfig named = model_preset(name, config.method);
     if (named.embed_dim.back() == config.embed_dim.back() &&
         named.decoder_embed_dim == config.decoder_embed_dim) {
-      config.num_heads = named.num_heads;
       config.decoder_num_heads = named.decoder_num_heads;
       break;
     }
@@ -241,7 +254,7 @@ ModelConfig pretrain_shapes_of(const Architecture& architecture) {
 
 ModelConfig pretrain_config_of(const Architecture& architecture) {
   ModelConfig config = pretrain_shapes_of(architecture);
-  if (config.num_heads == 0) {
+  if (config.num_heads == 0 || config.decoder_num_heads == 0) {
     throw UserError(
         "its widths belong to no named model, so the number of attention heads is not "
         "known: give a checkpoint of convmae, which says it");

@@ -57,9 +57,13 @@ struct Architecture {
 /// Nothing if there is no encoder that this program knows. Shapes may be anything.
 std::optional<Architecture> architecture_of(std::span<const NamedShape> weights);
 
-/// What shapes tell of a pretraining model. The numbers of attention heads are those of the named
-/// model of the same widths, or 0 if there is none. Throws UserError if there is no decoder, or if
-/// the positions make no square image.
+/// What shapes tell of an encoder; what a configuration says of decoders means nothing in the
+/// result. The number of attention heads is that of the named model of the same width, or 0 if
+/// there is none. Throws UserError if the positions make no square image.
+ModelConfig encoder_shapes_of(const Architecture& architecture);
+
+/// What shapes tell of a pretraining model, both numbers of attention heads in the same way. Throws
+/// UserError also if there is no decoder.
 ModelConfig pretrain_shapes_of(const Architecture& architecture);
 
 /// The pretraining model that a file without a description of its own holds, with the attention

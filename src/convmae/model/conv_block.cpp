@@ -14,10 +14,10 @@ ConvBlock::ConvBlock(const ConvBlockConfig& config)
       norm1_(register_module("norm1", std::make_shared<LayerNorm>(config.dim, kEps))),
       conv1_(register_module(
           "conv1", std::make_shared<Linear>(config.dim, config.dim, WeightShape::convolution))),
-      attn_(
-          register_module("attn", std::make_shared<DepthwiseConv>(config.dim, config.kernel_size))),
       conv2_(register_module(
           "conv2", std::make_shared<Linear>(config.dim, config.dim, WeightShape::convolution))),
+      attn_(
+          register_module("attn", std::make_shared<DepthwiseConv>(config.dim, config.kernel_size))),
       norm2_(register_module("norm2", std::make_shared<LayerNorm>(config.dim, kEps))),
       mlp_(register_module(
           "mlp", std::make_shared<Mlp>(config.dim, hidden_width(config.dim, config.mlp_ratio),

@@ -38,8 +38,8 @@ class ConvBlock : public torch::nn::Module {
   std::vector<std::int64_t> nesting_;
   std::shared_ptr<LayerNorm> norm1_;
   std::shared_ptr<Linear> conv1_;
-  std::shared_ptr<DepthwiseConv> attn_;  // where a transformer block has its attention
   std::shared_ptr<Linear> conv2_;
+  std::shared_ptr<DepthwiseConv> attn_;  // where a transformer block has its attention
   std::shared_ptr<LayerNorm> norm2_;
   std::shared_ptr<Mlp> mlp_;
 };

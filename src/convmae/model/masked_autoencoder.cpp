@@ -1,5 +1,6 @@
 #include "convmae/model/masked_autoencoder.h"
 
+#include "convmae/model/feature_maps.h"
 #include "convmae/model/image_blocks.h"
 #include "convmae/model/initialise.h"
 #include "convmae/model/position_mask.h"
@@ -39,6 +40,10 @@ std::vector<Visibility> MaskedAutoencoder::passes(const at::Tensor& noise) const
 at::Tensor MaskedAutoencoder::target(const at::Tensor& images) const {
   const at::Tensor blocks = image_to_blocks(images, encoder_->geometry().grid(), {block()});
   return blocks.flatten(2);
+}
+
+std::vector<at::Tensor> MaskedAutoencoder::feature_maps(const at::Tensor& images) {
+  return convmae::feature_maps(*encoder_, images);
 }
 
 PretrainOutput MaskedAutoencoder::forward(const at::Tensor& images, const at::Tensor& noise,

@@ -25,6 +25,7 @@ class MaskedAutoencoder : public PretrainModel {
   /// The encoder passes that a forward does for this noise: one, or two for FastConvMAE with an
   /// uneven last group.
   std::vector<Visibility> passes(const at::Tensor& noise) const;
+  std::vector<at::Tensor> feature_maps(const at::Tensor& images) override;
   Encoder& encoder() { return *encoder_; }
 
  private:

@@ -1,5 +1,6 @@
 #include "convmae/model/masked_autoencoder_vit.h"
 
+#include "convmae/model/feature_maps.h"
 #include "convmae/model/image_blocks.h"
 #include "convmae/model/initialise.h"
 #include "convmae/model/module_list.h"
@@ -49,6 +50,11 @@ at::Tensor MaskedAutoencoderVit::encode(const at::Tensor& images, const Visibili
   x = at::cat({class_token.expand({x.size(0), 1, x.size(2)}), x}, 1);
   for (const auto& block : blocks_) x = block->forward(x);
   return norm_->forward(x);
+}
+
+std::vector<at::Tensor> MaskedAutoencoderVit::feature_maps(const at::Tensor& images) {
+  const at::Tensor tokens = encode(images, all_visible(images.size(0), grid_, images.device()));
+  return {blocks_to_map(tokens.narrow(1, 1, noise_length()).unsqueeze(2), grid_, {})};
 }
 
 PretrainOutput MaskedAutoencoderVit::forward(const at::Tensor& images, const at::Tensor& noise,

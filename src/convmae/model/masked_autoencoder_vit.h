@@ -22,6 +22,7 @@ class MaskedAutoencoderVit : public PretrainModel {
   std::int64_t noise_length() const override { return grid_.height * grid_.width; }
   std::int64_t block() const override { return config().patch_size[0]; }
   void initialise(std::uint64_t seed) override;
+  std::vector<at::Tensor> feature_maps(const at::Tensor& images) override;
 
   Visibility sample(const at::Tensor& noise) const;
   /// images [B, C, H, W] -> [B, 1 + V, D], the class token first, patches in ascending order.

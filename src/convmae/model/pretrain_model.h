@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 namespace convmae {
 
@@ -33,6 +34,10 @@ class PretrainModel : public torch::nn::Module {
   /// with the smallest noise are kept (stable order). Throws c10::Error on other shapes.
   virtual PretrainOutput forward(const at::Tensor& images, const at::Tensor& noise,
                                  Predict predict) = 0;
+
+  /// What the encoder makes of whole images [B, C, H, W]: a map [B, C_s, H_s, W_s] of each stage,
+  /// the last one the transformer's; of MAE, which has no stages, one map of its patches.
+  virtual std::vector<at::Tensor> feature_maps(const at::Tensor& images) = 0;
 
   const ModelConfig& config() const { return config_; }
   /// The type of activations and products, that of the images unless set: bfloat16 takes less time

@@ -21,7 +21,6 @@ constexpr const char* kModelKey = "convmae.model";
 constexpr const char* kPreprocessingKey = "convmae.preprocessing";
 constexpr const char* kProvenanceKey = "convmae.provenance";
 constexpr const char* kTaskKey = "convmae.task";
-constexpr const char* kTrainerKey = "convmae.trainer";
 constexpr const char* kDigestKey = "convmae.digest";
 
 const char* name_of(CheckpointKind kind) {
@@ -135,6 +134,12 @@ void write_checkpoint(const std::filesystem::path& path, CheckpointKind kind,
   metadata[kKindKey] = name_of(kind);
   if (kind == CheckpointKind::training) metadata[kTrainerKey] = trainer.dump();
 
+  nlohmann::ordered_json order = nlohmann::ordered_json::array();
+  for (const auto& [name, tensor] : tensors) {
+    if (!name.starts_with("optimizer.")) order.push_back(name);
+  }
+  metadata[kOrderKey] = order.dump();
+
   Digest digest(metadata);
   std::vector<TensorSource> sources;
   // One tensor at a time is brought to the host and made contiguous.
@@ -199,6 +204,10 @@ void read_tensor(const StoredTensor& stored, const at::Tensor& target) {
                     ", expected float32, float64, float16 or bfloat16: convert it first");
   }
   const at::NoGradGuard no_grad;
+  if (target.is_cpu() && target.is_contiguous() && target.scalar_type() == *type) {
+    stored.read({static_cast<std::byte*>(target.mutable_data_ptr()), target.nbytes()});
+    return;
+  }
   const at::Tensor host = at::empty(target.sizes(), at::TensorOptions().dtype(*type));
   stored.read({static_cast<std::byte*>(host.mutable_data_ptr()), host.nbytes()});
   target.copy_(host);

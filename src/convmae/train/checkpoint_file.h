@@ -26,6 +26,14 @@ enum class CheckpointKind {
   weights,   ///< the model alone
 };
 
+/// Where the metadata of a safetensors file have the names of the weights in the model's own order,
+/// as a JSON list: the tensors themselves are sorted by name, but the published training code
+/// numbers the parameters of its optimizer in the model's order.
+inline constexpr const char* kOrderKey = "convmae.order";
+
+/// Where the metadata of a training checkpoint have its trainer state.
+inline constexpr const char* kTrainerKey = "convmae.trainer";
+
 /// What a safetensors file holds, if this program wrote it.
 std::optional<CheckpointKind> checkpoint_kind(const SafetensorsFile& file);
 

@@ -5,6 +5,7 @@
 #include "convmae/io/pth_writer.h"
 #include "convmae/io/value_json.h"
 #include "convmae/train/checkpoint_file.h"
+#include "convmae/train/published_notes.h"
 #include "convmae/train/published_optimizer.h"
 #include "convmae/train/weights.h"
 
@@ -23,15 +24,6 @@ namespace convmae {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// Metadata with which a `.pth` file comes back as it was: the order of the weights, which numbers
-// the optimizer's parameters, the groups of these, and the training arguments.
-constexpr const char* kOrderKey = "convmae.order";
-constexpr const char* kArgumentsKey = "convmae.arguments";
-constexpr const char* kGroupsKey = "convmae.optimizer_groups";
-constexpr const char* kAverage = "optimizer.exp_avg.";
-constexpr const char* kSquare = "optimizer.exp_avg_sq.";
-constexpr const char* kStep = "optimizer.step.";
 
 bool is_real(DType dtype) {
   return dtype == DType::f32 || dtype == DType::f64 || dtype == DType::f16 || dtype == DType::bf16;
@@ -73,7 +65,8 @@ class Conversion {
     report_.left_out = selection_.left_out;
     order_weights();
     const bool whole = !options.layout && !options.encoder_only && !options.dtype;
-    if (whole && options.optimizer && file_.has_optimizer()) optimizer_ = read_optimizer();
+    if (whole && options.optimizer && file_.has_optimizer())
+      optimizer_ = read_published_optimizer(file_);
     report_.optimizer_states = std::ssize(optimizer_.states);
   }
 
@@ -92,10 +85,10 @@ class Conversion {
     return options_.dtype && is_real(stored) ? *options_.dtype : stored;
   }
 
-  /// Safetensors files are sorted by name; one that came from a `.pth` file says what order that
-  /// had.
+  /// Safetensors files are sorted by name; those of ours and those that came from a `.pth` file say
+  /// what order they had.
   void order_weights() {
-    const Json order = note(kOrderKey);
+    const Json order = noted_json(file_, kOrderKey);
     if (!order.is_array()) return;
     std::map<std::string, std::size_t> places;
     for (const Json& name : order) {
@@ -114,28 +107,6 @@ class Conversion {
       weights.push_back({item.name, item.weight->tensor});
     }
     return weights;
-  }
-
-  PublishedOptimizer read_optimizer() const {
-    const SafetensorsFile* const file = file_.safetensors();
-    if (file == nullptr) return read_published_optimizer(file_);
-    PublishedOptimizer result;
-    for (const Weight& weight : file_.weights()) {
-      const TensorView* const average = file->find(kAverage + weight.name);
-      const TensorView* const square = file->find(kSquare + weight.name);
-      const TensorView* const step = file->find(kStep + weight.name);
-      if (average == nullptr || square == nullptr || step == nullptr) continue;
-      if (step->dtype != DType::f32 || step->numel() != 1) {
-        throw UserError("the step count of " + quote(weight.name) + " in " +
-                        quote(file->path().string()) + " is not one float32 number");
-      }
-      float count = 0;
-      file->read(*step, std::as_writable_bytes(std::span(&count, 1)));
-      result.states.emplace(weight.name,
-                            AdamWTensors{as_strided(*average), as_strided(*square), count});
-    }
-    if (const Json groups = note(kGroupsKey); groups.is_array()) result.groups = groups;
-    return result;
   }
 
   void write_safetensors_file(const std::filesystem::path& out) {
@@ -160,11 +131,12 @@ class Conversion {
                              return std::span<const std::byte>(buffer);
                            }});
       };
-      add(kAverage, state.exp_avg);
-      add(kSquare, state.exp_avg_sq);
+      add(kAveragePrefix, state.exp_avg);
+      add(kSquarePrefix, state.exp_avg_sq);
       const float& step = steps.emplace_back(static_cast<float>(state.step));
-      sources.push_back(
-          {kStep + name, DType::f32, {}, [&step] { return std::as_bytes(std::span(&step, 1)); }});
+      sources.push_back({kStepPrefix + name, DType::f32, {}, [&step] {
+                           return std::as_bytes(std::span(&step, 1));
+                         }});
     }
     write_safetensors(out, sources, metadata());
   }
@@ -172,31 +144,23 @@ class Conversion {
   std::map<std::string, std::string> metadata() const {
     std::map<std::string, std::string> metadata = file_.metadata();
     // These vouch for a file that this one no longer is.
-    for (const char* const key : {"convmae.kind", "convmae.digest", "convmae.trainer"}) {
+    for (const char* const key : {"convmae.kind", "convmae.digest", kTrainerKey}) {
       metadata.erase(key);
     }
     metadata["format"] = "pt";
+    if (!optimizer_.states.empty()) metadata[kGroupsKey] = optimizer_.groups.dump();
     if (file_.pth() == nullptr) return metadata;
     Json order = Json::array();
     for (const RenamedWeight& item : selection_.weights) order.push_back(item.name);
     metadata[kOrderKey] = order.dump(-1, ' ', false, Json::error_handler_t::replace);
-    if (!optimizer_.states.empty()) metadata[kGroupsKey] = optimizer_.groups.dump();
     if (const auto epoch = file_.epoch()) metadata[kEpochKey] = std::to_string(*epoch);
-    if (const Value* const arguments = file_.arguments()) {
-      metadata[kArgumentsKey] = members_json(*arguments->members()).dump();
+    if (const Json arguments = training_arguments(file_); !arguments.is_null()) {
+      metadata[kArgumentsKey] = arguments.dump();
     }
-    if (const std::optional<CheckpointInfo> info = describe_model(file_)) {
+    if (const std::optional<CheckpointInfo> info = described_by_itself(file_)) {
       metadata.merge(description(*info));
     }
     return metadata;
-  }
-
-  /// What `metadata` wrote, or null.
-  Json note(const char* key) const {
-    const auto found = file_.metadata().find(key);
-    if (found == file_.metadata().end()) return nullptr;
-    const Json json = parse_shallow_json(found->second);
-    return json.is_discarded() ? Json() : json;
   }
 
   void write_pth_file(const std::filesystem::path& out) {
@@ -224,17 +188,12 @@ class Conversion {
                                 write_published_optimizer(arena, weights_in_order(), optimizer_));
     }
     const std::optional<CheckpointInfo> info = described_by_itself(file_);
-    const Json provenance = info ? info->provenance : Json();
-    if (const std::optional<std::int64_t> epoch = file_.epoch()) {
+    if (const std::optional<std::int64_t> epoch = last_epoch(info)) {
       root.entries.emplace_back("epoch", *epoch);
-    } else if (const Json noted = note(kEpochKey); noted.is_number_integer()) {
-      root.entries.emplace_back("epoch", noted.get<std::int64_t>());
-    } else if (provenance.contains("epoch") && provenance["epoch"].is_number_integer()) {
-      root.entries.emplace_back("epoch", provenance["epoch"].get<std::int64_t>());
     }
     if (const Value* const arguments = file_.arguments()) {
       root.entries.emplace_back("args", *arguments);
-    } else if (const Json noted = note(kArgumentsKey); noted.is_object()) {
+    } else if (const Json noted = training_arguments(file_); !noted.is_null()) {
       root.entries.emplace_back("args", value_from_json(noted, arena));
     }
     if (!info) return;
@@ -244,6 +203,15 @@ class Conversion {
                                 std::string_view(arena.keep(text)));
     }
     root.entries.emplace_back(kDescriptionEntry, own);
+  }
+
+  /// The published code numbers epochs from 0 and keeps the last one; this program counts those
+  /// that are done.
+  std::optional<std::int64_t> last_epoch(const std::optional<CheckpointInfo>& info) const {
+    if (const std::optional<std::int64_t> epoch = published_epoch(file_)) return epoch;
+    const Json done =
+        info && info->provenance.is_object() ? info->provenance.value("epoch", Json()) : Json();
+    return done.is_number_integer() ? std::optional(done.get<std::int64_t>() - 1) : std::nullopt;
   }
 
   StridedTensor tensor_of(const Weight& weight, std::deque<std::vector<std::byte>>& buffers) const {

@@ -10,9 +10,6 @@
 
 namespace convmae {
 
-/// Where the metadata of a safetensors file that was a `.pth` file have its epoch.
-inline constexpr const char* kEpochKey = "convmae.epoch";
-
 struct ConversionOptions {
   bool to_pth = false;                 ///< else safetensors
   std::optional<WeightLayout> layout;  ///< none: names stay, without the prefixes of wrappers

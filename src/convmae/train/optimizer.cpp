@@ -21,6 +21,7 @@ AdamW::AdamW(std::vector<ParamGroup> groups, AdamWOptions options)
 
 void AdamW::step(double lr) {
   const at::NoGradGuard no_grad;
+  last_lr_ = lr;
   std::size_t next_state = 0;
   for (const ParamGroup& group : groups()) {
     std::vector<at::Tensor> params;

@@ -64,6 +64,9 @@ class AdamW : public Optimizer {
   void step(double lr) override;
   std::vector<std::pair<std::string, at::Tensor>> state_tensors() const override;
 
+  const AdamWOptions& options() const { return options_; }
+  /// The rate that the last step had, before the groups' factors; 0 before the first step.
+  double last_lr() const { return last_lr_; }
   /// The states in the order of the groups. They share memory with the optimizer: writing into them
   /// restores a checkpoint.
   const std::vector<NamedState>& states() const { return states_; }
@@ -71,6 +74,7 @@ class AdamW : public Optimizer {
  private:
   AdamWOptions options_;
   std::vector<NamedState> states_;
+  double last_lr_ = 0;
 };
 
 }  // namespace convmae

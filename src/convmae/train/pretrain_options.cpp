@@ -59,6 +59,10 @@ void resolve(PretrainOptions& options) {
   make_absolute(options.data);
   make_absolute(options.eval_data);
   make_absolute(options.init);
+  if (options.probe_every > 0 && options.probe_data.empty()) {
+    options.probe_data = options.eval_data;
+  }
+  make_absolute(options.probe_data);
   const Preprocessing defaults = default_preprocessing(options.model_config.in_chans, {});
   if (options.mean.empty()) options.mean = defaults.mean;
   if (options.std.empty()) options.std = defaults.std;
@@ -75,6 +79,8 @@ void resolve(PretrainOptions& options) {
 
 void validate(const PretrainOptions& options) {
   validate(options.model_config);
+  require(!options.init_optimizer || !options.init.empty(),
+          "--init_optimizer goes with --init FILE, whose optimizer state it takes");
   const auto channels = static_cast<std::size_t>(options.model_config.in_chans);
   require(options.mean.size() == channels && options.std.size() == channels,
           "--mean and --std need one number a channel, here " + std::to_string(channels) +
@@ -111,6 +117,9 @@ void validate(const PretrainOptions& options) {
   require_at_least(options.eval_every_epochs, 1, "eval_every_epochs");
   require_at_least(options.panel_every_epochs, 1, "panel_every_epochs");
   require_at_least(options.panel_images, 0, "panel_images");
+  require_at_least(options.probe_every, 0, "probe_every");
+  require(options.probe_every == 0 || !options.probe_data.empty(),
+          "--probe_every needs --probe_data, a folder with one subfolder a class");
   require_at_least(options.threads, 1, "threads");
   parse_precision(options.precision);
   parse_gemm_backend(options.gemm);

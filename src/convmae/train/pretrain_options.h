@@ -14,10 +14,11 @@ namespace convmae {
 struct PretrainOptions {
   // Where things are.
   std::string data;
-  std::string eval_data;  ///< held-out images, or empty
-  std::string out;        ///< run directory of a new run
-  std::string resume;     ///< run directory to continue
-  std::string init;       ///< file of weights to start from
+  std::string eval_data;        ///< held-out images, or empty
+  std::string out;              ///< run directory of a new run
+  std::string resume;           ///< run directory to continue
+  std::string init;             ///< file of weights to start from
+  bool init_optimizer = false;  ///< go on with that file's optimizer state and epoch
   bool overwrite = false;
 
   // The model. `model` names the preset that `model_config` started from.
@@ -57,6 +58,8 @@ struct PretrainOptions {
   std::int64_t eval_every_epochs = 1;
   std::int64_t panel_every_epochs = 0;  ///< 0: about ten times a run
   std::int64_t panel_images = 6;
+  std::int64_t probe_every = 0;  ///< epochs between measurements with KnnProbe; 0: off
+  std::string probe_data;        ///< images with classes for it; empty: eval_data
 
   // Machine.
   std::uint64_t seed = 0;

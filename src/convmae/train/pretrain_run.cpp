@@ -35,6 +35,10 @@ int PretrainRun::train() {
                      format_number(before->loss) + ", without learning " +
                      format_number(before->baseline));
   }
+  if (first_top1_) {
+    console_.message("nearest neighbours of " + std::to_string(probe_->images()) +
+                     " images at the start: " + format_fixed(100 * *first_top1_, 1) + " %");
+  }
   write_report_page(RunStatus::running);
   try {
     Stop stop = Stop::none;
@@ -152,7 +156,8 @@ PretrainRun::Stop PretrainRun::stop_reason() const {
   if (options_.max_minutes > 0) {
     // One more step and what comes after the last one must fit, even if it takes longer than
     // before.
-    const double ending = 1 + 1.5 * (evaluation_seconds_ + panel_seconds_ + 2 * saving_seconds_);
+    const double ending =
+        1 + 1.5 * (evaluation_seconds_ + panel_seconds_ + probe_seconds_ + 2 * saving_seconds_);
     const double end = seconds_since(begin_) + throughput_.seconds_per_step() + ending;
     if (end > options_.max_minutes * 60) return Stop::time_limit;
   }
@@ -165,7 +170,9 @@ void PretrainRun::end_epoch(Stop stop) {
   std::optional<Evaluation> held_out;
   if (last || done % options_.eval_every_epochs == 0) held_out = evaluate_held_out();
   if (last || done % options_.panel_every_epochs == 0) draw_panel(static_cast<double>(done));
-  log_epoch(/*complete=*/true, held_out);
+  std::optional<double> knn_top1;
+  if (probe_ && (last || done % options_.probe_every == 0)) knn_top1 = probe_features();
+  log_epoch(/*complete=*/true, held_out, knn_top1);
 
   if (held_out) {
     position_.score = held_out->loss;
@@ -190,6 +197,14 @@ std::optional<Evaluation> PretrainRun::evaluate_held_out() {
   return result;
 }
 
+std::optional<double> PretrainRun::probe_features() {
+  if (!probe_) return std::nullopt;
+  const Clock::time_point begin = Clock::now();
+  const double top1 = probe_->top1(model_);
+  probe_seconds_ = seconds_since(begin);
+  return top1;
+}
+
 void PretrainRun::draw_panel(double epoch) {
   if (!panel_ || panel_->empty()) return;
   const Clock::time_point begin = Clock::now();
@@ -205,11 +220,13 @@ void PretrainRun::draw_panel(double epoch) {
   panel_seconds_ = seconds_since(begin);
 }
 
-void PretrainRun::log_epoch(bool complete, const std::optional<Evaluation>& held_out) {
+void PretrainRun::log_epoch(bool complete, const std::optional<Evaluation>& held_out,
+                            std::optional<double> knn_top1) {
   nlohmann::ordered_json json;
   json["train_loss"] = position_.loss_sum / static_cast<double>(position_.loss_count);
   json["train_lr"] = mean_lr();
   if (held_out) json["val_loss"] = held_out->loss;
+  if (knn_top1) json["knn_top1"] = *knn_top1;
   json["epoch"] = position_.epoch;
   json["n_parameters"] = parameters_;
   json["epochs_done"] = fractional_epoch_now();
@@ -220,12 +237,14 @@ void PretrainRun::log_epoch(bool complete, const std::optional<Evaluation>& held
   if (!complete) json["incomplete"] = true;
   log_->add_epoch(json);
   if (held_out) log_->add_scalar("val_loss", held_out->loss, fractional_epoch_now());
+  if (knn_top1) log_->add_scalar("knn_top1", *knn_top1, fractional_epoch_now());
 
   std::string text =
       "epoch " + format_number(fractional_epoch_now()) + "/" + std::to_string(options_.epochs) +
       "  loss " +
       format_fixed(json["train_loss"].is_number() ? json["train_loss"].get<double>() : 0, 4);
   if (held_out) text += "  held-out " + format_fixed(held_out->loss, 4);
+  if (knn_top1) text += "  kNN " + format_fixed(100 * *knn_top1, 1) + " %";
   text += "  " + format_number(throughput_.epoch_images_per_second(), 3) + " images/s  waiting " +
           format_share(throughput_.epoch_wait_share());
   if (position_.skipped_in_epoch > 0) {
@@ -266,6 +285,9 @@ void PretrainRun::write_report_page(RunStatus status) {
   context.environment.emplace_back("data", source_->description());
   context.epochs = options_.epochs;
   context.untrained = untrained_;
+  if (probe_ && first_top1_) {
+    context.probe = ProbeContext{probe_->images(), probe_->classes(), *first_top1_};
+  }
   context.normalised_targets = options_.model_config.norm_pix_loss;
   write_run_report(directory_->paths(), *log_, context);
   reported_ = Clock::now();
@@ -319,7 +341,7 @@ int PretrainRun::finish(Stop stop) {
     if (position_.step > 0) {
       const std::optional<Evaluation> held_out = evaluate_held_out();
       draw_panel(fractional_epoch_now());
-      log_epoch(/*complete=*/false, held_out);
+      log_epoch(/*complete=*/false, held_out, probe_features());
     }
     save_checkpoint();
   }

@@ -6,7 +6,9 @@
 #include "convmae/train/accumulation.h"
 #include "convmae/train/checkpoint_store.h"
 #include "convmae/train/evaluation.h"
+#include "convmae/train/handover.h"
 #include "convmae/train/interrupt.h"
+#include "convmae/train/knn_probe.h"
 #include "convmae/train/optimizer.h"
 #include "convmae/train/pretrain.h"
 #include "convmae/train/run_directory.h"
@@ -40,6 +42,7 @@ class PretrainRun {
 
   // Set-up.
   void begin();
+  void take_over(const Handover& handover);
   void resume();
   void build_model();
   void open_data();
@@ -53,8 +56,10 @@ class PretrainRun {
 
   // Looking at the run.
   std::optional<Evaluation> evaluate_held_out();
+  std::optional<double> probe_features();
   void draw_panel(double epoch);
-  void log_epoch(bool complete, const std::optional<Evaluation>& held_out);
+  void log_epoch(bool complete, const std::optional<Evaluation>& held_out,
+                 std::optional<double> knn_top1);
   void show_progress(double lr);
   void write_report_page(RunStatus status);
   void report_failure(const std::string& what);
@@ -84,11 +89,13 @@ class PretrainRun {
   std::optional<RunLog> log_;
   std::unique_ptr<Loader> loader_;
   std::unique_ptr<SamplePanel> panel_;
+  std::optional<KnnProbe> probe_;
   LearningRateSchedule schedule_;
   StepGuard guard_;
   RunPosition position_;
   std::int64_t saved_step_ = -1;
   std::optional<Evaluation> untrained_;
+  std::optional<double> first_top1_;
   std::set<std::string> known_bad_;
   std::int64_t parameters_ = 0;
 
@@ -97,6 +104,7 @@ class PretrainRun {
   RecentValues recent_loss_;
   double evaluation_seconds_ = 0;
   double panel_seconds_ = 0;
+  double probe_seconds_ = 0;
   double saving_seconds_ = 0;
   std::string ending_;  ///< how the run ended, if not by its schedule
   std::chrono::steady_clock::time_point reported_ = begin_;

@@ -4,6 +4,7 @@
 #include "convmae/ops/gemm.h"
 #include "convmae/train/batches.h"
 #include "convmae/train/environment.h"
+#include "convmae/train/handover.h"
 #include "convmae/train/precision.h"
 #include "convmae/train/pretrain_run.h"
 #include "convmae/train/weights.h"
@@ -72,25 +73,43 @@ void PretrainRun::begin() {
     throw UserError("--out is missing: give a directory for the run's files");
   }
   build_model();
-  open_data();
-  if (options_.init.empty()) {
-    model_->initialise(options_.seed);
-  } else {
-    model_->initialise(options_.seed);
+  model_->initialise(options_.seed);
+  if (options_.init_optimizer) {
+    take_over(Handover(options_.init));
+  } else if (!options_.init.empty()) {
     console_.message("init: " + initialise_from(options_.init, *model_).text());
   }
+  open_data();
+  position_.global_step = position_.epoch * plan_->steps_per_epoch();
   directory_.emplace(RunDirectory::create(options_.out, options_.overwrite));
   const RunPaths& paths = directory_->paths();
   store_.emplace(paths.checkpoints(), options_.keep_last);
   write_file_atomically(paths.config(), config_text(context_.settings()));
   log_.emplace(paths, header());
   untrained_ = evaluate_held_out();
+  first_top1_ = probe_features();
+  if (first_top1_) {
+    log_->extend_header("probe", {{"images", probe_->images()},
+                                  {"classes", probe_->classes()},
+                                  {"knn_top1_at_start", *first_top1_}});
+    log_->add_scalar("knn_top1", *first_top1_, fractional_epoch_now());
+  }
   if (untrained_) {
     log_->extend_header("val", {{"images", untrained_->images},
                                 {"untrained_loss", untrained_->loss},
                                 {"baseline_loss", untrained_->baseline}});
   }
-  draw_panel(0);
+  draw_panel(static_cast<double>(position_.epoch));
+}
+
+void PretrainRun::take_over(const Handover& handover) {
+  console_.message("init: " + handover.restore(*model_, *optimizer_));
+  position_.epoch = handover.epochs_done();
+  if (position_.epoch >= options_.epochs) {
+    throw UserError(quote(options_.init) + " has been trained for " +
+                    std::to_string(position_.epoch) + " epochs, found --epochs " +
+                    std::to_string(options_.epochs) + ": give more");
+  }
 }
 
 void PretrainRun::resume() {
@@ -136,6 +155,8 @@ void PretrainRun::resume() {
     untrained_ = Evaluation{val.value("images", std::int64_t{0}), val.value("untrained_loss", 0.0),
                             val.value("baseline_loss", 0.0)};
   }
+  const nlohmann::ordered_json probe = log_->header().value("probe", nlohmann::ordered_json());
+  if (probe_ && probe.is_object()) first_top1_ = probe.value("knn_top1_at_start", 0.0);
   console_.message("continues " + paths.root.string() + " after step " +
                    std::to_string(position_.global_step) + " (epoch " +
                    std::to_string(position_.epoch + 1) + " of " + std::to_string(options_.epochs) +
@@ -172,6 +193,7 @@ void PretrainRun::open_data() {
   loader_ = training_loader(options_, source_, position_.epoch, plan_->first_batch(position_.step),
                             [this](const BadSample& bad) { note_bad_sample(bad); });
   if (!options_.eval_data.empty()) eval_source_ = open_source(options_.eval_data, Split::val);
+  if (options_.probe_every > 0) probe_.emplace(options_);
   if (options_.panel_images > 0) {
     panel_ = std::make_unique<SamplePanel>(options_, eval_source_ ? *eval_source_ : *source_);
   }

@@ -3,6 +3,8 @@
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/io/value_json.h"
+#include "convmae/train/checkpoint_file.h"
+#include "convmae/train/published_notes.h"
 
 #include <optional>
 #include <string_view>
@@ -13,7 +15,7 @@ namespace {
 
 [[noreturn]] void refuse(const WeightFile& file, const std::string& reason) {
   throw UserError("the optimizer state in " + quote(file.path().string()) + " " + reason +
-                  ": convert the weights alone with --no_optimizer");
+                  ": take the weights alone (convert has --no_optimizer)");
 }
 
 bool is_fixed(std::string_view name) { return name == "pos_embed" || name == "decoder_pos_embed"; }
@@ -56,6 +58,31 @@ AdamWTensors state_of(const WeightFile& file, const Weight& weight, const Value&
   return {tensor("exp_avg"), tensor("exp_avg_sq"), *step};
 }
 
+PublishedOptimizer read_safetensors(const WeightFile& file, const SafetensorsFile& tensors) {
+  PublishedOptimizer result;
+  for (const Weight& weight : file.weights()) {
+    const TensorView* const average = tensors.find(kAveragePrefix + weight.name);
+    const TensorView* const square = tensors.find(kSquarePrefix + weight.name);
+    const TensorView* const step = tensors.find(kStepPrefix + weight.name);
+    if (average == nullptr || square == nullptr || step == nullptr) continue;
+    if (average->shape != weight.tensor.shape || square->shape != weight.tensor.shape ||
+        step->dtype != DType::f32 || step->numel() != 1) {
+      refuse(file, "does not fit " + quote(weight.name));
+    }
+    float count = 0;
+    tensors.read(*step, std::as_writable_bytes(std::span(&count, 1)));
+    result.states.emplace(weight.name,
+                          AdamWTensors{as_strided(*average), as_strided(*square), count});
+  }
+  nlohmann::ordered_json groups = noted_json(file, kGroupsKey);
+  if (!groups.is_array()) {
+    const nlohmann::ordered_json trainer = noted_json(file, kTrainerKey);
+    if (trainer.is_object()) groups = trainer.value(kTrainerGroups, nlohmann::ordered_json());
+  }
+  if (groups.is_array()) result.groups = std::move(groups);
+  return result;
+}
+
 /// A group without its list of parameters.
 nlohmann::ordered_json group_json(const Value& group) {
   if (group.dict() == nullptr) return nlohmann::ordered_json::object();
@@ -81,6 +108,9 @@ std::vector<std::vector<std::string>> published_parameter_groups(std::span<const
 }
 
 PublishedOptimizer read_published_optimizer(const WeightFile& file) {
+  if (const SafetensorsFile* const tensors = file.safetensors()) {
+    return read_safetensors(file, *tensors);
+  }
   const Value* const optimizer = file.optimizer();
   const Value* const state = optimizer == nullptr ? nullptr : member(*optimizer, "state");
   const Value* const groups = optimizer == nullptr ? nullptr : member(*optimizer, "param_groups");

@@ -19,7 +19,7 @@ struct AdamWTensors {
   double step = 0;
 };
 
-/// The state of a published training run's optimizer, by the names of parameters.
+/// The state of an optimizer as the published training code saves it, by the names of parameters.
 struct PublishedOptimizer {
   std::map<std::string, AdamWTensors> states;
   /// The plain values of each group of parameters: lr, betas, eps, weight_decay, ...
@@ -31,8 +31,17 @@ struct PublishedOptimizer {
 /// state dict. Returns the names of both groups.
 std::vector<std::vector<std::string>> published_parameter_groups(std::span<const Weight> weights);
 
-/// The optimizer state of a `.pth` file. Throws UserError if it is not that of AdamW for the file's
-/// weights.
+/// The names under which safetensors files keep the state of the parameter NAME: these, followed by
+/// it.
+inline constexpr const char* kAveragePrefix = "optimizer.exp_avg.";
+inline constexpr const char* kSquarePrefix = "optimizer.exp_avg_sq.";
+inline constexpr const char* kStepPrefix = "optimizer.step.";
+
+/// The entry of a training checkpoint's trainer state that has the optimizer's groups.
+inline constexpr const char* kTrainerGroups = "optimizer_groups";
+
+/// The optimizer state of a `.pth` file, of a safetensors file that was made of one, or of a
+/// training checkpoint of ours. Throws UserError if it is not that of AdamW for the file's weights.
 PublishedOptimizer read_published_optimizer(const WeightFile& file);
 
 /// The same as the published code saves it: the state_dict of its optimizer for `weights`.

@@ -69,9 +69,10 @@ RunDirectory RunDirectory::open(const std::filesystem::path& path) {
   std::error_code error;
   if (std::filesystem::is_regular_file(path, error)) {
     throw UserError("--resume takes a run directory, but " + quote(path.string()) +
-                    " is a file: give the run's directory, or start a new run from the file's "
-                    "weights with --init " +
-                    path.string());
+                    " is a file: give the run's directory, or start a new run from the file with "
+                    "--init " +
+                    path.string() +
+                    " (and --init_optimizer, to go on with a published checkpoint's optimizer)");
   }
   if (!std::filesystem::is_directory(path, error)) {
     throw UserError("there is no run directory " + quote(path.string()) +

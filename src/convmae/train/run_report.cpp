@@ -38,6 +38,19 @@ Chart loss_chart(const RunLog& log, const RunReportContext& context) {
   return chart;
 }
 
+Chart probe_chart(const RunLog& log, const ProbeContext& probe) {
+  Series series = epoch_series(log, "rightly classified", "knn_top1", 1);
+  series.x.insert(series.x.begin(), 0);
+  series.y.insert(series.y.begin(), probe.first_top1);
+  Chart chart = plain_chart("Nearest neighbours", std::move(series), true);
+  chart.note = "Share of " + std::to_string(probe.images) + " labelled images, in " +
+               std::to_string(probe.classes) +
+               " classes, that their 20 nearest neighbours among the others classify rightly, by "
+               "the features of the encoder. Nothing learns from the labels.";
+  chart.baselines = {{"chance", 1 / static_cast<double>(probe.classes)}};
+  return chart;
+}
+
 std::vector<Tile> tiles_of(const RunLog& log, const RunReportContext& context) {
   std::vector<Tile> tiles = training_tiles(log, context.epochs);
   if (context.untrained) {
@@ -46,6 +59,11 @@ std::vector<Tile> tiles_of(const RunLog& log, const RunReportContext& context) {
                      "untrained " + format_number(before.loss) + ", " +
                          baseline_name(context.normalised_targets) + " " +
                          format_number(before.baseline)});
+  }
+  if (context.probe) {
+    const double last = last_value(log, "knn_top1");
+    tiles.push_back({"nearest neighbours", last == last ? format_share(last) : "",
+                     "at the start " + format_share(context.probe->first_top1)});
   }
   return tiles;
 }
@@ -91,6 +109,7 @@ void write_run_report(const RunPaths& paths, const RunLog& log, const RunReportC
 
   Section training{.title = "Training", .note = "", .charts = {}, .figures = {}, .tables = {}};
   training.charts.push_back(loss_chart(log, context));
+  if (context.probe) training.charts.push_back(probe_chart(log, *context.probe));
   for (Chart& chart : machinery_charts(log)) training.charts.push_back(std::move(chart));
 
   Section pictures{.title = "What the model fills in",

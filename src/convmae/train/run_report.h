@@ -15,6 +15,13 @@ namespace convmae {
 
 using NamedValues = std::vector<std::pair<std::string, std::string>>;
 
+/// The images of a KnnProbe, and its score before the run's first step.
+struct ProbeContext {
+  std::int64_t images = 0;
+  std::int64_t classes = 0;
+  double first_top1 = 0;
+};
+
 /// What the report of a pretraining run says beside its log.
 struct RunReportContext {
   std::string title;
@@ -25,6 +32,7 @@ struct RunReportContext {
   std::int64_t epochs = 0;
   /// Held-out images before the first step, where there are any.
   std::optional<Evaluation> untrained;
+  std::optional<ProbeContext> probe;
   bool normalised_targets = false;
 };
 

@@ -2,6 +2,7 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/train/published_optimizer.h"
 
 namespace convmae {
 namespace {
@@ -10,10 +11,24 @@ namespace {
 template <class Visitor>
 void visit_optimizer(const AdamW& optimizer, Visitor&& visit) {
   for (const AdamW::NamedState& item : optimizer.states()) {
-    visit("optimizer.exp_avg." + item.name, item.state.exp_avg);
-    visit("optimizer.exp_avg_sq." + item.name, item.state.exp_avg_sq);
-    visit("optimizer.step." + item.name, item.state.step);
+    visit(kAveragePrefix + item.name, item.state.exp_avg);
+    visit(kSquarePrefix + item.name, item.state.exp_avg_sq);
+    visit(kStepPrefix + item.name, item.state.step);
   }
+}
+
+/// The optimizer's groups with the keys of PyTorch's AdamW, so that the state can go on there.
+nlohmann::ordered_json groups_json(const AdamW& optimizer) {
+  const AdamWOptions& options = optimizer.options();
+  nlohmann::ordered_json groups = nlohmann::ordered_json::array();
+  for (const ParamGroup& group : optimizer.groups()) {
+    groups.push_back({{"lr", optimizer.last_lr() * group.lr_scale},
+                      {"betas", {options.beta1, options.beta2}},
+                      {"eps", options.eps},
+                      {"weight_decay", group.weight_decay},
+                      {"amsgrad", false}});
+  }
+  return groups;
 }
 
 /// The first field in which two configurations differ, with both values, for messages.
@@ -84,7 +99,9 @@ void save_training_checkpoint(const std::filesystem::path& path, const PretrainM
   visit_optimizer(optimizer, [&](const std::string& name, const at::Tensor& tensor) {
     tensors.emplace_back(name, tensor);
   });
-  write_checkpoint(path, CheckpointKind::training, tensors, info, to_json(state));
+  nlohmann::ordered_json trainer = to_json(state);
+  trainer[kTrainerGroups] = groups_json(optimizer);
+  write_checkpoint(path, CheckpointKind::training, tensors, info, trainer);
 }
 
 TrainingState training_state(const CheckpointFile& file) {

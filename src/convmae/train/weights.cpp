@@ -3,6 +3,7 @@
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/model/architecture.h"
+#include "convmae/train/published_notes.h"
 #include "convmae/train/weight_layout.h"
 
 #include <cstddef>
@@ -47,15 +48,6 @@ void read_weight(const WeightFile& file, const Weight& weight, const at::Tensor&
               target);
 }
 
-/// The number or truth value of a training argument, if the file has it.
-std::optional<double> argument(const WeightFile& file, std::string_view name) {
-  const Value* const arguments = file.arguments();
-  const Value* const value = arguments == nullptr ? nullptr : arguments->members()->find(name);
-  if (value == nullptr) return std::nullopt;
-  if (const std::optional<bool> flag = value->boolean()) return *flag ? 1 : 0;
-  return value->number();
-}
-
 /// What this program wrote beside the weights: metadata, or in a `.pth` file an entry of its own.
 std::map<std::string, std::string> own_metadata(const WeightFile& file) {
   const PthFile* const pth = file.pth();
@@ -85,8 +77,7 @@ CheckpointInfo infer_info(const WeightFile& file) {
     throw UserError("cannot rebuild the model of " + quote(file.path().string()) + ": " +
                     error.what());
   }
-  info.model.norm_pix_loss = argument(file, "norm_pix_loss").value_or(0) != 0;
-  info.model.mask_ratio = argument(file, "mask_ratio").value_or(info.model.mask_ratio);
+  apply_training_arguments(training_arguments(file), info.model);
   info.preprocessing = default_preprocessing(info.model.in_chans, info.model.img_size);
   return info;
 }
@@ -155,14 +146,6 @@ std::optional<CheckpointInfo> described_by_itself(const WeightFile& file) {
     return described_model(own_metadata(file));
   } catch (const nlohmann::json::exception& error) {
     throw UserError(quote(file.path().string()) + " describes its model badly: " + error.what());
-  }
-}
-
-std::optional<CheckpointInfo> describe_model(const WeightFile& file) {
-  try {
-    return infer_info(file);
-  } catch (const UserError&) {
-    return std::nullopt;
   }
 }
 

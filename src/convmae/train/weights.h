@@ -35,11 +35,6 @@ WeightFile open_for_init(const std::filesystem::path& path);
 /// UserError if it says it badly.
 std::optional<CheckpointInfo> described_by_itself(const WeightFile& file);
 
-/// What a file says about its pretraining model: in a description of ours, else by its shapes
-/// (pretrain_config_of) and its training arguments. Nothing if it has no such model, or says too
-/// little.
-std::optional<CheckpointInfo> describe_model(const WeightFile& file);
-
 /// Rebuilds the model in a file. A file of ours (weights or a training checkpoint) describes it; of
 /// any other file with published names the shapes do (pretrain_config_of), its training arguments
 /// say what shapes do not, and images are taken to be normalised as usual. `adjust` may change what

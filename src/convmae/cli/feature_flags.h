@@ -1,0 +1,32 @@
+#pragma once
+
+#include "convmae/train/features.h"
+
+#include <CLI/App.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace convmae {
+
+/// The flags of every command that takes images through an encoder.
+class FeatureFlags {
+ public:
+  void add_to(CLI::App& command);
+
+  /// The encoder that the flags name. Sets the number of compute threads too.
+  FeatureModel load_model() const;
+  FeatureReading reading(std::function<void(std::int64_t)> progress) const;
+
+ private:
+  std::string checkpoint_;
+  std::optional<std::int64_t> num_heads_;
+  std::int64_t batch_size_ = 64;
+  std::int64_t num_workers_ = 2;
+  bool exif_orientation_ = false;
+  int threads_ = 0;
+};
+
+}  // namespace convmae

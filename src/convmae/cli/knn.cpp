@@ -1,0 +1,111 @@
+#include "convmae/base/error.h"
+#include "convmae/base/quote.h"
+#include "convmae/cli/command_line.h"
+#include "convmae/cli/feature_flags.h"
+#include "convmae/cli/image_progress.h"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace convmae {
+namespace {
+
+using Source = std::shared_ptr<const ImageSource>;
+
+struct KnnCommand {
+  FeatureFlags reading;
+  std::string data;
+  std::string eval_data;
+  std::vector<std::int64_t> k{20, 200};
+  double temperature = 0.07;
+  bool json = false;
+};
+
+LabelledFeatures features_of(const FeatureModel& model, const Source& source,
+                             const FeatureFlags& flags) {
+  ImageProgress progress(source->size());
+  return labelled_features(model, source, flags.reading([&](auto done) { progress.update(done); }));
+}
+
+/// Class numbers mean the same on both sides only if the classes do.
+void check_classes(const ImageSource& bank, const ImageSource& queries) {
+  if (bank.classes() == queries.classes()) return;
+  for (const std::string& name : queries.classes()) {
+    if (std::ranges::find(bank.classes(), name) == bank.classes().end()) {
+      throw UserError("the class " + quote(name) +
+                      " of the held-out images is none of --data: " + "both need the same classes");
+    }
+  }
+  throw UserError("--data has " + std::to_string(bank.classes().size()) +
+                  " classes and the held-out images " + std::to_string(queries.classes().size()) +
+                  ": both need the same classes");
+}
+
+void print(const KnnCommand& options, const std::vector<KnnScore>& scores, const std::string& bank,
+           const std::string& queries) {
+  if (options.json) {
+    nlohmann::ordered_json json{
+        {"images", bank}, {"queries", queries}, {"temperature", options.temperature}};
+    for (const KnnScore& score : scores) {
+      json["scores"].push_back({{"k", score.k}, {"top1", score.top1}, {"top5", score.top5}});
+    }
+    std::cout << json.dump(2) << std::endl;
+    return;
+  }
+  std::printf("images:  %s\nqueries: %s\n%6s %8s %8s\n", bank.c_str(), queries.c_str(), "k",
+              "top-1", "top-5");
+  for (const KnnScore& score : scores) {
+    std::printf("%6lld %7.2f%% %7.2f%%\n", static_cast<long long>(score.k), 100 * score.top1,
+                100 * score.top5);
+  }
+}
+
+void run(const KnnCommand& options) {
+  const FeatureModel model = options.reading.load_model();
+  const Source bank = open_source(options.data, Split::train);
+  const Source queries =
+      open_source(options.eval_data.empty() ? options.data : options.eval_data, Split::val);
+  // Data without a held-out part are the same images again.
+  const bool held_out = !options.eval_data.empty() || queries->description() != bank->description();
+  if (held_out) check_classes(*bank, *queries);
+  const LabelledFeatures known = features_of(model, bank, options.reading);
+  if (!held_out) {
+    print(options, knn_scores_leaving_one_out(known, options.k, options.temperature),
+          bank->description(), "the same, each among all others");
+    return;
+  }
+  const LabelledFeatures asked = features_of(model, queries, options.reading);
+  print(options, knn_scores(known, asked, options.k, options.temperature), bank->description(),
+        queries->description());
+}
+
+}  // namespace
+
+void add_knn(CLI::App& app) {
+  CLI::App* const command = app.add_subcommand(
+      "knn", "Judge an encoder without training: classify by the nearest neighbours of features");
+  const auto options = std::make_shared<KnnCommand>();
+  options->reading.add_to(*command);
+  command->add_option("--data", options->data, "Images with classes, which vote")->required();
+  command->add_option("--eval_data", options->eval_data,
+                      "Images to classify [the held-out part of --data; without one, each image of "
+                      "--data among all others]");
+  command->add_option("--k", options->k, "Neighbours that vote")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--temperature", options->temperature, "Of the weights of votes")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_flag("--json", options->json, "Print JSON");
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace convmae

@@ -1,0 +1,76 @@
+#include "convmae/cli/command_line.h"
+#include "convmae/cli/image_progress.h"
+#include "convmae/train/image_statistics.h"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <cstdio>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace convmae {
+namespace {
+
+struct StatsOptions {
+  std::string data;
+  std::vector<std::int64_t> input_size{224};
+  std::int64_t in_chans = 3;
+  std::int64_t num_workers = 2;
+  bool json = false;
+};
+
+/// "0.4812,0.4575,0.4079", as --mean and --std take it.
+std::string flag_text(const std::vector<double>& values) {
+  std::string text;
+  for (const double value : values) {
+    char number[32];
+    std::snprintf(number, sizeof(number), "%s%.4f", text.empty() ? "" : ",", value);
+    text += number;
+  }
+  return text;
+}
+
+void run(const StatsOptions& options) {
+  const std::shared_ptr<const ImageSource> source = open_source(options.data, Split::train);
+  ImageProgress progress(source->size());
+  const ImageStatistics found =
+      image_statistics(source, {.size = {options.input_size.front(), options.input_size.back()},
+                                .channels = options.in_chans,
+                                .num_workers = options.num_workers,
+                                .progress = [&](std::int64_t done) { progress.update(done); }});
+  if (options.json) {
+    const nlohmann::ordered_json json{
+        {"images", found.images}, {"mean", found.mean}, {"std", found.std}};
+    std::cout << json.dump(2) << std::endl;
+  } else {
+    std::printf("%s\n--mean %s --std %s\n", source->description().c_str(),
+                flag_text(found.mean).c_str(), flag_text(found.std).c_str());
+  }
+}
+
+}  // namespace
+
+void add_stats(CLI::App& app) {
+  CLI::App* const command = app.add_subcommand(
+      "stats", "Mean and standard deviation of images, for --mean and --std of a run on them");
+  const auto options = std::make_shared<StatsOptions>();
+  command->add_option("data", options->data, "Images: a folder, a list, or IDX files")->required();
+  command->add_option("--input_size", options->input_size, "Pixels: a side, or height and width")
+      ->expected(1, 2)
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--in_chans", options->in_chans, "Channels of an image")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--num_workers", options->num_workers, "Threads that load images")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_flag("--json", options->json, "Print JSON");
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace convmae

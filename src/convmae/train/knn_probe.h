@@ -1,0 +1,34 @@
+#pragma once
+
+#include "convmae/data/source.h"
+#include "convmae/train/features.h"
+#include "convmae/train/pretrain_options.h"
+
+#include <cstdint>
+#include <memory>
+
+namespace convmae {
+
+/// Shows while a model is pretrained how well its features tell classes apart, which the loss does
+/// not say: images of a labelled set, each classified by its nearest neighbours among the others.
+/// Labels are used for nothing else.
+class KnnProbe {
+ public:
+  static constexpr std::int64_t kNeighbours = 20;
+  static constexpr double kTemperature = 0.07;
+
+  /// Opens the images that the options name. Throws UserError if they have no classes.
+  explicit KnnProbe(const PretrainOptions& options);
+
+  std::int64_t images() const { return source_->size(); }
+  std::int64_t classes() const { return std::ssize(source_->classes()); }
+  /// The share of the images that is classified rightly.
+  double top1(const std::shared_ptr<PretrainModel>& model) const;
+
+ private:
+  std::shared_ptr<const ImageSource> source_;
+  Preprocessing preprocessing_;
+  FeatureReading reading_;
+};
+
+}  // namespace convmae
