@@ -6,7 +6,9 @@ import unittest
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from program import (ProgramTest, checkpoints, epochs, run_program, steps, tensors, write_images)
 
@@ -133,6 +135,20 @@ class Finetune(ClassifierTest):
                 self.assertIn("2x2 grid interpolated to 3x2", result.stderr)
                 self.assertEqual(tensors(run / "weights.safetensors")["patch_embed1.proj.weight"]
                                  .shape, (8, 1, 4, 4))
+
+    def test_a_published_checkpoint_is_rebuilt_from_its_shapes(self):
+        result = run_program("finetune", "--data", self.classes, "--out", self.run_directory,
+                             "--model", "nano", "--depth", 1, 0, 1, "--input_size", 32, "--epochs",
+                             1, "--warmup_epochs", 0, "--batch_size", 4, "--threads", 1)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        ours = self.run_directory / "weights.safetensors"
+        published = self.folder / "published.pth"
+        torch.save({"model": load_file(ours), "epoch": 1}, published)
+        measured = [run_program("eval", "--checkpoint", path, "--data", self.classes, "--threads", 1)
+                    for path in (ours, published)]
+        for result in measured:
+            self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(*[result.stdout.splitlines()[1] for result in measured])
 
     def test_mixing_modes(self):
         for mode in ("batch", "pair", "element"):

@@ -14,7 +14,7 @@ namespace {
 TEST(ClassificationMetrics, CountsHitsAndConfusions) {
   ClassificationMetrics metrics(3);
   const std::vector<std::int64_t> labels{0, 1, 1, 2};
-  metrics.add(at::tensor({{2.F, 1.F, 0.F}, {0.F, 3.F, 0.F}, {5.F, 0.F, 0.F}, {0.F, 0.F, 1.F}}),
+  metrics.add(at::tensor({2.F, 1.F, 0.F, 0.F, 3.F, 0.F, 5.F, 0.F, 0.F, 0.F, 0.F, 1.F}).view({4, 3}),
               labels);
   EXPECT_EQ(metrics.images(), 4);
   EXPECT_DOUBLE_EQ(metrics.top1(), 0.75);
@@ -65,7 +65,7 @@ TEST(ClassificationMetrics, ABlindGuessIsRecognised) {
   ClassificationMetrics seeing(4);
   for (std::int64_t i = 0; i < 40; ++i) {
     const std::vector<std::int64_t> label{i % 4};
-    blind.add(at::tensor({{1.F, 0.F, 0.F, 0.F}}), label);
+    blind.add(at::tensor({1.F, 0.F, 0.F, 0.F}).view({1, 4}), label);
     seeing.add(at::one_hot(at::tensor(label), 4).to(at::kFloat), label);
   }
   EXPECT_TRUE(at_chance(blind));

@@ -35,19 +35,20 @@ TEST(Lars, AStepOfAWeightHasATrustedShareOfItsNorm) {
 }
 
 TEST(Lars, WeightDecayEntersBeforeTheNormIsTaken) {
-  const at::Tensor weight = parameter(at::tensor({{3.0, 0.0}}), at::tensor({{0.0, 4.0}}));
+  const at::Tensor weight =
+      parameter(at::tensor({3.0, 0.0}).view({1, 2}), at::tensor({0.0, 4.0}).view({1, 2}));
   const at::Tensor bias = parameter(at::ones({1}), at::zeros({1}));
   lars_of(weight, bias, 1.0).step(1.0);
   // update (3, 4) of norm 5 becomes 0.01 * 3 / 5 of itself.
-  EXPECT_TRUE(at::allclose(weight, at::tensor({{3 - 0.018, -0.024}})));
+  EXPECT_TRUE(at::allclose(weight, at::tensor({3 - 0.018, -0.024}).view({1, 2})));
   EXPECT_EQ(bias.item<float>(), 1);
 }
 
 TEST(Lars, ZeroNormsLeaveTheGradientAsItIs) {
-  const at::Tensor weight = parameter(at::zeros({1, 2}), at::tensor({{1.0, 2.0}}));
+  const at::Tensor weight = parameter(at::zeros({1, 2}), at::tensor({1.F, 2.F}).view({1, 2}));
   const at::Tensor bias = parameter(at::ones({1}), at::zeros({1}));
   lars_of(weight, bias, 0).step(0.5);
-  EXPECT_TRUE(at::allclose(weight, at::tensor({{-0.5, -1.0}})));
+  EXPECT_TRUE(at::allclose(weight, at::tensor({-0.5F, -1.F}).view({1, 2})));
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <span>
@@ -205,6 +206,8 @@ ModelConfig encoder_of_shapes(const WeightFile& file, const Architecture& archit
   encoder->depth = architecture.depth;
   encoder->mlp_ratio = architecture.mlp_ratio;
   encoder->kernel_size = architecture.kernel_size;
+  // A stage without blocks has no kernel: any odd number describes it.
+  std::ranges::replace(encoder->kernel_size, 0, 1);
   if (architecture.positions) {
     const Size grid = grid_of_file(file, *architecture.positions);
     const std::int64_t block = block_of(*encoder);

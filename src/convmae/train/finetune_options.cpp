@@ -116,7 +116,7 @@ void resolve(LinprobeOptions& options) { resolve_training(options, options.model
 
 void validate(const FinetuneOptions& options) {
   check_model(options);
-  require_option(
+  require(
       options.layer_decay > 0 && options.layer_decay <= 1,
       "--layer_decay must be above 0 and at most 1, found " + std::to_string(options.layer_decay));
   require_share(options.drop_path, "drop_path");
@@ -124,11 +124,11 @@ void validate(const FinetuneOptions& options) {
   require_share(options.beta2, "beta2");
   require_share(options.model_ema_decay, "model_ema_decay");
   require_share(options.smoothing, "smoothing");
-  require_option(options.reprob >= 0 && options.reprob <= 1,
-                 "--reprob must lie in 0..1, found " + std::to_string(options.reprob));
-  require_option(!options.rand_augment() || options.model_config.in_chans == 3,
-                 "RandAugment works on images with 3 channels, here are " +
-                     std::to_string(options.model_config.in_chans) + ": give --aa none");
+  require(options.reprob >= 0 && options.reprob <= 1,
+          "--reprob must lie in 0..1, found " + std::to_string(options.reprob));
+  require(!options.rand_augment() || options.model_config.in_chans == 3,
+          "RandAugment works on images with 3 channels, here are " +
+              std::to_string(options.model_config.in_chans) + ": give --aa none");
   validate(options.mixing(), options.batch_size);
 }
 

@@ -9,22 +9,22 @@
 
 namespace convmae {
 
-void require_option(bool condition, const std::string& message) {
+void require(bool condition, const std::string& message) {
   if (!condition) throw UserError(message);
 }
 
 void require_at_least(std::int64_t value, std::int64_t least, const char* flag) {
-  require_option(value >= least, std::string("--") + flag + " must be " + std::to_string(least) +
-                                     " or more, found " + std::to_string(value));
+  require(value >= least, std::string("--") + flag + " must be " + std::to_string(least) +
+                              " or more, found " + std::to_string(value));
 }
 
 void require_not_negative(double value, const char* flag) {
-  require_option(value >= 0, std::string("--") + flag + " must not be negative, found " +
-                                 std::to_string(value));
+  require(value >= 0,
+          std::string("--") + flag + " must not be negative, found " + std::to_string(value));
 }
 
 void require_share(double value, const char* flag) {
-  require_option(
+  require(
       value >= 0 && value < 1,
       std::string("--") + flag + " must be at least 0 and below 1, found " + std::to_string(value));
 }
@@ -36,8 +36,8 @@ std::int64_t usable_cpus() {
   return std::max<std::int64_t>(1, std::thread::hardware_concurrency());
 }
 
-std::string absolute_path(const std::string& path) {
-  return path.empty() ? path : std::filesystem::absolute(path).lexically_normal().string();
+void make_absolute(std::string& path) {
+  if (!path.empty()) path = std::filesystem::absolute(path).lexically_normal().string();
 }
 
 }  // namespace convmae

@@ -7,7 +7,7 @@
 /// found.
 namespace convmae {
 
-void require_option(bool condition, const std::string& message);
+void require(bool condition, const std::string& message);
 void require_at_least(std::int64_t value, std::int64_t least, const char* flag);
 void require_not_negative(double value, const char* flag);
 /// At least 0 and below 1.
@@ -16,7 +16,8 @@ void require_share(double value, const char* flag);
 /// CPUs that this process may run on: containers and job schedulers give fewer than there are.
 std::int64_t usable_cpus();
 
-/// A path that stays right wherever the configuration is used from; an empty one stays empty.
-std::string absolute_path(const std::string& path);
+/// Makes a path one that stays right wherever the configuration is used from; an empty one stays
+/// empty.
+void make_absolute(std::string& path);
 
 }  // namespace convmae

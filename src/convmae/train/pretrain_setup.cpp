@@ -7,51 +7,15 @@
 #include "convmae/train/handover.h"
 #include "convmae/train/precision.h"
 #include "convmae/train/pretrain_run.h"
+#include "convmae/train/run_setup.h"
 #include "convmae/train/weights.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
-#include <fstream>
 #include <utility>
 
 namespace convmae {
-namespace {
-
-std::string config_text(const NamedValues& settings) {
-  std::string text =
-      "# All options of this run; `convmae pretrain --config THIS_FILE --out NEW_RUN` repeats "
-      "it.\n";
-  for (const auto& [name, value] : settings) text += name + " = " + value + '\n';
-  return text;
-}
-
-void check_identity(const RunIdentity& run, const RunIdentity& asked) {
-  const auto check = [](auto before, auto now, const std::string& name, const std::string& advice) {
-    if (before == now) return;
-    throw UserError("the run has " + name + " " + std::to_string(before) + ", found " +
-                    std::to_string(now) + ": " + advice +
-                    ", or start a new run from its weights with --init");
-  };
-  check(run.seed, asked.seed, "--seed", "leave the flag out to continue it");
-  check(run.batch_size, asked.batch_size, "--batch_size", "leave the flag out to continue it");
-  check(run.accum_iter, asked.accum_iter, "--accum_iter", "leave the flag out to continue it");
-  check(run.images, asked.images,
-        "a data set with this number of images:", "give the images that it was started with");
-}
-
-/// Names in `bad_samples.jsonl`, which an earlier part of the run has listed.
-std::set<std::string> listed_bad_samples(const std::filesystem::path& path) {
-  std::set<std::string> names;
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
-    const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (json.is_object()) names.insert(json.value("name", ""));
-  }
-  return names;
-}
-
-}  // namespace
 
 PretrainRun::PretrainRun(PretrainOptions& options, const RunContext& context)
     : options_(options),
@@ -84,7 +48,7 @@ void PretrainRun::begin() {
   directory_.emplace(RunDirectory::create(options_.out, options_.overwrite));
   const RunPaths& paths = directory_->paths();
   store_.emplace(paths.checkpoints(), options_.keep_last);
-  write_file_atomically(paths.config(), config_text(context_.settings()));
+  write_file_atomically(paths.config(), config_text("pretrain", context_.settings()));
   log_.emplace(paths, header());
   untrained_ = evaluate_held_out();
   first_top1_ = probe_features();
@@ -146,7 +110,7 @@ void PretrainRun::resume() {
   known_bad_ = listed_bad_samples(paths.bad_samples());
   store_->remove_after(position_.global_step);
   store_->added(position_.global_step, position_.is_best());
-  write_file_atomically(paths.config(), config_text(context_.settings()));
+  write_file_atomically(paths.config(), config_text("pretrain", context_.settings()));
   log_.emplace(
       paths, position_.global_step, position_.epoch, event_step(fractional_epoch_now()),
       nlohmann::ordered_json{{"step", position_.global_step}, {"command", context_.command}});

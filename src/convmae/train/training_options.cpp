@@ -15,9 +15,9 @@ double TrainingOptions::peak_lr() const {
 }
 
 void resolve_training(TrainingOptions& options, std::int64_t channels) {
-  options.data = absolute_path(options.data);
-  options.eval_data = absolute_path(options.eval_data);
-  options.init = absolute_path(options.init);
+  make_absolute(options.data);
+  make_absolute(options.eval_data);
+  make_absolute(options.init);
   const Preprocessing defaults = default_preprocessing(channels, {});
   if (options.mean.empty()) options.mean = defaults.mean;
   if (options.std.empty()) options.std = defaults.std;
@@ -30,26 +30,25 @@ void resolve_training(TrainingOptions& options, std::int64_t channels) {
 
 void validate_training(const TrainingOptions& options, std::int64_t channels) {
   const auto count = static_cast<std::size_t>(channels);
-  require_option(options.mean.size() == count && options.std.size() == count,
-                 "--mean and --std need one number a channel, here " + std::to_string(channels) +
-                     ", found " + std::to_string(options.mean.size()) + " and " +
-                     std::to_string(options.std.size()));
-  require_option(std::ranges::all_of(options.std, [](double value) { return value > 0; }),
-                 "--std must be above 0 in every channel");
-  require_option(options.crop_scale.size() == 2 && 0 < options.crop_scale[0] &&
-                     options.crop_scale[0] <= options.crop_scale[1] && options.crop_scale[1] <= 1,
-                 "--crop_scale takes two shares of the area in ascending order, such as 0.08 1");
-  require_option(options.on_bad_sample == "skip" || options.on_bad_sample == "error",
-                 "--on_bad_sample must be skip or error, found '" + options.on_bad_sample + "'");
+  require(options.mean.size() == count && options.std.size() == count,
+          "--mean and --std need one number a channel, here " + std::to_string(channels) +
+              ", found " + std::to_string(options.mean.size()) + " and " +
+              std::to_string(options.std.size()));
+  require(std::ranges::all_of(options.std, [](double value) { return value > 0; }),
+          "--std must be above 0 in every channel");
+  require(options.crop_scale.size() == 2 && 0 < options.crop_scale[0] &&
+              options.crop_scale[0] <= options.crop_scale[1] && options.crop_scale[1] <= 1,
+          "--crop_scale takes two shares of the area in ascending order, such as 0.08 1");
+  require(options.on_bad_sample == "skip" || options.on_bad_sample == "error",
+          "--on_bad_sample must be skip or error, found '" + options.on_bad_sample + "'");
   require_share(options.max_bad_share, "max_bad_share");
   require_at_least(options.num_workers, 0, "num_workers");
   require_at_least(options.batch_size, 1, "batch_size");
   require_at_least(options.accum_iter, 1, "accum_iter");
   require_at_least(options.epochs, 1, "epochs");
-  require_option(
-      options.warmup_epochs >= 0 && options.warmup_epochs < static_cast<double>(options.epochs),
-      "--warmup_epochs must be at least 0 and below the number of epochs (" +
-          std::to_string(options.epochs) + "), found " + std::to_string(options.warmup_epochs));
+  require(options.warmup_epochs >= 0 && options.warmup_epochs < static_cast<double>(options.epochs),
+          "--warmup_epochs must be at least 0 and below the number of epochs (" +
+              std::to_string(options.epochs) + "), found " + std::to_string(options.warmup_epochs));
   require_not_negative(options.blr, "blr");
   require_not_negative(options.peak_lr(), "lr");
   require_not_negative(options.min_lr, "min_lr");

@@ -3,50 +3,15 @@
 #include "convmae/io/atomic_file.h"
 #include "convmae/ops/gemm.h"
 #include "convmae/train/environment.h"
+#include "convmae/train/run_setup.h"
 #include "convmae/train/training_run.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
-#include <fstream>
 #include <utility>
 
 namespace convmae {
-namespace {
-
-std::string config_text(const std::string& command, const NamedValues& settings) {
-  std::string text = "# All options of this run; `convmae " + command +
-                     " --config THIS_FILE --out NEW_RUN` repeats it.\n";
-  for (const auto& [name, value] : settings) text += name + " = " + value + '\n';
-  return text;
-}
-
-void check_identity(const RunIdentity& run, const RunIdentity& asked) {
-  const auto check = [](auto before, auto now, const std::string& name, const std::string& advice) {
-    if (before == now) return;
-    throw UserError("the run has " + name + " " + std::to_string(before) + ", found " +
-                    std::to_string(now) + ": " + advice +
-                    ", or start a new run from its weights with --init");
-  };
-  check(run.seed, asked.seed, "--seed", "leave the flag out to continue it");
-  check(run.batch_size, asked.batch_size, "--batch_size", "leave the flag out to continue it");
-  check(run.accum_iter, asked.accum_iter, "--accum_iter", "leave the flag out to continue it");
-  check(run.images, asked.images,
-        "a data set with this number of images:", "give the images that it was started with");
-}
-
-/// Names in `bad_samples.jsonl`, which an earlier part of the run has listed.
-std::set<std::string> listed_bad_samples(const std::filesystem::path& path) {
-  std::set<std::string> names;
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
-    const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (json.is_object()) names.insert(json.value("name", ""));
-  }
-  return names;
-}
-
-}  // namespace
 
 TrainingRun::TrainingRun(TrainingOptions& options, const RunContext& context)
     : options_(options),
