@@ -1,7 +1,8 @@
-"""`convmae bench pretrain` and `bench ops`: what a step and its operators cost."""
+"""`convmae bench`: what a step, its operators and loading weights cost."""
 
 import json
 import unittest
+from pathlib import Path
 
 from program import ProgramTest, cpu_has_bf16, run_program
 
@@ -81,6 +82,18 @@ class BenchOps(ProgramTest):
 
     def test_errors(self):
         self.assert_user_error(run_program("bench", "ops", "--batch_size", 0), "--batch_size")
+
+
+class BenchWeights(ProgramTest):
+    def test_loading_is_compared_with_reading(self):
+        checkpoint = Path(__file__).parents[1] / "golden" / "pth" / "checkpoint_legacy.pth"
+        result = run_program("bench", "weights", checkpoint, "--rounds", 2)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        for line in ("read() into fresh memory", "weights into tensors", "ratio"):
+            self.assertIn(line, result.stdout)
+
+    def test_errors(self):
+        self.assert_user_error(run_program("bench", "weights", self.folder / "none"), "none")
 
 
 if __name__ == "__main__":

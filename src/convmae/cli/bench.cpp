@@ -10,6 +10,7 @@ void add_bench(CLI::App& app) {
   add_bench_pretrain(*bench);
   add_bench_ops(*bench);
   add_bench_data(*bench);
+  add_bench_weights(*bench);
 }
 
 }  // namespace convmae

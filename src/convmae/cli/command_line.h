@@ -33,6 +33,7 @@ void add_bench(CLI::App& app);
 void add_bench_pretrain(CLI::App& bench);
 void add_bench_ops(CLI::App& bench);
 void add_bench_data(CLI::App& bench);
+void add_bench_weights(CLI::App& bench);
 void add_inspect(CLI::App& app);
 void add_convert(CLI::App& app);
 void add_features(CLI::App& app);

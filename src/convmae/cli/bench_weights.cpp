@@ -1,0 +1,94 @@
+#include "convmae/cli/command_line.h"
+#include "convmae/io/file_descriptor.h"
+#include "convmae/io/weights.h"
+#include "convmae/train/checkpoint_file.h"
+#include "convmae/train/cpu_clock.h"
+
+#include <ATen/ATen.h>
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdio>
+#include <malloc.h>
+#include <memory>
+#include <span>
+#include <string>
+#include <unistd.h>
+#include <vector>
+
+namespace convmae {
+namespace {
+
+struct BenchWeightsOptions {
+  std::string file;
+  int rounds = 9;
+};
+
+/// Gives freed memory back to the system, so that the next allocation is as dear as the first.
+void forget_memory() { ::malloc_trim(0); }
+
+/// CPU seconds of read() of the whole file into memory that no one has touched.
+double read_whole(const std::string& path) {
+  forget_memory();
+  const double begin = process_cpu_seconds();
+  const FileDescriptor file = open_for_reading(path);
+  const auto size = static_cast<std::size_t>(::lseek(file.get(), 0, SEEK_END));
+  ::lseek(file.get(), 0, SEEK_SET);
+  const std::unique_ptr<std::byte[]> memory(new std::byte[size]);
+  for (std::size_t done = 0; done < size;) {
+    const ssize_t count = ::read(file.get(), memory.get() + done, size - done);
+    if (count <= 0) throw_file_error("read", path, errno);
+    done += static_cast<std::size_t>(count);
+  }
+  return process_cpu_seconds() - begin;
+}
+
+/// CPU seconds of opening the file and fetching every weight into a tensor of its own.
+double load_weights(const std::string& path) {
+  forget_memory();
+  const double begin = process_cpu_seconds();
+  const WeightFile file(path);
+  std::vector<at::Tensor> tensors;
+  for (const Weight& weight : file.weights()) {
+    tensors.push_back(at::empty(weight.tensor.shape));
+    read_tensor({file.path(), weight.name, weight.tensor.dtype, weight.tensor.shape,
+                 [&](std::span<std::byte> out) { file.read(weight, out); }},
+                tensors.back());
+  }
+  return process_cpu_seconds() - begin;
+}
+
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  return values[values.size() / 2];
+}
+
+void run(const BenchWeightsOptions& options) {
+  std::vector<double> read;
+  std::vector<double> loaded;
+  for (int round = 0; round < options.rounds; ++round) {
+    read.push_back(read_whole(options.file));
+    loaded.push_back(load_weights(options.file));
+  }
+  std::printf("CPU seconds, medians of %d rounds in turn\n", options.rounds);
+  std::printf("  %-40s %7.3f\n", "read() into fresh memory", median(read));
+  std::printf("  %-40s %7.3f\n", "weights into tensors", median(loaded));
+  std::printf("  %-40s %7.2f\n", "ratio", median(loaded) / median(read));
+}
+
+}  // namespace
+
+void add_bench_weights(CLI::App& bench) {
+  CLI::App* const command = bench.add_subcommand(
+      "weights", "What loading a file of weights costs, beside reading its bytes");
+  const auto options = std::make_shared<BenchWeightsOptions>();
+  command->add_option("file", options->file, "PyTorch checkpoint or safetensors")->required();
+  command->add_option("--rounds", options->rounds, "Measurements of each")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace convmae
