@@ -4,7 +4,7 @@
 JOBS ?= $(shell nproc)
 
 .DEFAULT_GOAL := build
-.PHONY: help build test demo format format-check tidy tidy-changed sanitize bench clean
+.PHONY: help build test demo demo-classify format format-check tidy tidy-changed sanitize bench clean
 
 help:            ## Show this list
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -22,6 +22,9 @@ test:            ## Build everything and run the tests
 
 demo:            ## Pretrain a small model on photographs (at most 6 minutes) and show what it learned
 	@tools/demo
+
+demo-classify:   ## Pretrain on Fashion-MNIST without labels (at most 15 minutes) and show what the features are worth
+	@tools/demo_classify
 
 format:          ## Format the C++ sources
 	@tools/setup lint
