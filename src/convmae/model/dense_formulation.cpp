@@ -58,12 +58,13 @@ at::Tensor conv_block(const Scope& s, const at::Tensor& x, const at::Tensor& kee
 
 at::Tensor attention(const Scope& s, const at::Tensor& x, int64_t heads) {
   const int64_t dim = x.size(2);
+  const int64_t head_dim = dim / heads;
   const auto parts = linear(s.below("qkv"), x)
-                         .view({x.size(0), x.size(1), 3, heads, dim / heads})
+                         .view({x.size(0), x.size(1), 3, heads, head_dim})
                          .permute({2, 0, 3, 1, 4})
                          .unbind(0);
   const at::Tensor weights =
-      (parts[0].matmul(parts[1].transpose(-2, -1)) / std::sqrt(static_cast<double>(dim / heads)))
+      (parts[0].matmul(parts[1].transpose(-2, -1)) / std::sqrt(static_cast<double>(head_dim)))
           .softmax(-1);
   return linear(s.below("proj"), weights.matmul(parts[2]).transpose(1, 2).reshape(x.sizes()));
 }
@@ -109,7 +110,7 @@ Output convmae_forward(const Parameters& parameters, const ModelConfig& config,
   x = linear(s.below("patch_embed4"), x) + s["pos_embed"];
 
   // Kept tokens, ascending: every row keeps the same number.
-  const int64_t visible = keep[0].sum().item<int64_t>();
+  const auto visible = keep[0].sum().item<int64_t>();
   const at::Tensor ids = keep.nonzero().select(1, 1).view({batch, visible, 1});
   const auto take = [&](const at::Tensor& t) {
     return t.gather(1, ids.expand({batch, visible, t.size(2)}));

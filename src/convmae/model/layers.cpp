@@ -1,5 +1,6 @@
 #include "convmae/model/layers.h"
 
+#include "convmae/ops/layer_norm.h"
 #include "convmae/ops/linear.h"
 #include "convmae/ops/mlp.h"
 
@@ -60,7 +61,7 @@ LayerNorm::LayerNorm(std::int64_t dim, double eps) : eps_(eps) {
 }
 
 at::Tensor LayerNorm::forward(const at::Tensor& x) {
-  return at::layer_norm(x, weight.sizes(), weight, bias, eps_);
+  return ops::layer_norm(x, weight, bias, eps_);
 }
 
 std::int64_t hidden_width(std::int64_t dim, double mlp_ratio) {

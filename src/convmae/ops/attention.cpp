@@ -105,7 +105,7 @@ class Attention : public torch::autograd::Function<Attention> {
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
     const Operands operands(first, second);
     const Tensor& query = operands.query;
-    const Tensor out = at::empty({query.size(0), query.size(1), operands.dim()}, query.options());
+    Tensor out = at::empty({query.size(0), query.size(1), operands.dim()}, query.options());
     const bool is_double = query.scalar_type() == at::kDouble;
     const Tensor log_sum = at::empty({query.size(0), heads, query.size(1)},
                                      query.options().dtype(is_double ? at::kDouble : at::kFloat));

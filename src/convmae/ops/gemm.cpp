@@ -8,6 +8,7 @@
 #include <c10/util/Exception.h>
 
 #include <atomic>
+#include <tuple>
 
 namespace convmae {
 namespace {
@@ -117,6 +118,11 @@ at::Tensor ops::as_rows(const at::Tensor& x, const at::Tensor& matrix) {
   TORCH_CHECK(x.dim() >= 1 && x.size(-1) == matrix.size(1), "linear: x must be [..., ",
               matrix.size(1), "], found ", x.sizes());
   return x.reshape({-1, x.size(-1)});
+}
+
+bool ops::ProductShape::operator<(const ProductShape& other) const {
+  return std::tie(kind, rows, in, out, type) <
+         std::tie(other.kind, other.rows, other.in, other.out, other.type);
 }
 
 double ops::ProductShape::flops() const {

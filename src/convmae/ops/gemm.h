@@ -2,7 +2,6 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <compare>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -56,7 +55,8 @@ struct ProductShape {
   std::int64_t out = 0;
   at::ScalarType type = at::kFloat;
 
-  auto operator<=>(const ProductShape&) const = default;
+  /// By kind, then by size: the order of a table.
+  bool operator<(const ProductShape& other) const;
   /// Two operations a multiply-add.
   double flops() const;
 };

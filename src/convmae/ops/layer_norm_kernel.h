@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+
+/// The loops of ops::layer_norm, compiled once per instruction set; see depthwise_kernel.h.
+namespace convmae::layer_norm_kernel {
+
+enum class Element { f32, f64, bf16 };
+
+/// Rows [rows, dim] of the element type. Everything else is in the accumulation type: double for
+/// f64, else float.
+struct Forward {
+  std::int64_t rows = 0;
+  std::int64_t dim = 0;
+  const void* x = nullptr;
+  const void* weight = nullptr;  ///< [dim]
+  const void* bias = nullptr;    ///< [dim]
+  double eps = 0;
+  void* y = nullptr;
+  void* mean = nullptr;               ///< [rows]
+  void* inverse_deviation = nullptr;  ///< [rows] 1 / sqrt(variance + eps)
+};
+
+struct Backward {
+  std::int64_t rows = 0;
+  std::int64_t dim = 0;
+  const void* x = nullptr;
+  const void* weight = nullptr;
+  const void* mean = nullptr;
+  const void* inverse_deviation = nullptr;
+  const void* grad_y = nullptr;
+  void* grad_x = nullptr;
+  void* grad_weight = nullptr;  ///< [dim], added to
+  void* grad_bias = nullptr;    ///< [dim], added to
+};
+
+struct Kernels {
+  void (*forward)(const Forward& problem);
+  void (*backward)(const Backward& problem);
+};
+
+Kernels kernels_baseline(Element element);
+Kernels kernels_avx2(Element element);
+Kernels kernels_avx512(Element element);
+
+}  // namespace convmae::layer_norm_kernel
