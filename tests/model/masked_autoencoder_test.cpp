@@ -209,7 +209,7 @@ TEST(MaskedAutoencoder, ComputesInBfloat16WithFloat32Parameters) {
       EXPECT_EQ(gradient.scalar_type(), torch::kFloat) << parameter.key();
       const at::Tensor& exact_gradient = gradients[parameter.key()].grad();
       EXPECT_GT(cosine(gradient, exact_gradient), 0.98) << parameter.key();
-      EXPECT_NEAR((gradient.norm() / exact_gradient.norm()).item<double>(), 1, 0.05)
+      EXPECT_NEAR((gradient.norm() / exact_gradient.norm()).item<double>(), 1, 0.1)
           << parameter.key();
     }
   }
