@@ -3,6 +3,7 @@
 #include "convmae/train/cpu_clock.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 
