@@ -16,8 +16,9 @@ at::Tensor plain(const at::Tensor& query, const at::Tensor& key, const at::Tenso
   const auto split = [heads](const at::Tensor& x) {
     return x.unflatten(2, {heads, x.size(2) / heads}).transpose(1, 2);
   };
-  at::Tensor scores = split(query).matmul(split(key).transpose(2, 3)) /
-                      std::sqrt(static_cast<double>(query.size(2) / heads));
+  const int64_t dim = query.size(2) / heads;
+  at::Tensor scores =
+      split(query).matmul(split(key).transpose(2, 3)) / std::sqrt(static_cast<double>(dim));
   if (visible) {
     scores = scores.masked_fill(visible->logical_not().unsqueeze(1).unsqueeze(1),
                                 -std::numeric_limits<double>::infinity());
@@ -47,7 +48,7 @@ void expect_close(const std::vector<at::Tensor>& ours, const std::vector<at::Ten
                   double tolerance) {
   for (size_t i = 0; i < ours.size(); ++i) {
     ASSERT_EQ(ours[i].sizes(), expected[i].sizes());
-    const double scale = expected[i].abs().max().item<double>();
+    const auto scale = expected[i].abs().max().item<double>();
     EXPECT_LE((ours[i].to(torch::kDouble) - expected[i]).abs().max().item<double>(),
               tolerance * (scale + 1e-3))
         << i;
@@ -64,7 +65,7 @@ void check(const Case& c, at::ScalarType type, double tolerance, bool masked) {
     visible = torch::rand({c.images, c.keys}) < 0.6;
     visible->select(1, 0).fill_(true);
   }
-  const auto leaf = [&](std::vector<int64_t> shape) {
+  const auto leaf = [&](const std::vector<int64_t>& shape) {
     return (2 * torch::randn(shape, torch::kDouble)).to(type).requires_grad_();
   };
   const auto exact = [](const at::Tensor& x) {
@@ -111,15 +112,15 @@ TEST(Attention, GradientsAreThoseOfItsValues) {
   for (int64_t i = 0; i < qkv.numel(); ++i) {
     at::Tensor moved = qkv.detach().clone();
     moved.view(-1)[i] += kStep;
-    const double above = loss(moved).item<double>();
+    const auto above = loss(moved).item<double>();
     moved.view(-1)[i] -= 2 * kStep;
-    const double below = loss(moved).item<double>();
+    const auto below = loss(moved).item<double>();
     EXPECT_NEAR(qkv.grad().view(-1)[i].item<double>(), (above - below) / (2 * kStep), 1e-8) << i;
   }
 }
 
 TEST(Attention, DoesNotOverflowOnLargeScores) {
-  const at::Tensor qkv = (torch::randn({1, 20, 3 * 16}) * 1e3).requires_grad_();
+  const at::Tensor qkv = (torch::randn({1, 20, 48}) * 1e3).requires_grad_();
   const at::Tensor out = ops::self_attention(qkv, 1);
   out.sum().backward();
   EXPECT_TRUE(out.isfinite().all().item<bool>());
@@ -148,7 +149,7 @@ TEST(Attention, ReadsKeysThatAreNotVisibleNowhere) {
 
 TEST(Attention, IsTheSameForAnyNumberOfThreads) {
   const int before = at::get_num_threads();
-  const at::Tensor input = torch::randn({3, 61, 3 * 48});
+  const at::Tensor input = torch::randn({3, 61, 144});
   const auto run = [&](int threads) {
     at::set_num_threads(threads);
     const at::Tensor qkv = input.clone().requires_grad_();

@@ -17,11 +17,10 @@
 #include <functional>
 #include <iostream>
 
-namespace {
-
 namespace fs = std::filesystem;
-using namespace convmae;
-using namespace convmae::golden;
+
+namespace convmae::golden {
+namespace {
 
 struct Kind {
   const char* prefix;
@@ -103,7 +102,7 @@ void run_file(const fs::path& path, const std::optional<fs::path>& out, Tally& t
   const std::string name = path.stem().string();
   Replay replay;
   Verdict verdict;
-  const auto json_kind = find_kind(kJsonKinds, name);
+  const auto* const json_kind = find_kind(kJsonKinds, name);
   if (path.extension() == ".json" && json_kind != kJsonKinds.end()) {
     std::ifstream stream(path);
     const Json golden = Json::parse(stream, nullptr, /*allow_exceptions=*/false);
@@ -111,7 +110,7 @@ void run_file(const fs::path& path, const std::optional<fs::path>& out, Tally& t
     replay = json_kind->replay(golden);
     verdict = compare(golden, replay);
   } else {
-    const auto kind = find_kind(kKinds, name);
+    const auto* const kind = find_kind(kKinds, name);
     if (path.extension() != ".safetensors" || kind == kKinds.end()) {
       std::printf("skip  %-44sa kind that this version does not compute\n", name.c_str());
       ++tally.skipped;
@@ -175,7 +174,7 @@ void add_jobs(const fs::path& directory, const std::vector<std::string>& extensi
 
 int run(const fs::path& directory, const std::optional<fs::path>& out) {
   std::error_code error;
-  fs::directory_iterator(directory, error);
+  const fs::directory_iterator listing(directory, error);
   if (error) throw UserError("cannot list " + directory.string() + ": " + error.message());
   std::vector<Job> jobs;
   add_jobs(directory, {".safetensors", ".json"}, run_file, jobs);
@@ -203,6 +202,7 @@ int run(const fs::path& directory, const std::optional<fs::path>& out) {
 }
 
 }  // namespace
+}  // namespace convmae::golden
 
 int main(int argc, char** argv) {
   std::vector<std::string> arguments(argv + 1, argv + argc);
@@ -223,7 +223,7 @@ int main(int argc, char** argv) {
   }
   try {
     if (gemm) convmae::set_gemm_backend(convmae::parse_gemm_backend(*gemm));
-    return run(arguments[0], out);
+    return convmae::golden::run(arguments[0], out);
   } catch (const std::exception& e) {
     std::cerr << "convmae_golden: error: " << e.what() << "\n";
     return 2;
