@@ -2,6 +2,7 @@
 
 #include "convmae/ops/attention_kernel.h"
 #include "convmae/ops/cpu_features.h"
+#include "convmae/ops/kernel_dispatch.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
@@ -24,19 +25,9 @@ using attention_kernel::Rows;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-bool has_kernel(const Tensor& x) {
-  const auto type = x.scalar_type();
-  return x.device().is_cpu() &&
-         (type == at::kFloat || type == at::kDouble || type == at::kBFloat16);
-}
-
 attention_kernel::Kernels kernels_for(const Tensor& x) {
-  using attention_kernel::Element;
-  const Element element = x.scalar_type() == at::kDouble     ? Element::f64
-                          : x.scalar_type() == at::kBFloat16 ? Element::bf16
-                                                             : Element::f32;
   return for_this_cpu(attention_kernel::kernels_baseline, attention_kernel::kernels_avx2,
-                      attention_kernel::kernels_avx512)(element);
+                      attention_kernel::kernels_avx512)(element_of(x));
 }
 
 /// Queries, keys and values inside the tensors that hold them: [B, tokens, parts * C].
@@ -106,9 +97,8 @@ class Attention : public torch::autograd::Function<Attention> {
     const Operands operands(first, second);
     const Tensor& query = operands.query;
     Tensor out = at::empty({query.size(0), query.size(1), operands.dim()}, query.options());
-    const bool is_double = query.scalar_type() == at::kDouble;
     const Tensor log_sum = at::empty({query.size(0), heads, query.size(1)},
-                                     query.options().dtype(is_double ? at::kDouble : at::kFloat));
+                                     query.options().dtype(accumulation_type(query)));
     const auto kernels = kernels_for(query);
     for_each_head(operands, visible, heads, kernels,
                   [&](const attention_kernel::Head& head, std::int64_t image, std::int64_t number,

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "convmae/ops/element.h"
+
 #include <cstdint>
 
 /// The loops of ops::attention, compiled once per instruction set; see depthwise_kernel.h.
 namespace convmae::attention_kernel {
-
-enum class Element { f32, f64, bf16 };
 
 /// Rows of numbers of the element type, one a token; the numbers of a row are contiguous.
 struct ConstRows {

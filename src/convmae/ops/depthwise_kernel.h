@@ -1,5 +1,7 @@
 #pragma once
 
+#include "convmae/ops/element.h"
+
 #include <cstdint>
 
 /// The inner loops of masked_depthwise_conv2d. The implementation is compiled once per instruction
@@ -8,8 +10,6 @@
 namespace convmae::depthwise {
 
 constexpr int kMaxKernel = 15;
-
-enum class Element { f32, f64, bf16 };
 
 /// One problem, in row-major order; see masked_depthwise_conv2d.h for the shapes.
 struct Problem {

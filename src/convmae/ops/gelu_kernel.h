@@ -1,5 +1,7 @@
 #pragma once
 
+#include "convmae/ops/element.h"
+
 #include <cstdint>
 
 /// The loops of ops::gelu, compiled once per instruction set; see depthwise_kernel.h.
@@ -14,8 +16,7 @@ struct Kernels {
   void (*both)(const void* x, const void* grad_y, void* y, void* grad_x, std::int64_t n);
 };
 
-enum class Element { f32, bf16 };
-
+/// For f32 and bf16.
 Kernels kernels_baseline(Element element);
 Kernels kernels_avx2(Element element);
 Kernels kernels_avx512(Element element);

@@ -1,6 +1,7 @@
 #include "convmae/ops/layer_norm.h"
 
 #include "convmae/ops/cpu_features.h"
+#include "convmae/ops/kernel_dispatch.h"
 #include "convmae/ops/layer_norm_kernel.h"
 
 #include <ATen/Parallel.h>
@@ -20,23 +21,9 @@ using at::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-bool has_kernel(const Tensor& x) {
-  const auto type = x.scalar_type();
-  return x.device().is_cpu() &&
-         (type == at::kFloat || type == at::kDouble || type == at::kBFloat16);
-}
-
 layer_norm_kernel::Kernels kernels_for(const Tensor& x) {
-  using layer_norm_kernel::Element;
-  const Element element = x.scalar_type() == at::kDouble     ? Element::f64
-                          : x.scalar_type() == at::kBFloat16 ? Element::bf16
-                                                             : Element::f32;
   return for_this_cpu(layer_norm_kernel::kernels_baseline, layer_norm_kernel::kernels_avx2,
-                      layer_norm_kernel::kernels_avx512)(element);
-}
-
-at::ScalarType accumulation_type(const Tensor& x) {
-  return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+                      layer_norm_kernel::kernels_avx512)(element_of(x));
 }
 
 /// Rows are worked on in so many parts, whose sums are added in their order: the number of threads

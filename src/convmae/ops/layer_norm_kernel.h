@@ -1,11 +1,11 @@
 #pragma once
 
+#include "convmae/ops/element.h"
+
 #include <cstdint>
 
 /// The loops of ops::layer_norm, compiled once per instruction set; see depthwise_kernel.h.
 namespace convmae::layer_norm_kernel {
-
-enum class Element { f32, f64, bf16 };
 
 /// Rows [rows, dim] of the element type. Everything else is in the accumulation type: double for
 /// f64, else float.

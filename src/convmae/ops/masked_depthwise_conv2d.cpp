@@ -2,6 +2,7 @@
 
 #include "convmae/ops/cpu_features.h"
 #include "convmae/ops/depthwise_kernel.h"
+#include "convmae/ops/kernel_dispatch.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -22,7 +23,6 @@ namespace convmae::ops {
 namespace {
 
 using at::Tensor;
-using depthwise::Element;
 using OptionalTensor = std::optional<Tensor>;
 using Gradients = std::tuple<Tensor, Tensor, Tensor>;
 
@@ -88,27 +88,12 @@ void check_indices(const Tensor& kept, const Tensor& slot) {
 // ---- CPU
 // ------------------------------------------------------------------------------------------
 
-Element element_of(const Tensor& x) {
-  switch (x.scalar_type()) {
-    case at::kFloat:
-      return Element::f32;
-    case at::kDouble:
-      return Element::f64;
-    case at::kBFloat16:
-      return Element::bf16;
-    default:
-      TORCH_CHECK(false, "masked_depthwise_conv2d: float32, float64 or bfloat16 expected, found ",
-                  x.scalar_type());
-  }
-}
-
-depthwise::Kernels kernels_for(Element element) {
+depthwise::Kernels kernels_for(const Tensor& x) {
+  TORCH_CHECK(has_kernel(x),
+              "masked_depthwise_conv2d: float32, float64 or bfloat16 expected, found ",
+              x.scalar_type());
   return for_this_cpu(depthwise::kernels_baseline, depthwise::kernels_avx2,
-                      depthwise::kernels_avx512)(element);
-}
-
-at::ScalarType accumulation_type(const Tensor& x) {
-  return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+                      depthwise::kernels_avx512)(element_of(x));
 }
 
 /// Number in nested order of every cell of a block in raster order. With sides {a, b} the cell at
@@ -175,7 +160,7 @@ Tensor taps_of(const Tensor& weight, at::ScalarType type) {
 void run_convolve(const ProblemTables& problem, const Tensor& x, const Tensor& taps,
                   const Tensor& bias, Tensor& out) {
   if (out.numel() == 0) return;
-  const auto convolve = kernels_for(element_of(x)).convolve;
+  const auto convolve = kernels_for(x).convolve;
   const void* bias_data = bias.defined() ? bias.const_data_ptr() : nullptr;
   at::parallel_for(0, x.size(0) * x.size(1), 1, [&](int64_t begin, int64_t end) {
     convolve(*problem, x.const_data_ptr(), taps.const_data_ptr(), bias_data, out.mutable_data_ptr(),
@@ -226,7 +211,7 @@ Gradients backward_cpu(const Tensor& grad, const Tensor& x, const Tensor& weight
     const int64_t channels = x.size(3);
     Tensor sums = at::zeros({images, taps + 1, channels}, x.options().dtype(type));
     if (blocks.numel() > 0) {
-      const auto taps_gradient = kernels_for(element_of(x)).taps_gradient;
+      const auto taps_gradient = kernels_for(x).taps_gradient;
       at::parallel_for(0, images, 1, [&](int64_t begin, int64_t end) {
         for (int64_t image = begin; image < end; ++image) {
           Tensor sum = sums.select(0, image);

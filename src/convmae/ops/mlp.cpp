@@ -3,6 +3,7 @@
 #include "convmae/ops/cpu_features.h"
 #include "convmae/ops/gelu_kernel.h"
 #include "convmae/ops/gemm.h"
+#include "convmae/ops/kernel_dispatch.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty_like.h>
@@ -21,21 +22,18 @@ using at::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-bool has_kernel(const Tensor& x) {
-  return x.device().is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
-}
+/// The GELU has no kernel for float64, which only tests compute in.
+bool has_gelu_kernel(const Tensor& x) { return has_kernel(x) && x.scalar_type() != at::kDouble; }
 
 gelu_kernel::Kernels kernels_for(const Tensor& x) {
-  const auto element =
-      x.scalar_type() == at::kFloat ? gelu_kernel::Element::f32 : gelu_kernel::Element::bf16;
   return for_this_cpu(gelu_kernel::kernels_baseline, gelu_kernel::kernels_avx2,
-                      gelu_kernel::kernels_avx512)(element);
+                      gelu_kernel::kernels_avx512)(element_of(x));
 }
 
 constexpr std::int64_t kGrain = 32768;
 
 Tensor gelu_values(const Tensor& input) {
-  if (!has_kernel(input)) return at::gelu(input);
+  if (!has_gelu_kernel(input)) return at::gelu(input);
   const Tensor x = input.contiguous();
   Tensor y = at::empty_like(x);
   const auto kernels = kernels_for(x);
@@ -49,7 +47,7 @@ Tensor gelu_values(const Tensor& input) {
 }
 
 Tensor gelu_gradient(const Tensor& input, const Tensor& grad) {
-  if (!has_kernel(input)) return at::gelu_backward(grad, input);
+  if (!has_gelu_kernel(input)) return at::gelu_backward(grad, input);
   const Tensor x = input.contiguous();
   const Tensor grad_y = grad.contiguous();
   Tensor grad_x = at::empty_like(x);
@@ -67,7 +65,7 @@ Tensor gelu_gradient(const Tensor& input, const Tensor& grad) {
 /// gelu(input), and the gradient of the input for the gradient `grad` of that, which is
 /// overwritten.
 std::pair<Tensor, Tensor> gelu_values_and_gradient(const Tensor& input, const Tensor& grad) {
-  if (!has_kernel(input)) return {at::gelu(input), at::gelu_backward(grad, input)};
+  if (!has_gelu_kernel(input)) return {at::gelu(input), at::gelu_backward(grad, input)};
   const Tensor x = input.contiguous();
   Tensor grad_x = grad.contiguous();
   Tensor y = at::empty_like(x);

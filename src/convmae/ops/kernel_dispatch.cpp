@@ -1,0 +1,30 @@
+#include "convmae/ops/kernel_dispatch.h"
+
+#include <c10/util/Exception.h>
+
+namespace convmae::ops {
+
+bool has_kernel(const at::Tensor& x) {
+  const auto type = x.scalar_type();
+  return x.device().is_cpu() &&
+         (type == at::kFloat || type == at::kDouble || type == at::kBFloat16);
+}
+
+Element element_of(const at::Tensor& x) {
+  switch (x.scalar_type()) {
+    case at::kFloat:
+      return Element::f32;
+    case at::kDouble:
+      return Element::f64;
+    case at::kBFloat16:
+      return Element::bf16;
+    default:
+      TORCH_CHECK(false, "float32, float64 or bfloat16 expected, found ", x.scalar_type());
+  }
+}
+
+at::ScalarType accumulation_type(const at::Tensor& x) {
+  return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+}
+
+}  // namespace convmae::ops
