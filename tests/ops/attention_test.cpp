@@ -26,6 +26,9 @@ at::Tensor plain(const at::Tensor& query, const at::Tensor& key, const at::Tenso
   return scores.softmax(3).matmul(split(value)).transpose(1, 2).flatten(2);
 }
 
+/// A projection that changes nothing.
+ops::Projection none(int64_t width) { return {torch::eye(width), torch::zeros({width})}; }
+
 struct Case {
   int64_t images;
   int64_t queries;
@@ -48,9 +51,10 @@ void expect_close(const std::vector<at::Tensor>& ours, const std::vector<at::Ten
                   double tolerance) {
   for (size_t i = 0; i < ours.size(); ++i) {
     ASSERT_EQ(ours[i].sizes(), expected[i].sizes());
-    const auto scale = expected[i].abs().max().item<double>();
+    // Gradients of a single key are differences of numbers of order 1.
+    const auto scale = expected[i].abs().max().clamp_min(1).item<double>();
     EXPECT_LE((ours[i].to(torch::kDouble) - expected[i]).abs().max().item<double>(),
-              tolerance * (scale + 1e-3))
+              tolerance * scale)
         << i;
   }
 }
@@ -73,18 +77,25 @@ void check(const Case& c, at::ScalarType type, double tolerance, bool masked) {
   };
   const at::Tensor query = leaf({c.images, c.queries, width});
   const at::Tensor both = leaf({c.images, c.keys, 2 * width});
+  const at::Tensor weight = leaf({3, width});
+  const at::Tensor bias = leaf({3});
   const at::Tensor query64 = exact(query);
   const at::Tensor both64 = exact(both);
+  const at::Tensor weight64 = exact(weight);
+  const at::Tensor bias64 = exact(bias);
   const auto parts = both64.chunk(2, 2);
-  expect_close(
-      with_gradients(ops::cross_attention(query, both, c.heads, visible), {query, both}),
-      with_gradients(plain(query64, parts[0], parts[1], c.heads, visible), {query64, both64}),
-      tolerance);
+  expect_close(with_gradients(ops::cross_attention(query, both, c.heads, {weight, bias}, visible),
+                              {query, both, weight, bias}),
+               with_gradients(torch::linear(plain(query64, parts[0], parts[1], c.heads, visible),
+                                            weight64, bias64),
+                              {query64, both64, weight64, bias64}),
+               tolerance);
 
   const at::Tensor qkv = leaf({c.images, c.keys, 3 * width});
   const at::Tensor qkv64 = exact(qkv);
   const auto three = qkv64.chunk(3, 2);
-  expect_close(with_gradients(ops::self_attention(qkv, c.heads, visible), {qkv}),
+  const ops::Projection same{torch::eye(width, type), torch::zeros({width}, type)};
+  expect_close(with_gradients(ops::self_attention(qkv, c.heads, same, visible), {qkv}),
                with_gradients(plain(three[0], three[1], three[2], c.heads, visible), {qkv64}),
                tolerance);
 }
@@ -106,7 +117,12 @@ TEST(Attention, GradientsAreThoseOfItsValues) {
   torch::manual_seed(2);
   const at::Tensor qkv = torch::randn({1, 4, 12}, torch::kDouble).requires_grad_();
   const at::Tensor weight = torch::randn({1, 4, 4}, torch::kDouble);
-  const auto loss = [&](const at::Tensor& x) { return (ops::self_attention(x, 2) * weight).sum(); };
+  const auto loss = [&](const at::Tensor& x) {
+    return (ops::self_attention(
+                x, 2, {torch::eye(4, torch::kDouble), torch::zeros({4}, torch::kDouble)}) *
+            weight)
+        .sum();
+  };
   loss(qkv).backward();
   constexpr double kStep = 1e-6;
   for (int64_t i = 0; i < qkv.numel(); ++i) {
@@ -121,7 +137,7 @@ TEST(Attention, GradientsAreThoseOfItsValues) {
 
 TEST(Attention, DoesNotOverflowOnLargeScores) {
   const at::Tensor qkv = (torch::randn({1, 20, 48}) * 1e3).requires_grad_();
-  const at::Tensor out = ops::self_attention(qkv, 1);
+  const at::Tensor out = ops::self_attention(qkv, 1, none(16));
   out.sum().backward();
   EXPECT_TRUE(out.isfinite().all().item<bool>());
   EXPECT_TRUE(qkv.grad().isfinite().all().item<bool>());
@@ -131,7 +147,7 @@ TEST(Attention, GivesZerosWhereNothingMayBeSeen) {
   const at::Tensor qkv = torch::randn({2, 5, 12}).requires_grad_();
   const at::Tensor visible = torch::ones({2, 5}, torch::kBool);
   visible[1].fill_(false);
-  const at::Tensor out = ops::self_attention(qkv, 2, visible);
+  const at::Tensor out = ops::self_attention(qkv, 2, none(4), visible);
   out.sum().backward();
   EXPECT_TRUE((out[1] == 0).all().item<bool>());
   EXPECT_TRUE((qkv.grad()[1] == 0).all().item<bool>());
@@ -142,9 +158,9 @@ TEST(Attention, ReadsKeysThatAreNotVisibleNowhere) {
   const at::Tensor visible = torch::tensor({{true, false, true}});
   const at::Tensor key_value = torch::randn({1, 3, 16});
   const at::Tensor query = torch::randn({1, 2, 8});
-  const at::Tensor out = ops::cross_attention(query, key_value, 2, visible);
+  const at::Tensor out = ops::cross_attention(query, key_value, 2, none(8), visible);
   key_value[0][1].fill_(7);
-  EXPECT_TRUE(torch::equal(out, ops::cross_attention(query, key_value, 2, visible)));
+  EXPECT_TRUE(torch::equal(out, ops::cross_attention(query, key_value, 2, none(8), visible)));
 }
 
 TEST(Attention, IsTheSameForAnyNumberOfThreads) {
@@ -153,7 +169,7 @@ TEST(Attention, IsTheSameForAnyNumberOfThreads) {
   const auto run = [&](int threads) {
     at::set_num_threads(threads);
     const at::Tensor qkv = input.clone().requires_grad_();
-    const at::Tensor out = ops::self_attention(qkv, 3);
+    const at::Tensor out = ops::self_attention(qkv, 3, none(48));
     (out * out).sum().backward();
     return std::make_tuple(out.detach(), qkv.grad());
   };
@@ -166,16 +182,17 @@ TEST(Attention, IsTheSameForAnyNumberOfThreads) {
 
 TEST(Attention, TakesEmptyBatches) {
   const at::Tensor qkv = torch::randn({0, 5, 12}).requires_grad_();
-  const at::Tensor out = ops::self_attention(qkv, 2);
+  const at::Tensor out = ops::self_attention(qkv, 2, none(4));
   out.sum().backward();
   EXPECT_EQ(out.sizes(), (std::vector<int64_t>{0, 5, 4}));
   EXPECT_EQ(qkv.grad().sizes(), qkv.sizes());
 }
 
 TEST(Attention, RefusesShapesThatDoNotFit) {
-  EXPECT_THROW(ops::self_attention(torch::randn({1, 5, 10}), 2), c10::Error);
-  EXPECT_THROW(ops::self_attention(torch::randn({1, 5, 9}), 2), c10::Error);
-  EXPECT_THROW(ops::cross_attention(torch::randn({1, 5, 8}), torch::randn({1, 5, 8}), 2),
+  EXPECT_THROW(ops::self_attention(torch::randn({1, 5, 10}), 2, none(4)), c10::Error);
+  EXPECT_THROW(ops::self_attention(torch::randn({1, 5, 9}), 2, none(3)), c10::Error);
+  EXPECT_THROW(ops::self_attention(torch::randn({1, 5, 12}), 2, none(5)), c10::Error);
+  EXPECT_THROW(ops::cross_attention(torch::randn({1, 5, 8}), torch::randn({1, 5, 8}), 2, none(8)),
                c10::Error);
 }
 

@@ -20,7 +20,7 @@ std::vector<at::Tensor> run(const std::vector<int64_t>& shape, at::ScalarType ty
   const at::Tensor x = leaf((torch::randn(shape, torch::kDouble) + 5).to(torch::kBFloat16), type);
   const at::Tensor weight = leaf(torch::randn({shape.back()}), parameters);
   const at::Tensor bias = leaf(torch::randn({shape.back()}), parameters);
-  const at::Tensor y = ours ? ops::layer_norm(x, weight, bias, 1e-6)
+  const at::Tensor y = ours ? ops::layer_norm(x, {weight, bias, 1e-6})
                             : torch::layer_norm(x, {shape.back()}, weight, bias, 1e-6);
   const at::Tensor direction = torch::randn(shape, torch::kDouble).to(torch::kBFloat16) + 1;
   y.backward(direction.to(torch::kBFloat16).to(type));
@@ -54,7 +54,7 @@ TEST(LayerNorm, AgreesWithTheLibraryInFloat64) {
 
 TEST(LayerNorm, TakesEmptyInputs) {
   const at::Tensor x = torch::zeros({0, 4}).requires_grad_();
-  EXPECT_EQ(ops::layer_norm(x, torch::ones({4}), torch::zeros({4}), 1e-5).sizes(), x.sizes());
+  EXPECT_EQ(ops::layer_norm(x, {torch::ones({4}), torch::zeros({4}), 1e-5}).sizes(), x.sizes());
 }
 
 TEST(LayerNorm, IsTheSameForAnyNumberOfThreads) {
@@ -68,9 +68,9 @@ TEST(LayerNorm, IsTheSameForAnyNumberOfThreads) {
 }
 
 TEST(LayerNorm, RefusesShapesThatDoNotFit) {
-  EXPECT_THROW(ops::layer_norm(torch::zeros({2, 3}), torch::ones({4}), torch::zeros({4}), 1e-5),
+  EXPECT_THROW(ops::layer_norm(torch::zeros({2, 3}), {torch::ones({4}), torch::zeros({4}), 1e-5}),
                c10::Error);
-  EXPECT_THROW(ops::layer_norm(torch::zeros({2, 3}), torch::ones({3}), torch::zeros({4}), 1e-5),
+  EXPECT_THROW(ops::layer_norm(torch::zeros({2, 3}), {torch::ones({3}), torch::zeros({4}), 1e-5}),
                c10::Error);
 }
 

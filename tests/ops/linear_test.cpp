@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <utility>
 #include <vector>
 
 namespace convmae {
@@ -89,7 +90,47 @@ TEST_P(LinearTest, MultipliesBfloat16WithFloat32Weights) {
   EXPECT_EQ(bias.grad()[0].item<double>(), 40);
 }
 
+TEST_P(LinearTest, OfANormIsThatOfItsResult) {
+  const auto run = [](at::ScalarType type, auto&& f) {
+    torch::manual_seed(5);
+    const auto leaf = [type](const std::vector<int64_t>& shape) {
+      return torch::randn(shape, torch::kDouble).to(type).requires_grad_();
+    };
+    const std::vector<at::Tensor> leaves{leaf({5, 7, 20}), leaf({12, 20}), leaf({12}), leaf({20}),
+                                         leaf({20})};
+    const at::Tensor out = f(leaves);
+    out.square().sum().backward();
+    std::vector<at::Tensor> all{out.detach()};
+    for (const at::Tensor& x : leaves) all.push_back(x.grad());
+    return all;
+  };
+  const auto ours = [](const auto& l) {
+    return ops::linear(l[0], l[1], l[2], ops::Norm{l[3], l[4], 1e-5});
+  };
+  const auto expected = run(torch::kDouble, [](const auto& l) {
+    return torch::linear(torch::layer_norm(l[0], {20}, l[3], l[4], 1e-5), l[1], l[2]);
+  });
+  for (const auto& [type, tolerance] :
+       {std::pair(torch::kDouble, 1e-12), std::pair(torch::kFloat, 1e-5),
+        std::pair(torch::kBFloat16, 5e-2)}) {
+    const auto found = run(type, ours);
+    for (size_t i = 0; i < found.size(); ++i) EXPECT_LE(worst(found[i], expected[i]), tolerance);
+  }
+}
+
+TEST_P(LinearTest, OfANormWithFrozenInputTrainsItsWeight) {
+  const at::Tensor x = torch::randn({6, 4});
+  const at::Tensor weight = torch::randn({2, 4}).requires_grad_();
+  const ops::Norm norm{torch::ones({4}), torch::zeros({4}), 1e-5};
+  ops::linear(x, weight, std::nullopt, norm).sum().backward();
+  const at::Tensor expected = torch::layer_norm(x, {4}).sum(0).expand({2, 4});
+  EXPECT_TRUE(torch::allclose(weight.grad(), expected, 1e-4, 1e-5));
+}
+
 TEST_P(LinearTest, RefusesWhatDoesNotFit) {
+  const ops::Norm narrow{torch::ones({2}), torch::zeros({2}), 1e-5};
+  EXPECT_THROW(ops::linear(torch::zeros({2, 3}), torch::zeros({4, 3}), std::nullopt, narrow),
+               c10::Error);
   EXPECT_THROW(ops::linear(torch::zeros({2, 3}), torch::zeros({4, 5}), std::nullopt), c10::Error);
   EXPECT_THROW(ops::linear(torch::zeros({2, 3}), torch::zeros({4, 3, 2, 2}), std::nullopt),
                c10::Error);

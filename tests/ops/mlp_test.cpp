@@ -6,6 +6,7 @@
 #include <torch/torch.h>
 
 #include <limits>
+#include <optional>
 #include <vector>
 
 namespace convmae {
@@ -61,13 +62,14 @@ class MlpTest : public testing::TestWithParam<GemmBackend> {
 
 /// Result and gradients of ours and of the plain formulation in float64.
 void expect_matches_plain(const std::vector<int64_t>& x_shape, int64_t hidden, int64_t out,
-                          bool convolution, at::ScalarType type, double tolerance) {
+                          bool convolution, bool with_norm, at::ScalarType type, double tolerance) {
   const int64_t in = x_shape.back();
   const auto run = [&](at::ScalarType t, auto&& f) {
     torch::manual_seed(3);
     std::vector<at::Tensor> leaves;
-    for (const auto& shape :
-         std::vector<std::vector<int64_t>>{x_shape, {hidden, in}, {hidden}, {out, hidden}, {out}}) {
+    std::vector<std::vector<int64_t>> shapes{x_shape, {hidden, in}, {hidden}, {out, hidden}, {out}};
+    if (with_norm) shapes.insert(shapes.end(), {{in}, {in}});
+    for (const auto& shape : shapes) {
       leaves.push_back(torch::randn(shape, torch::kDouble).to(t).requires_grad_());
     }
     const at::Tensor result = f(leaves);
@@ -79,10 +81,14 @@ void expect_matches_plain(const std::vector<int64_t>& x_shape, int64_t hidden, i
   const auto shaped = [&](const at::Tensor& w) {
     return convolution ? w.unsqueeze(2).unsqueeze(3) : w;
   };
-  const auto ours = run(
-      type, [&](const auto& l) { return ops::mlp(l[0], shaped(l[1]), l[2], shaped(l[3]), l[4]); });
-  const auto plain = run(torch::kDouble, [](const auto& l) {
-    return torch::linear(torch::gelu(torch::linear(l[0], l[1], l[2])), l[3], l[4]);
+  const auto ours = run(type, [&](const auto& l) {
+    std::optional<ops::Norm> norm;
+    if (with_norm) norm = ops::Norm{l[5], l[6], 1e-6};
+    return ops::mlp(l[0], shaped(l[1]), l[2], shaped(l[3]), l[4], norm);
+  });
+  const auto plain = run(torch::kDouble, [&](const auto& l) {
+    const at::Tensor x = with_norm ? torch::layer_norm(l[0], {in}, l[5], l[6], 1e-6) : l[0];
+    return torch::linear(torch::gelu(torch::linear(x, l[1], l[2])), l[3], l[4]);
   });
   for (size_t i = 0; i < ours.size(); ++i) {
     ASSERT_EQ(ours[i].sizes(), plain[i].sizes());
@@ -95,11 +101,13 @@ void expect_matches_plain(const std::vector<int64_t>& x_shape, int64_t hidden, i
 }
 
 TEST_P(MlpTest, MatchesThePlainFormulation) {
-  expect_matches_plain({2, 3, 17}, 40, 9, false, torch::kDouble, 1e-12);
-  expect_matches_plain({5, 2, 4, 17}, 64, 17, true, torch::kFloat, 1e-5);
-  expect_matches_plain({300, 8}, 64, 8, false, torch::kFloat, 1e-5);
-  expect_matches_plain({1, 1}, 1, 1, false, torch::kFloat, 1e-5);
-  expect_matches_plain({0, 8}, 16, 8, false, torch::kFloat, 0);
+  for (const bool norm : {false, true}) {
+    expect_matches_plain({2, 3, 17}, 40, 9, false, norm, torch::kDouble, 1e-12);
+    expect_matches_plain({5, 2, 4, 17}, 64, 17, true, norm, torch::kFloat, 1e-5);
+    expect_matches_plain({300, 8}, 64, 8, false, norm, torch::kFloat, 1e-5);
+    expect_matches_plain({1, 1}, 1, 1, false, norm, torch::kFloat, 1e-5);
+    expect_matches_plain({0, 8}, 16, 8, false, norm, torch::kFloat, 0);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, MlpTest, testing::Values(GemmBackend::aten, GemmBackend::onednn),

@@ -26,12 +26,12 @@ ConvBlock::ConvBlock(const ConvBlockConfig& config)
 at::Tensor ConvBlock::forward(const at::Tensor& x, const Visibility& visibility,
                               const std::optional<at::Tensor>& gate,
                               const std::optional<BranchScales>& scales) {
-  at::Tensor input = conv1_->forward(norm1_->forward(x));
+  at::Tensor input = conv1_->forward(x, *norm1_);
   if (gate) input = input * gate->to(input.scalar_type());
   const at::Tensor mixed = ops::masked_depthwise_conv2d(input, attn_->weight, attn_->bias,
                                                         visibility.kept, visibility.slot, nesting_);
   const at::Tensor y = add_branch(x, conv2_->forward(mixed), mixing_scale(scales));
-  return add_branch(y, mlp_->forward(norm2_->forward(y)), mlp_scale(scales));
+  return add_branch(y, mlp_->forward(y, *norm2_), mlp_scale(scales));
 }
 
 }  // namespace convmae

@@ -61,7 +61,7 @@ at::Tensor Decoder::forward(const at::Tensor& latent, const at::Tensor& slot, Pr
   // Without blocks there was no last one to leave tokens out.
   if (decoder_blocks_.empty() && last.wanted) x = take_blocks(x, *last.wanted);
   if (predict == Predict::all) x = x.narrow(1, extra, slot.size(1));
-  return decoder_pred_->forward(decoder_norm_->forward(x));
+  return decoder_pred_->forward(x, *decoder_norm_);
 }
 
 }  // namespace convmae

@@ -10,6 +10,15 @@
 
 namespace convmae {
 
+LayerNorm::LayerNorm(std::int64_t dim, double eps) : eps_(eps) {
+  weight = register_parameter("weight", torch::empty({dim}));
+  bias = register_parameter("bias", torch::empty({dim}));
+}
+
+at::Tensor LayerNorm::forward(const at::Tensor& x) {
+  return ops::layer_norm(x, parameters_for_product());
+}
+
 Linear::Linear(std::int64_t in, std::int64_t out, WeightShape shape) {
   weight =
       register_parameter("weight", shape == WeightShape::linear ? torch::empty({out, in})
@@ -19,6 +28,10 @@ Linear::Linear(std::int64_t in, std::int64_t out, WeightShape shape) {
 
 at::Tensor Linear::forward(const at::Tensor& x) {
   return ops::linear(x, operand(x.scalar_type()), bias);
+}
+
+at::Tensor Linear::forward(const at::Tensor& x, const LayerNorm& norm) {
+  return ops::linear(x, operand(x.scalar_type()), bias, norm.parameters_for_product());
 }
 
 at::Tensor Linear::forward_part(const at::Tensor& x, std::int64_t first, std::int64_t count) {
@@ -55,15 +68,6 @@ DepthwiseConv::DepthwiseConv(std::int64_t dim, std::int64_t kernel) {
   bias = register_parameter("bias", torch::empty({dim}));
 }
 
-LayerNorm::LayerNorm(std::int64_t dim, double eps) : eps_(eps) {
-  weight = register_parameter("weight", torch::empty({dim}));
-  bias = register_parameter("bias", torch::empty({dim}));
-}
-
-at::Tensor LayerNorm::forward(const at::Tensor& x) {
-  return ops::layer_norm(x, weight, bias, eps_);
-}
-
 std::int64_t hidden_width(std::int64_t dim, double mlp_ratio) {
   return static_cast<std::int64_t>(static_cast<double>(dim) * mlp_ratio);
 }
@@ -72,9 +76,10 @@ Mlp::Mlp(std::int64_t dim, std::int64_t hidden, WeightShape shape)
     : fc1_(register_module("fc1", std::make_shared<Linear>(dim, hidden, shape))),
       fc2_(register_module("fc2", std::make_shared<Linear>(hidden, dim, shape))) {}
 
-at::Tensor Mlp::forward(const at::Tensor& x) {
+at::Tensor Mlp::forward(const at::Tensor& x, const LayerNorm& norm) {
   const at::ScalarType type = x.scalar_type();
-  return ops::mlp(x, fc1_->operand(type), fc1_->bias, fc2_->operand(type), fc2_->bias);
+  return ops::mlp(x, fc1_->operand(type), fc1_->bias, fc2_->operand(type), fc2_->bias,
+                  norm.parameters_for_product());
 }
 
 void adopt(torch::nn::Module& whole, torch::nn::Module& part) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "convmae/ops/layer_norm.h"
 #include "convmae/ops/operand.h"
 
 #include <ATen/core/Tensor.h>
@@ -21,11 +22,28 @@ namespace convmae {
 /// [out, in, 1, 1].
 enum class WeightShape { linear, convolution };
 
+class LayerNorm : public torch::nn::Module {
+ public:
+  LayerNorm(std::int64_t dim, double eps);
+  at::Tensor forward(const at::Tensor& x);
+
+  /// For the layer behind, which then need not keep what this one gives.
+  ops::Norm parameters_for_product() const { return {weight, bias, eps_}; }
+
+  at::Tensor weight;
+  at::Tensor bias;
+
+ private:
+  double eps_;
+};
+
 /// y = x W^T + b on [..., in].
 class Linear : public torch::nn::Module {
  public:
   Linear(std::int64_t in, std::int64_t out, WeightShape shape = WeightShape::linear);
   at::Tensor forward(const at::Tensor& x);
+  /// Of norm(x).
+  at::Tensor forward(const at::Tensor& x, const LayerNorm& norm);
   /// The same with the outputs [first, first + count) alone.
   at::Tensor forward_part(const at::Tensor& x, std::int64_t first, std::int64_t count);
 
@@ -63,26 +81,14 @@ class DepthwiseConv : public torch::nn::Module {
   at::Tensor bias;    ///< [dim]
 };
 
-class LayerNorm : public torch::nn::Module {
- public:
-  LayerNorm(std::int64_t dim, double eps);
-  at::Tensor forward(const at::Tensor& x);
-
-  at::Tensor weight;
-  at::Tensor bias;
-
- private:
-  double eps_;
-};
-
 /// The published rounding of an MLP's width: int(dim * ratio).
 std::int64_t hidden_width(std::int64_t dim, double mlp_ratio);
 
-/// fc1, exact GELU, fc2.
+/// fc1, exact GELU, fc2, of norm(x).
 class Mlp : public torch::nn::Module {
  public:
   Mlp(std::int64_t dim, std::int64_t hidden, WeightShape shape);
-  at::Tensor forward(const at::Tensor& x);
+  at::Tensor forward(const at::Tensor& x, const LayerNorm& norm);
 
  private:
   std::shared_ptr<Linear> fc1_;

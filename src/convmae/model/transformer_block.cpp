@@ -15,15 +15,18 @@ Attention::Attention(std::int64_t dim, std::int64_t num_heads)
               num_heads, " heads");
 }
 
-at::Tensor Attention::forward(const at::Tensor& x, const TokenSelection& selection) {
+at::Tensor Attention::forward(const at::Tensor& x, LayerNorm& norm,
+                              const TokenSelection& selection) {
+  const ops::Projection projection{proj_->operand(x.scalar_type()), proj_->bias};
   if (!selection.wanted) {
-    return proj_->forward(ops::self_attention(qkv_->forward(x), num_heads_, selection.visible));
+    return ops::self_attention(qkv_->forward(x, norm), num_heads_, projection, selection.visible);
   }
   // Queries of the wanted tokens only; keys and values of all.
   const std::int64_t dim = x.size(2);
-  const at::Tensor query = qkv_->forward_part(take_blocks(x, *selection.wanted), 0, dim);
-  const at::Tensor key_value = qkv_->forward_part(x, dim, 2 * dim);
-  return proj_->forward(ops::cross_attention(query, key_value, num_heads_, selection.visible));
+  const at::Tensor normed = norm.forward(x);
+  const at::Tensor query = qkv_->forward_part(take_blocks(normed, *selection.wanted), 0, dim);
+  const at::Tensor key_value = qkv_->forward_part(normed, dim, 2 * dim);
+  return ops::cross_attention(query, key_value, num_heads_, projection, selection.visible);
 }
 
 TransformerBlock::TransformerBlock(const TransformerBlockConfig& config)
@@ -36,10 +39,10 @@ TransformerBlock::TransformerBlock(const TransformerBlockConfig& config)
 
 at::Tensor TransformerBlock::forward(const at::Tensor& x, const TokenSelection& selection,
                                      const std::optional<BranchScales>& scales) {
-  const at::Tensor mixed = attn_->forward(norm1_->forward(x), selection);
+  const at::Tensor mixed = attn_->forward(x, *norm1_, selection);
   const at::Tensor y = add_branch(selection.wanted ? take_blocks(x, *selection.wanted) : x, mixed,
                                   mixing_scale(scales));
-  return add_branch(y, mlp_->forward(norm2_->forward(y)), mlp_scale(scales));
+  return add_branch(y, mlp_->forward(y, *norm2_), mlp_scale(scales));
 }
 
 }  // namespace convmae

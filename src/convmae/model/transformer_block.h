@@ -25,13 +25,13 @@ struct TokenSelection {
   std::optional<at::Tensor> visible;
 };
 
-/// Multi-head self-attention with one projection for query, key and value.
+/// Multi-head self-attention of norm(x) with one projection for query, key and value.
 class Attention : public torch::nn::Module {
  public:
   Attention(std::int64_t dim, std::int64_t num_heads);
 
   /// x [B, N, C] -> [B, N, C], or [B, R, C] for the wanted tokens.
-  at::Tensor forward(const at::Tensor& x, const TokenSelection& selection = {});
+  at::Tensor forward(const at::Tensor& x, LayerNorm& norm, const TokenSelection& selection);
 
  private:
   std::int64_t num_heads_;

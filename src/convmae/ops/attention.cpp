@@ -2,7 +2,9 @@
 
 #include "convmae/ops/attention_kernel.h"
 #include "convmae/ops/cpu_features.h"
+#include "convmae/ops/gemm.h"
 #include "convmae/ops/kernel_dispatch.h"
+#include "convmae/ops/linear.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
@@ -87,16 +89,23 @@ void for_each_head(const Operands& operands, const std::optional<Tensor>& visibl
   });
 }
 
+std::optional<Tensor> optional(const Tensor& x) {
+  return x.defined() ? std::optional(x) : std::nullopt;
+}
+
 class Attention : public torch::autograd::Function<Attention> {
  public:
-  /// See Operands for `first` and `second`. All are contiguous.
-  static Tensor forward(AutogradContext* context, const Tensor& first,
+  /// weight [out, C], operand the same in the type of the queries, bias [out]; see Operands for
+  /// `first` and `second`. All are contiguous. Absent tensors come last: they have no number for
+  /// needs_input_grad().
+  static Tensor forward(AutogradContext* context, const Tensor& first, const Tensor& weight,
+                        const Tensor& operand, const Tensor& bias,
                         const std::optional<Tensor>& second, const std::optional<Tensor>& visible,
                         std::int64_t heads) {
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
     const Operands operands(first, second);
     const Tensor& query = operands.query;
-    Tensor out = at::empty({query.size(0), query.size(1), operands.dim()}, query.options());
+    const Tensor out = at::empty({query.size(0), query.size(1), operands.dim()}, query.options());
     const Tensor log_sum = at::empty({query.size(0), heads, query.size(1)},
                                      query.options().dtype(accumulation_type(query)));
     const auto kernels = kernels_for(query);
@@ -109,42 +118,51 @@ class Attention : public torch::autograd::Function<Attention> {
                                     scratch);
                   });
     context->save_for_backward(
-        {first, second.value_or(Tensor()), visible.value_or(Tensor()), out, log_sum});
+        {first, operand, log_sum, second.value_or(Tensor()), visible.value_or(Tensor())});
     context->saved_data["heads"] = heads;
-    return out;
+    context->saved_data["weight_type"] = weight.scalar_type();
+    return product(out.flatten(0, 1), operand, bias)
+        .view({query.size(0), query.size(1), operand.size(0)});
   }
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
     const auto saved = context->get_saved_variables();
-    const auto optional = [](const Tensor& x) {
-      return x.defined() ? std::optional<Tensor>(x) : std::nullopt;
-    };
-    const std::optional<Tensor> second = optional(saved[1]);
-    const std::optional<Tensor> visible = optional(saved[2]);
-    const Operands operands(saved[0], second);
-    const Tensor& out = saved[3];
-    const Tensor& log_sum = saved[4];
-    const Tensor grad_out = grads[0].contiguous();
-    const Tensor grad_first = at::empty_like(saved[0]);
-    const std::optional<Tensor> grad_second =
-        second ? std::optional<Tensor>(at::empty_like(*second)) : std::nullopt;
-    const Operands gradients(grad_first, grad_second);
-    const auto kernels = kernels_for(out);
+    const Tensor& first = saved[0];
+    const Tensor& operand = saved[1];
+    const Tensor& log_sum = saved[2];
+    const std::optional<Tensor> second = optional(saved[3]);
+    const std::optional<Tensor> visible = optional(saved[4]);
+    const at::ScalarType weight_type = context->saved_data["weight_type"].toScalarType();
+    const Operands operands(first, second);
+    const Tensor grad = grads[0].contiguous().flatten(0, 1);
+    const Tensor grad_out = input_gradient(grad, operand).view(operands.query.sizes());
+    const Tensor out = at::empty_like(grad_out);
+    variable_list result(7);
+    result[0] = at::empty_like(first);
+    if (second) result[4] = at::empty_like(*second);
+    const Operands gradients(result[0], optional(result[4]));
+    const auto kernels = kernels_for(first);
     for_each_head(operands, visible, context->saved_data["heads"].toInt(), kernels,
                   [&](const attention_kernel::Head& head, std::int64_t image, std::int64_t number,
                       void* scratch) {
                     const std::int64_t column = number * head.dim;
-                    attention_kernel::Backward result;
-                    result.out = rows_of(out, image, column);
-                    result.log_sum = rows_of(log_sum, image, number * head.queries).data;
-                    result.grad_out = rows_of(grad_out, image, column);
-                    result.grad_query = mutable_rows_of(gradients.query, image, column);
-                    result.grad_key = mutable_rows_of(gradients.key_value, image, column);
-                    result.grad_value =
+                    attention_kernel::Backward pass;
+                    pass.log_sum = rows_of(log_sum, image, number * head.queries).data;
+                    pass.grad_out = rows_of(grad_out, image, column);
+                    pass.out = mutable_rows_of(out, image, column);
+                    pass.grad_query = mutable_rows_of(gradients.query, image, column);
+                    pass.grad_key = mutable_rows_of(gradients.key_value, image, column);
+                    pass.grad_value =
                         mutable_rows_of(gradients.key_value, image, operands.dim() + column);
-                    kernels.backward(head, result, scratch);
+                    kernels.backward(head, pass, scratch);
                   });
-    return {grad_first, grad_second.value_or(Tensor()), Tensor(), Tensor()};
+    if (context->needs_input_grad(1)) {
+      result[1] = weight_gradient(grad, out.flatten(0, 1)).to(weight_type);
+    }
+    if (context->needs_input_grad(3)) {
+      result[3] = grad.sum(0, /*keepdim=*/false, weight_type);
+    }
+    return result;
   }
 };
 
@@ -164,7 +182,7 @@ Tensor library_attention(const Operands& operands, std::int64_t heads,
 }
 
 Tensor attention(const Tensor& first, const std::optional<Tensor>& second, std::int64_t heads,
-                 const std::optional<Tensor>& visible) {
+                 const Projection& projection, const std::optional<Tensor>& visible) {
   const Operands operands(first, second);
   TORCH_CHECK(operands.dim() % heads == 0, "attention: a width of ", operands.dim(),
               " cannot be split into ", heads, " heads");
@@ -173,31 +191,36 @@ Tensor attention(const Tensor& first, const std::optional<Tensor>& second, std::
                            visible->scalar_type() == at::kBool),
               "attention: visible must be bool [B, tokens]");
   if (!has_kernel(first) || operands.query.numel() == 0 || operands.key_value.numel() == 0) {
-    return library_attention(operands, heads, visible);
+    return linear(library_attention(operands, heads, visible), projection.weight, projection.bias);
   }
+  const Tensor operand = projection.weight.matrix_in(first.scalar_type());
+  TORCH_CHECK(operand.size(1) == operands.dim(), "attention: the projection must take ",
+              operands.dim(), " channels, found a weight of ", operand.sizes());
   const auto contiguous = [](const std::optional<Tensor>& x) {
     return x ? std::optional<Tensor>(x->contiguous()) : std::nullopt;
   };
-  return Attention::apply(first.contiguous(), contiguous(second), contiguous(visible), heads);
+  return Attention::apply(first.contiguous(), projection.weight.matrix(), operand, projection.bias,
+                          contiguous(second), contiguous(visible), heads);
 }
 
 }  // namespace
 
-Tensor self_attention(const Tensor& qkv, std::int64_t heads, const std::optional<Tensor>& visible) {
+Tensor self_attention(const Tensor& qkv, std::int64_t heads, const Projection& projection,
+                      const std::optional<Tensor>& visible) {
   TORCH_CHECK(qkv.dim() == 3 && qkv.size(2) % 3 == 0,
               "self_attention: qkv must be [B, tokens, 3C], found ", qkv.sizes());
-  return attention(qkv, std::nullopt, heads, visible);
+  return attention(qkv, std::nullopt, heads, projection, visible);
 }
 
 Tensor cross_attention(const Tensor& query, const Tensor& key_value, std::int64_t heads,
-                       const std::optional<Tensor>& visible) {
+                       const Projection& projection, const std::optional<Tensor>& visible) {
   TORCH_CHECK(query.dim() == 3 && key_value.dim() == 3 && key_value.size(0) == query.size(0) &&
                   key_value.size(2) == 2 * query.size(2),
               "cross_attention: query must be [B, R, C] and key_value [B, tokens, 2C], found ",
               query.sizes(), " and ", key_value.sizes());
   TORCH_CHECK(query.scalar_type() == key_value.scalar_type(),
               "cross_attention: query and key_value must be of one type");
-  return attention(query, key_value, heads, visible);
+  return attention(query, key_value, heads, projection, visible);
 }
 
 }  // namespace convmae::ops

@@ -34,9 +34,9 @@ struct Forward {
 };
 
 struct Backward {
-  ConstRows out;                  ///< what the forward pass gave
-  const void* log_sum = nullptr;  ///< likewise
+  const void* log_sum = nullptr;  ///< what the forward pass gave
   ConstRows grad_out;             ///< [queries, dim]
+  Rows out;                       ///< [queries, dim] the result, once more
   Rows grad_query;                ///< [queries, dim]
   Rows grad_key;                  ///< [keys, dim]
   Rows grad_value;                ///< [keys, dim]

@@ -32,6 +32,8 @@ struct Backward {
   void* grad_x = nullptr;
   void* grad_weight = nullptr;  ///< [dim], added to
   void* grad_bias = nullptr;    ///< [dim], added to
+  const void* bias = nullptr;   ///< [dim] read for y alone
+  void* y = nullptr;            ///< the result of the forward pass once more, if not null
 };
 
 struct Kernels {

@@ -1,9 +1,11 @@
 #include "convmae/ops/linear.h"
 
 #include "convmae/ops/gemm.h"
+#include "convmae/ops/product_input.h"
 
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <utility>
 #include <vector>
 
 namespace convmae::ops {
@@ -15,27 +17,39 @@ using torch::autograd::variable_list;
 
 class Linear : public torch::autograd::Function<Linear> {
  public:
-  // rows [M, in]; weight [out, in]; operand the same in the type of the rows; bias [out] or
-  // undefined
+  // rows [M, in]; weight [out, in]; operand the same in the type of the rows; bias [out]; norm
+  // weight and bias [in]. Absent tensors come last: they have no number for needs_input_grad().
   static Tensor forward(AutogradContext* context, const Tensor& rows, const Tensor& weight,
-                        const Tensor& operand, const std::optional<Tensor>& bias) {
+                        const Tensor& operand, const std::optional<Tensor>& bias,
+                        const std::optional<Tensor>& norm_weight,
+                        const std::optional<Tensor>& norm_bias, double eps) {
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
-    context->save_for_backward({rows, operand});
+    const ProductInput input(rows, norm_weight, norm_bias, eps);
+    variable_list saved = input.saved();
+    saved.push_back(operand);
+    context->save_for_backward(std::move(saved));
     context->saved_data["weight_type"] = weight.scalar_type();
     context->saved_data["has_bias"] = bias.has_value();
-    return product(rows, operand, bias);
+    return product(input.operand(), operand, bias);
   }
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
-    const auto saved = context->get_saved_variables();
-    const Tensor& rows = saved[0];
-    const Tensor& operand = saved[1];
+    variable_list saved = context->get_saved_variables();
+    const Tensor operand = saved.back();
+    saved.pop_back();
+    ProductInput input(saved);
     const at::ScalarType weight_type = context->saved_data["weight_type"].toScalarType();
     const Tensor grad = grads[0].contiguous();
-    variable_list result(4);
-    if (context->needs_input_grad(0)) result[0] = input_gradient(grad, operand);
-    if (context->needs_input_grad(1)) result[1] = weight_gradient(grad, rows).to(weight_type);
-    // An absent input has no number of its own.
+    variable_list result(7);
+    if (input.has_norm() || context->needs_input_grad(0)) {
+      auto inner = input.backward(input_gradient(grad, operand));
+      result[0] = inner.x;
+      result[4] = inner.weight;
+      result[5] = inner.bias;
+    }
+    if (context->needs_input_grad(1)) {
+      result[1] = weight_gradient(grad, input.operand()).to(weight_type);
+    }
     if (context->saved_data["has_bias"].toBool() && context->needs_input_grad(3)) {
       result[3] = grad.sum(0, /*keepdim=*/false, weight_type);
     }
@@ -45,11 +59,15 @@ class Linear : public torch::autograd::Function<Linear> {
 
 }  // namespace
 
-Tensor linear(const Tensor& x, const Operand& weight, const std::optional<Tensor>& bias) {
+Tensor linear(const Tensor& x, const Operand& weight, const std::optional<Tensor>& bias,
+              const std::optional<Norm>& norm) {
+  if (norm) check_norm(x, *norm);
   const Tensor operand = weight.matrix_in(x.scalar_type());
   std::vector<int64_t> shape = x.sizes().vec();
   shape.back() = operand.size(0);
-  return Linear::apply(as_rows(x, operand), weight.matrix(), operand, bias).view(shape);
+  return Linear::apply(as_rows(x, operand), weight.matrix(), operand, bias, weight_of(norm),
+                       bias_of(norm), norm ? norm->eps : 0.0)
+      .view(shape);
 }
 
 }  // namespace convmae::ops

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "convmae/ops/layer_norm.h"
 #include "convmae/ops/operand.h"
 
 #include <ATen/core/Tensor.h>
@@ -11,9 +12,9 @@ namespace convmae::ops {
 /// x [..., in] times the transpose of weight [out, in], plus bias [out]: [..., out]. The one
 /// function under every Linear and 1x1 convolution; forward, input gradient and weight gradient run
 /// on the backend of ops/gemm.h, in the type of x: bfloat16 x takes float32 weights, whose
-/// gradients are float32. Gradients that nobody needs are not computed. Throws c10::Error on other
-/// shapes.
-at::Tensor linear(const at::Tensor& x, const Operand& weight,
-                  const std::optional<at::Tensor>& bias);
+/// gradients are float32. Gradients that nobody needs are not computed. With `norm`, of the
+/// layer_norm of x, which is not kept for the backward pass. Throws c10::Error on other shapes.
+at::Tensor linear(const at::Tensor& x, const Operand& weight, const std::optional<at::Tensor>& bias,
+                  const std::optional<Norm>& norm = std::nullopt);
 
 }  // namespace convmae::ops

@@ -4,6 +4,7 @@
 #include "convmae/ops/gelu_kernel.h"
 #include "convmae/ops/gemm.h"
 #include "convmae/ops/kernel_dispatch.h"
+#include "convmae/ops/product_input.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty_like.h>
@@ -12,6 +13,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <cstddef>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -95,44 +97,67 @@ class Gelu : public torch::autograd::Function<Gelu> {
 
 class Mlp : public torch::autograd::Function<Mlp> {
  public:
-  // rows [M, in]; weights are matrices, operands the same in the type of the rows
+  // rows [M, in]; weights are matrices, operands the same in the type of the rows; norm weight and
+  // bias [in]
   static Tensor forward(AutogradContext* context, const Tensor& rows, const Tensor& weight1,
                         const Tensor& operand1, const Tensor& bias1, const Tensor& weight2,
-                        const Tensor& operand2, const Tensor& bias2) {
+                        const Tensor& operand2, const Tensor& bias2,
+                        const std::optional<Tensor>& norm_weight,
+                        const std::optional<Tensor>& norm_bias, double eps) {
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
-    const Tensor hidden = product(rows, operand1, bias1);
-    context->save_for_backward({rows, operand1, operand2, hidden});
-    context->saved_data["weight_type"] = weight1.scalar_type();
     TORCH_CHECK(weight2.scalar_type() == weight1.scalar_type(), "mlp: weights of two types");
+    const ProductInput input(rows, norm_weight, norm_bias, eps);
+    const Tensor hidden = product(input.operand(), operand1, bias1);
+    variable_list saved = input.saved();
+    saved.insert(saved.end(), {operand1, operand2, hidden});
+    context->save_for_backward(std::move(saved));
+    context->saved_data["weight_type"] = weight1.scalar_type();
     return product(gelu_values(hidden), operand2, bias2);
   }
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
-    const auto saved = context->get_saved_variables();
-    const Tensor& rows = saved[0];
-    const Tensor& operand1 = saved[1];
-    const Tensor& operand2 = saved[2];
-    const Tensor& hidden = saved[3];
+    variable_list saved = context->get_saved_variables();
+    const Tensor hidden = taken(saved);
+    const Tensor operand2 = taken(saved);
+    const Tensor operand1 = taken(saved);
+    ProductInput input(saved);
     const at::ScalarType weight_type = context->saved_data["weight_type"].toScalarType();
-    const auto needs = [&](std::size_t input) { return context->needs_input_grad(input); };
+    const auto needs = [&](std::size_t number) { return context->needs_input_grad(number); };
     const auto bias_gradient = [&](const Tensor& grad) {
       return grad.sum(0, /*keepdim=*/false, weight_type);
     };
-    variable_list result(7);
+    variable_list result(10);
     const Tensor grad = grads[0].contiguous();
     if (needs(6)) result[6] = bias_gradient(grad);
-    const bool needs_hidden = needs(0) || needs(1) || needs(3);
-    if (!needs_hidden) {
+    const bool needs_input = needs(0) || input.has_norm();
+    if (!needs_input && !needs(1) && !needs(3)) {
       if (needs(4)) result[4] = weight_gradient(grad, gelu_values(hidden)).to(weight_type);
       return result;
     }
-    const auto [values, grad_hidden] =
-        gelu_values_and_gradient(hidden, input_gradient(grad, operand2));
-    if (needs(4)) result[4] = weight_gradient(grad, values).to(weight_type);
+    Tensor grad_hidden;
+    {
+      Tensor values;
+      std::tie(values, grad_hidden) =
+          gelu_values_and_gradient(hidden, input_gradient(grad, operand2));
+      if (needs(4)) result[4] = weight_gradient(grad, values).to(weight_type);
+    }
     if (needs(3)) result[3] = bias_gradient(grad_hidden);
-    if (needs(1)) result[1] = weight_gradient(grad_hidden, rows).to(weight_type);
-    if (needs(0)) result[0] = input_gradient(grad_hidden, operand1);
+    if (needs_input) {
+      auto inner = input.backward(input_gradient(grad_hidden, operand1));
+      result[0] = inner.x;
+      result[7] = inner.weight;
+      result[8] = inner.bias;
+    }
+    if (needs(1)) result[1] = weight_gradient(grad_hidden, input.operand()).to(weight_type);
     return result;
+  }
+
+ private:
+  /// The last of these, which leaves them.
+  static Tensor taken(variable_list& tensors) {
+    Tensor last = std::move(tensors.back());
+    tensors.pop_back();
+    return last;
   }
 };
 
@@ -141,13 +166,14 @@ class Mlp : public torch::autograd::Function<Mlp> {
 Tensor gelu(const Tensor& x) { return Gelu::apply(x); }
 
 Tensor mlp(const Tensor& x, const Operand& weight1, const Tensor& bias1, const Operand& weight2,
-           const Tensor& bias2) {
+           const Tensor& bias2, const std::optional<Norm>& norm) {
+  if (norm) check_norm(x, *norm);
   const Tensor operand1 = weight1.matrix_in(x.scalar_type());
   const Tensor operand2 = weight2.matrix_in(x.scalar_type());
   std::vector<std::int64_t> shape = x.sizes().vec();
   shape.back() = operand2.size(0);
   return Mlp::apply(as_rows(x, operand1), weight1.matrix(), operand1, bias1, weight2.matrix(),
-                    operand2, bias2)
+                    operand2, bias2, weight_of(norm), bias_of(norm), norm ? norm->eps : 0.0)
       .view(shape);
 }
 

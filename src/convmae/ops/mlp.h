@@ -1,8 +1,11 @@
 #pragma once
 
+#include "convmae/ops/layer_norm.h"
 #include "convmae/ops/operand.h"
 
 #include <ATen/core/Tensor.h>
+
+#include <optional>
 
 namespace convmae::ops {
 
@@ -10,11 +13,11 @@ namespace convmae::ops {
 /// bfloat16 is computed in float32. Other types and devices go to at::gelu. Differentiable once.
 at::Tensor gelu(const at::Tensor& x);
 
-/// linear(gelu(linear(x, weight1, bias1)), weight2, bias2) for x [..., in], with the types of
-/// ops/linear.h. As one function it keeps for the backward pass x
-/// and the first product alone: the GELU's result is computed again, which costs less than reading
-/// it back.
+/// linear(gelu(linear(x, weight1, bias1, norm)), weight2, bias2) for x [..., in], with the types of
+/// ops/linear.h. As one function it keeps for the backward pass x and the first product alone: the
+/// GELU's result is computed again, which costs less than reading it back.
 at::Tensor mlp(const at::Tensor& x, const Operand& weight1, const at::Tensor& bias1,
-               const Operand& weight2, const at::Tensor& bias2);
+               const Operand& weight2, const at::Tensor& bias2,
+               const std::optional<Norm>& norm = std::nullopt);
 
 }  // namespace convmae::ops

@@ -60,12 +60,16 @@ OperatorCost depthwise(at::ScalarType type, std::int64_t batch, int stage, std::
 
 OperatorCost attention(at::ScalarType type, std::int64_t batch, const std::string& where,
                        std::int64_t tokens, std::int64_t heads, std::int64_t dim) {
-  const at::Tensor qkv = leaf({batch, tokens, 3 * heads * dim}, type);
+  const std::int64_t width = heads * dim;
+  const at::Tensor qkv = leaf({batch, tokens, 3 * width}, type);
+  const ops::Projection projection{leaf({width, width}, type), leaf({width}, type)};
   OperatorCost cost{.name = "self_attention",
                     .size = where + ", " + std::to_string(tokens) + " tokens"};
-  cost.cpu_seconds = seconds_of([&] { return ops::self_attention(qkv, heads); });
-  // Two products forward; five backward, as the scores are computed again.
-  cost.flops = 7 * 2.0 * static_cast<double>(batch * heads * tokens * tokens * dim);
+  cost.cpu_seconds = seconds_of([&] { return ops::self_attention(qkv, heads, projection); });
+  // Two products forward; six backward, as scores and result are computed again. Then the
+  // projection.
+  cost.flops = 8 * 2.0 * static_cast<double>(batch * tokens * tokens * width) +
+               3 * 2.0 * static_cast<double>(batch * tokens * width * width);
   cost.bytes = 3 * bytes_of(qkv) + 3 * bytes_of(qkv) / 3;
   return cost;
 }
@@ -86,7 +90,7 @@ OperatorCost layer_norm(at::ScalarType type, std::int64_t rows, std::int64_t wid
   const at::Tensor bias = leaf({width}, at::kFloat);
   OperatorCost cost{.name = "layer_norm",
                     .size = std::to_string(rows) + " x " + std::to_string(width)};
-  cost.cpu_seconds = seconds_of([&] { return ops::layer_norm(x, weight, bias, 1e-6); });
+  cost.cpu_seconds = seconds_of([&] { return ops::layer_norm(x, {weight, bias, 1e-6}); });
   cost.flops = 20.0 * static_cast<double>(x.numel());
   cost.bytes = pointwise_bytes(x);
   return cost;

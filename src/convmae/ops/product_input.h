@@ -1,0 +1,46 @@
+#pragma once
+
+#include "convmae/ops/layer_norm_passes.h"
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+#include <vector>
+
+namespace convmae::ops {
+
+/// What goes into the first product of a function: its rows [M, C] as they are, or what a LayerNorm
+/// makes of them. The norm's result is not kept for the backward pass: the norm's gradient reads
+/// the rows anyway, and writes it once more on the way.
+class ProductInput {
+ public:
+  /// Forward. The norm is there if its weight and bias are.
+  ProductInput(const at::Tensor& rows, const std::optional<at::Tensor>& norm_weight,
+               const std::optional<at::Tensor>& norm_bias, double eps);
+  /// What saved() gave.
+  explicit ProductInput(const std::vector<at::Tensor>& saved);
+
+  std::vector<at::Tensor> saved() const;
+
+  /// The operand of the product; in the backward pass, with a norm, only after backward().
+  const at::Tensor& operand() const { return norm_ ? norm_->result() : rows_; }
+
+  /// Whether the backward pass must have the gradient of the operand, for whatever gradient.
+  bool has_norm() const { return norm_.has_value(); }
+  /// The gradients of rows, norm weight and norm bias for that of the operand.
+  NormPass::Gradients backward(const at::Tensor& grad);
+
+ private:
+  at::Tensor rows_;
+  std::optional<NormPass> norm_;
+};
+
+// A norm's parameters as the arguments of an autograd function.
+inline std::optional<at::Tensor> weight_of(const std::optional<Norm>& norm) {
+  return norm ? std::optional(norm->weight) : std::nullopt;
+}
+inline std::optional<at::Tensor> bias_of(const std::optional<Norm>& norm) {
+  return norm ? std::optional(norm->bias) : std::nullopt;
+}
+
+}  // namespace convmae::ops
