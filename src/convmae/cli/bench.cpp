@@ -7,7 +7,7 @@ namespace convmae {
 void add_bench(CLI::App& app) {
   CLI::App* const bench = app.add_subcommand("bench", "Measure what this program costs");
   bench->require_subcommand(1);
-  add_bench_pretrain(*bench);
+  add_bench_steps(*bench);
   add_bench_ops(*bench);
   add_bench_data(*bench);
   add_bench_weights(*bench);

@@ -30,7 +30,7 @@ void add_reconstruct(CLI::App& app);
 void add_info(CLI::App& app);
 void add_bench(CLI::App& app);
 // The parts of `bench`.
-void add_bench_pretrain(CLI::App& bench);
+void add_bench_steps(CLI::App& bench);
 void add_bench_ops(CLI::App& bench);
 void add_bench_data(CLI::App& bench);
 void add_bench_weights(CLI::App& bench);
@@ -39,5 +39,6 @@ void add_convert(CLI::App& app);
 void add_features(CLI::App& app);
 void add_knn(CLI::App& app);
 void add_stats(CLI::App& app);
+void add_compare(CLI::App& app);
 
 }  // namespace convmae

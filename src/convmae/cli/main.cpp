@@ -84,6 +84,7 @@ int main(int argc, char** argv) {
   convmae::add_features(app);
   convmae::add_knn(app);
   convmae::add_stats(app);
+  convmae::add_compare(app);
   try {
     app.parse(convmae::normalised_arguments(argc, argv));
     return line.exit_code;

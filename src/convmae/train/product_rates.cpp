@@ -41,6 +41,10 @@ double ProductRate::seconds_at_best() const {
   return shape.flops() * static_cast<double>(calls) / best_gflops() / 1e9;
 }
 
+double ProductRate::seconds_with_aten() const {
+  return shape.flops() * static_cast<double>(calls) / aten_gflops / 1e9;
+}
+
 std::vector<ProductRate> measure_products(const std::map<ops::ProductShape, std::int64_t>& calls) {
   const at::NoGradGuard no_grad;
   std::vector<ProductRate> rates;

@@ -18,6 +18,8 @@ struct ProductRate {
   double best_gflops() const;
   /// CPU seconds that the calls of a step take at the best rate.
   double seconds_at_best() const;
+  /// The same by at::linear, as published code computes them.
+  double seconds_with_aten() const;
 };
 
 /// Measures every shape; takes about a fifth of a second each. Restores the backend in force.

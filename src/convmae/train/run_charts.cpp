@@ -15,7 +15,7 @@ double value_of(const nlohmann::ordered_json& epoch, const char* key) {
 }
 
 /// A value of each epoch's line that has it, placed at the epoch's end.
-Series epoch_series(const RunLog& log, std::string name, const char* key, int colour) {
+Series epoch_series(const RunHistory& log, std::string name, const char* key, int colour) {
   Series series;
   series.name = std::move(name);
   series.mark = Mark::dots;
@@ -28,7 +28,7 @@ Series epoch_series(const RunLog& log, std::string name, const char* key, int co
   return series;
 }
 
-Series step_series(const RunLog& log, std::string name, double StepRecord::*value) {
+Series step_series(const RunHistory& log, std::string name, double StepRecord::*value) {
   Series series;
   series.name = std::move(name);
   for (const StepRecord& step : log.steps()) {
@@ -50,7 +50,7 @@ Chart plain_chart(std::string title, Series series, bool percent) {
 }
 
 /// The last number that is there, or NaN.
-double last_value(const RunLog& log, const char* key) {
+double last_value(const RunHistory& log, const char* key) {
   double last = std::numeric_limits<double>::quiet_NaN();
   for (const auto& epoch : log.epochs()) {
     const double value = value_of(epoch, key);
@@ -66,7 +66,7 @@ Table table_of(std::string title, const NamedValues& values) {
   return table;
 }
 
-std::vector<Series> training_loss_series(const RunLog& log) {
+std::vector<Series> training_loss_series(const RunHistory& log) {
   constexpr std::size_t kPointsPerCurve = 200;
   Series raw = step_series(log, "training, each step", &StepRecord::loss);
   Series smoothed = smooth(raw, std::max<std::size_t>(1, raw.x.size() / kPointsPerCurve));
@@ -75,7 +75,7 @@ std::vector<Series> training_loss_series(const RunLog& log) {
   return {std::move(raw), std::move(smoothed)};
 }
 
-std::vector<Tile> training_tiles(const RunLog& log, std::int64_t epochs) {
+std::vector<Tile> training_tiles(const RunHistory& log, std::int64_t epochs) {
   std::vector<Tile> tiles;
   const double done = log.epochs().empty() ? 0 : value_of(log.epochs().back(), "epochs_done");
   tiles.push_back({"epochs", format_number(done), "of " + std::to_string(epochs)});
@@ -89,8 +89,10 @@ std::vector<Tile> training_tiles(const RunLog& log, std::int64_t epochs) {
   return tiles;
 }
 
-std::vector<Chart> machinery_charts(const RunLog& log) {
+std::vector<Chart> machinery_charts(const RunHistory& log) {
   return {plain_chart("Learning rate", step_series(log, "learning rate", &StepRecord::lr), false),
+          plain_chart("Gradient norm", step_series(log, "before clipping", &StepRecord::grad_norm),
+                      false),
           plain_chart("Throughput", epoch_series(log, "images per second", "images_per_second", 0),
                       false),
           plain_chart("Waiting for data", epoch_series(log, "share of the time", "data_share", 0),

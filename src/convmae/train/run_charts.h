@@ -1,7 +1,7 @@
 #pragma once
 
 #include "convmae/report/report.h"
-#include "convmae/train/run_log.h"
+#include "convmae/train/run_history.h"
 #include "convmae/train/run_report.h"
 
 #include <string>
@@ -13,21 +13,21 @@ namespace convmae {
 /// A number of an epoch's line, NaN where it has none.
 double value_of(const nlohmann::ordered_json& epoch, const char* key);
 /// The last number that is there, or NaN.
-double last_value(const RunLog& log, const char* key);
+double last_value(const RunHistory& log, const char* key);
 
 /// A value of each epoch's line that has it, placed at the epoch's end.
-Series epoch_series(const RunLog& log, std::string name, const char* key, int colour);
-Series step_series(const RunLog& log, std::string name, double StepRecord::*value);
+Series epoch_series(const RunHistory& log, std::string name, const char* key, int colour);
+Series step_series(const RunHistory& log, std::string name, double StepRecord::*value);
 /// The loss of each step, and a smooth line through it.
-std::vector<Series> training_loss_series(const RunLog& log);
+std::vector<Series> training_loss_series(const RunHistory& log);
 
 /// One series from zero.
 Chart plain_chart(std::string title, Series series, bool percent);
-/// Learning rate, throughput, and the time that is spent waiting for data.
-std::vector<Chart> machinery_charts(const RunLog& log);
+/// Learning rate, gradient norm, throughput, and the time that is spent waiting for data.
+std::vector<Chart> machinery_charts(const RunHistory& log);
 
 /// Epochs, training loss, speed.
-std::vector<Tile> training_tiles(const RunLog& log, std::int64_t epochs);
+std::vector<Tile> training_tiles(const RunHistory& log, std::int64_t epochs);
 
 Table table_of(std::string title, const NamedValues& values);
 

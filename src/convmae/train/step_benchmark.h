@@ -11,14 +11,22 @@
 
 namespace convmae {
 
-struct PretrainBenchmarkOptions {
+enum class BenchmarkTask {
+  pretrain,   ///< forward, backward and AdamW of masked pretraining
+  finetune,   ///< the same of a classifier that sees whole images
+  inference,  ///< that classifier's forward pass alone
+};
+
+struct StepBenchmarkOptions {
+  BenchmarkTask task = BenchmarkTask::pretrain;
   ModelConfig model;
+  std::int64_t num_classes = 1000;  ///< of a classifier
   std::int64_t batch_size = 8;
   std::int64_t steps = 5;
   std::uint64_t seed = 0;
   c10::ScalarType compute_type = c10::kFloat;
   /// Also run the published dense formulation (model/dense_formulation.h), step by step in turn
-  /// with ours. Only for Method::convmae with block-wise masks, in float32.
+  /// with ours. Only for pretraining with Method::convmae and block-wise masks, in float32.
   bool against_dense = false;
 };
 
@@ -31,7 +39,7 @@ struct StepCost {
   double total() const { return forward + backward + optimizer; }
 };
 
-struct PretrainBenchmark {
+struct StepBenchmark {
   StepCost cost;
   std::optional<StepCost> dense_cost;
   double wall_seconds = 0;  ///< of a step of ours
@@ -44,8 +52,8 @@ struct PretrainBenchmark {
   double product_flops() const;
 };
 
-/// Trains on random images (forward, backward, AdamW): what pretraining costs without its data. A
-/// first step, not measured, allocates what the others use again; then come `steps` measured ones.
-PretrainBenchmark benchmark_pretrain(const PretrainBenchmarkOptions& options);
+/// Takes steps on random images: what a task costs without its data. A first step, not measured,
+/// allocates what the others use again; then come `steps` measured ones.
+StepBenchmark benchmark_steps(const StepBenchmarkOptions& options);
 
 }  // namespace convmae

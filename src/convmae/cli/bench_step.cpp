@@ -4,8 +4,8 @@
 #include "convmae/cli/option_table.h"
 #include "convmae/ops/cpu_features.h"
 #include "convmae/train/precision.h"
-#include "convmae/train/pretrain_benchmark.h"
 #include "convmae/train/product_rates.h"
+#include "convmae/train/step_benchmark.h"
 
 #include <ATen/Parallel.h>
 #include <CLI/CLI.hpp>
@@ -34,11 +34,11 @@ std::string kind_name(ops::ProductShape::Kind kind) {
 
 /// Everything that one run of the command measured.
 struct Report {
-  PretrainBenchmarkOptions options;
+  StepBenchmarkOptions options;
   std::string gemm = "auto";
   std::string precision = "fp32";
   std::int64_t threads = 1;
-  PretrainBenchmark result;
+  StepBenchmark result;
   std::vector<ProductRate> products;  ///< empty if not asked for
 
   /// CPU seconds that the step's products alone take, each at its best rate.
@@ -49,10 +49,17 @@ struct Report {
   }
   double gemm_gflops() const { return result.product_flops() / result.cost.total() / 1e9; }
   double gemm_share() const { return limit_seconds() / result.cost.total(); }
+  /// The same with at::linear alone, over that limit.
+  double aten_ratio() const {
+    double sum = 0;
+    for (const ProductRate& product : products) sum += product.seconds_with_aten();
+    return sum / limit_seconds();
+  }
+  bool trains() const { return options.task != BenchmarkTask::inference; }
 };
 
 void print_json(const Report& report) {
-  const PretrainBenchmark& result = report.result;
+  const StepBenchmark& result = report.result;
   nlohmann::ordered_json json;
   json["config"] = nlohmann::ordered_json::parse(to_json(report.options.model));
   json["batch_size"] = report.options.batch_size;
@@ -68,11 +75,12 @@ void print_json(const Report& report) {
   json["wall_seconds_per_step"] = result.wall_seconds;
   json["images_per_second"] = result.images_per_second;
   json["gemm_gflops"] = report.gemm_gflops();
-  json["activation_bytes_per_image"] = result.activation_bytes_per_image;
+  if (report.trains()) json["activation_bytes_per_image"] = result.activation_bytes_per_image;
   json["peak_rss_bytes"] = result.peak_rss_bytes;
   if (!report.products.empty()) {
     json["gemm_limit_cpu_seconds"] = report.limit_seconds();
     json["gemm_share"] = report.gemm_share();
+    json["gemm_aten_ratio"] = report.aten_ratio();
     for (const ProductRate& product : report.products) {
       json["products"].push_back({{"kind", kind_name(product.shape.kind)},
                                   {"rows", product.shape.rows},
@@ -102,11 +110,12 @@ void print_products(const Report& report) {
   constexpr double kPercent = 100;
   std::printf("%-28s %10.3f\n", "products alone, at best", report.limit_seconds());
   std::printf("%-28s %8.0f %%\n", "  share of a step", kPercent * report.gemm_share());
+  std::printf("%-28s %10.2f times as much\n", "  all of them by at::linear", report.aten_ratio());
 }
 
 void print_text(const Report& report) {
   constexpr double kMega = 1e6;
-  const PretrainBenchmark& result = report.result;
+  const StepBenchmark& result = report.result;
   const long long threads = report.threads;
   std::printf("%s\n%lld steps of %lld images on %lld %s, %s, %s matrix products\n\n",
               describe_cpu().c_str(), static_cast<long long>(report.options.steps),
@@ -114,17 +123,21 @@ void print_text(const Report& report) {
               threads == 1 ? "thread" : "threads", report.precision.c_str(), report.gemm.c_str());
   std::printf("%-28s\n", "CPU seconds a step");
   std::printf("  %-26s %10.3f\n", "forward", result.cost.forward);
-  std::printf("  %-26s %10.3f\n", "backward", result.cost.backward);
-  std::printf("  %-26s %10.3f\n", "optimizer", result.cost.optimizer);
-  std::printf("  %-26s %10.3f\n", "all", result.cost.total());
+  if (report.trains()) {
+    std::printf("  %-26s %10.3f\n", "backward", result.cost.backward);
+    std::printf("  %-26s %10.3f\n", "optimizer", result.cost.optimizer);
+    std::printf("  %-26s %10.3f\n", "all", result.cost.total());
+  }
   if (result.dense_cost) {
     std::printf("  %-26s %10.3f, %.2f times as much\n", "dense formulation, in turn",
                 result.dense_cost->total(), result.dense_cost->total() / result.cost.total());
   }
   std::printf("%-28s %10.2f\n", "images a second", result.images_per_second);
   std::printf("%-28s %10.0f of matrix products a CPU second\n", "GFLOP", report.gemm_gflops());
-  std::printf("%-28s %10.1f MB an image\n", "kept for the backward pass",
-              result.activation_bytes_per_image / kMega);
+  if (report.trains()) {
+    std::printf("%-28s %10.1f MB an image\n", "kept for the backward pass",
+                result.activation_bytes_per_image / kMega);
+  }
   std::printf("%-28s %10.0f MB\n", "peak memory",
               static_cast<double>(result.peak_rss_bytes) / kMega);
   if (!report.products.empty()) print_products(report);
@@ -135,27 +148,32 @@ void require_positive(const char* name, std::int64_t value) {
   throw UserError(std::string("--") + name + " must be 1 or more, found " + std::to_string(value));
 }
 
-class BenchPretrainCommand {
+class BenchStepCommand {
  public:
-  explicit BenchPretrainCommand(CLI::App& command)
+  BenchStepCommand(CLI::App& command, BenchmarkTask task)
       : table_(command), model_(table_, name_, report_.options.model) {
+    report_.options.task = task;
     table_.group("Measurement");
     table_.add("batch_size", report_.options.batch_size, "Images of a step");
-    table_.add("steps", report_.options.steps,
-               "Training steps that are measured, after a first one");
+    table_.add("steps", report_.options.steps, "Steps that are measured, after a first one");
     table_.add("threads", report_.threads, "Threads that compute");
     table_.add("gemm", report_.gemm, "Matrix products: auto, aten or onednn");
     table_.add("precision", report_.precision, "fp32, or bf16 where the CPU has it");
     table_.add("seed", report_.options.seed, "Of the model's weights");
-    table_.add("against", against_, "dense: the published dense formulation, in turn with ours");
+    if (task == BenchmarkTask::pretrain) {
+      table_.add("against", against_, "dense: the published dense formulation, in turn with ours");
+    } else {
+      table_.add("num_classes", report_.options.num_classes, "Classes to tell apart");
+    }
     table_.add("products", products_, "Measure every matrix product of a step on each backend");
     table_.add_command_line_only("json", json_, "Print JSON");
   }
 
   void run() {
-    PretrainBenchmarkOptions& options = report_.options;
+    StepBenchmarkOptions& options = report_.options;
     model_.resolve();
     validate(options.model);
+    require_positive("num_classes", options.num_classes);
     require_positive("batch_size", options.batch_size);
     require_positive("steps", options.steps);
     require_positive("threads", report_.threads);
@@ -165,7 +183,7 @@ class BenchPretrainCommand {
     set_gemm_backend(parse_gemm_backend(report_.gemm));
     choose_opponent();
     at::set_num_threads(static_cast<int>(report_.threads));
-    report_.result = benchmark_pretrain(options);
+    report_.result = benchmark_steps(options);
     if (products_) report_.products = measure_products(report_.result.products);
     (json_ ? print_json : print_text)(report_);
   }
@@ -174,7 +192,7 @@ class BenchPretrainCommand {
   void choose_opponent() {
     if (against_.empty()) return;
     if (against_ != "dense") throw UserError("--against must be dense, found '" + against_ + "'");
-    PretrainBenchmarkOptions& options = report_.options;
+    StepBenchmarkOptions& options = report_.options;
     if (options.model.method != Method::convmae || options.model.mask_unit != MaskUnit::block ||
         options.compute_type != c10::kFloat) {
       throw UserError(
@@ -194,11 +212,16 @@ class BenchPretrainCommand {
 
 }  // namespace
 
-void add_bench_pretrain(CLI::App& bench) {
-  CLI::App* const command =
-      bench.add_subcommand("pretrain", "Training steps on random images, without their data");
-  const auto state = std::make_shared<BenchPretrainCommand>(*command);
-  command->callback([state] { state->run(); });
+void add_bench_steps(CLI::App& bench) {
+  const auto add = [&](const char* name, const char* description, BenchmarkTask task) {
+    CLI::App* const command = bench.add_subcommand(name, description);
+    const auto state = std::make_shared<BenchStepCommand>(*command, task);
+    command->callback([state] { state->run(); });
+  };
+  add("pretrain", "Pretraining steps on random images, without their data",
+      BenchmarkTask::pretrain);
+  add("finetune", "Fine-tuning steps of a classifier on random images", BenchmarkTask::finetune);
+  add("inference", "A classifier's answers for random images", BenchmarkTask::inference);
 }
 
 }  // namespace convmae

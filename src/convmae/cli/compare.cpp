@@ -1,0 +1,47 @@
+#include "convmae/cli/command_line.h"
+#include "convmae/train/run_comparison.h"
+
+#include <CLI/CLI.hpp>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace convmae {
+namespace {
+
+struct CompareOptions {
+  std::vector<std::string> runs;
+  std::string out = "comparison.html";
+  std::string title = "Runs compared";
+};
+
+/// "runs/a/" -> "a".
+std::string name_of(const std::filesystem::path& run) {
+  const std::filesystem::path clean = std::filesystem::absolute(run).lexically_normal();
+  return (clean.has_filename() ? clean : clean.parent_path()).filename().string();
+}
+
+void run(const CompareOptions& options) {
+  std::vector<ComparedRun> runs;
+  for (const std::string& path : options.runs) {
+    runs.push_back({name_of(path), RunHistory::read({path})});
+  }
+  write_comparison(options.out, options.title, runs);
+}
+
+}  // namespace
+
+void add_compare(CLI::App& app) {
+  CLI::App* const command = app.add_subcommand("compare", "The curves of several runs on one page");
+  const auto options = std::make_shared<CompareOptions>();
+  command
+      ->add_option("runs", options->runs, "Run directories of any kind; they may still be going on")
+      ->required();
+  command->add_option("--out", options->out, "The page, an HTML file")->capture_default_str();
+  command->add_option("--title", options->title, "What stands above it")->capture_default_str();
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace convmae
