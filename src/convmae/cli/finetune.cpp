@@ -20,7 +20,15 @@ template <typename Options>
 class ClassifierCommand {
  public:
   ClassifierCommand(CLI::App& command, CommandLine& line)
-      : line_(line), command_(command), table_(command), flags_(table_, options_, config_) {
+      : line_(line),
+        command_(command),
+        table_(command),
+        flags_(table_, options_, config_,
+               {.init = "init,finetune",
+                .data = "Training images: a folder with a folder for each class, a list with "
+                        "labels, or IDX files",
+                .eval_data = "Held-out images of the same classes",
+                .eval_every_epochs = "Look at the held-out images"}) {
     flags_.add_places();
     table_.add("in_chans_init", options_.in_chans_init,
                "First convolution of --init for other channels: mean, repeat or random");

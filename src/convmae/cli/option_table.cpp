@@ -130,8 +130,14 @@ CLI::Option* OptionTable::add(const std::string& names, double& value, const std
 
 CLI::Option* OptionTable::add(const std::string& names, std::optional<double>& value,
                               const std::string& help) {
-  return remember(add_single(command_, names, value, help), names,
-                  [&value] { return spell(value); });
+  CLI::Option* const option = add_single(command_, names, value, help);
+  if (value) {
+    // --help does not look into an optional by itself.
+    std::ostringstream text;
+    text << *value;
+    option->default_str(text.str());
+  }
+  return remember(option, names, [&value] { return spell(value); });
 }
 
 CLI::Option* OptionTable::add(const std::string& names, std::vector<std::int64_t>& value,

@@ -8,14 +8,12 @@ namespace convmae {
 
 void TrainingFlags::add_places() {
   table_.group("Where things are");
-  table_.add("data,data_path", options_.data,
-             "Training images: a folder with a folder for each class, a list with labels, or IDX "
-             "files");
+  table_.add("data,data_path", options_.data, wording_.data);
   table_.add_command_line_only("out,output_dir", options_.out, "Directory of the new run");
   table_.add_command_line_only("resume", options_.resume,
                                "Directory of a run to continue exactly where it stopped");
-  table_.add("init,finetune", options_.init, "File of weights to start from: safetensors or .pth");
-  table_.add("eval_data", options_.eval_data, "Held-out images of the same classes");
+  table_.add(wording_.init, options_.init, "File of weights to start from: safetensors or .pth");
+  table_.add("eval_data", options_.eval_data, wording_.eval_data);
   table_.add_command_line_only("config", config_,
                                "TOML file with flag names as keys; flags go before it");
   table_.add_command_line_only("overwrite", options_.overwrite, "Delete the run that --out holds");
@@ -39,7 +37,8 @@ void TrainingFlags::add_optimisation() {
   table_.add("batch_size", options_.batch_size, "Images of a micro-batch");
   table_.add("accum_iter", options_.accum_iter, "Micro-batches of an optimizer step");
   table_.add("epochs", options_.epochs, "Passes over the images");
-  table_.add("warmup_epochs", options_.warmup_epochs, "Epochs of linear warm-up");
+  const std::string warmup_default = options_.warmup_epochs ? "" : " [a tenth, at most 40]";
+  table_.add("warmup_epochs", options_.warmup_epochs, "Epochs of linear warm-up" + warmup_default);
   table_.add("blr", options_.blr, "Base learning rate: lr = blr * images a step / 256");
   table_.add("lr", options_.lr, "Peak learning rate, instead of blr");
   table_.add("min_lr", options_.min_lr, "Learning rate at the end");
@@ -56,7 +55,7 @@ void TrainingFlags::add_saving() {
   table_.add("keep_last", options_.keep_last, "Checkpoints that stay, beside the best");
   table_.add("max_minutes", options_.max_minutes,
              "End in good order within this time; 0: no limit");
-  table_.add("eval_every_epochs", options_.eval_every_epochs, "Look at the held-out images");
+  table_.add("eval_every_epochs", options_.eval_every_epochs, wording_.eval_every_epochs);
 }
 
 void TrainingFlags::add_machine() {
@@ -64,7 +63,7 @@ void TrainingFlags::add_machine() {
   table_.add("seed", options_.seed, "Decides every random draw");
   table_.add("threads", options_.threads, "Threads that compute; 0: one a CPU");
   table_.add("gemm", options_.gemm, "Matrix products: auto, aten or onednn");
-  table_.add("precision", options_.precision, "fp32 or bf16");
+  table_.add("precision", options_.precision, "fp32, or bf16: faster, where the CPU has it");
 }
 
 std::string TrainingFlags::configuration() const {

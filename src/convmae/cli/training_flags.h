@@ -4,15 +4,24 @@
 #include "convmae/train/training_options.h"
 
 #include <string>
+#include <utility>
 
 namespace convmae {
 
 /// The flags that every command has that trains something, in the groups of --help.
 class TrainingFlags {
  public:
+  /// Where the commands differ: the names of --init, and texts of --help.
+  struct Wording {
+    std::string init;
+    std::string data;
+    std::string eval_data;
+    std::string eval_every_epochs;
+  };
+
   /// They fill `options` and `config`, which outlive this object.
-  TrainingFlags(OptionTable& table, TrainingOptions& options, std::string& config)
-      : table_(table), options_(options), config_(config) {}
+  TrainingFlags(OptionTable& table, TrainingOptions& options, std::string& config, Wording wording)
+      : table_(table), options_(options), config_(config), wording_(std::move(wording)) {}
 
   void add_places();
   void add_images();
@@ -28,6 +37,7 @@ class TrainingFlags {
   OptionTable& table_;
   TrainingOptions& options_;
   std::string& config_;
+  Wording wording_;
 };
 
 }  // namespace convmae

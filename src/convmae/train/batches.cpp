@@ -16,17 +16,7 @@ std::vector<float> to_float(const std::vector<double>& values) {
   return result;
 }
 
-TransformConfig training_transform(const PretrainOptions& options) {
-  TransformConfig transform = evaluation_transform(options);
-  transform.geometric = Geometric::random_crop;
-  transform.crop.min_scale = options.crop_scale[0];
-  transform.crop.max_scale = options.crop_scale[1];
-  transform.flip = options.flip;
-  transform.fast_decode = options.fast_decode;
-  return transform;
-}
-
-LoaderConfig loader_of(const PretrainOptions& options) {
+LoaderConfig loader_config(const TrainingOptions& options) {
   LoaderConfig config;
   config.batch_size = options.batch_size;
   config.seed = options.seed;
@@ -38,7 +28,7 @@ LoaderConfig loader_of(const PretrainOptions& options) {
 
 }  // namespace
 
-Preprocessing preprocessing_of(const PretrainOptions& options) {
+Preprocessing preprocessing_of(const TrainingOptions& options) {
   return {options.mean, options.std, options.model_config.img_size};
 }
 
@@ -52,26 +42,35 @@ TransformConfig evaluation_transform(const Preprocessing& preprocessing, bool ex
   return transform;
 }
 
-TransformConfig evaluation_transform(const PretrainOptions& options) {
+TransformConfig evaluation_transform(const TrainingOptions& options) {
   return evaluation_transform(preprocessing_of(options), options.exif_orientation);
 }
 
-std::unique_ptr<Loader> training_loader(const PretrainOptions& options,
+TransformConfig training_transform(const TrainingOptions& options) {
+  TransformConfig transform = evaluation_transform(options);
+  transform.geometric = Geometric::random_crop;
+  transform.crop.min_scale = options.crop_scale[0];
+  transform.crop.max_scale = options.crop_scale[1];
+  transform.flip = options.flip;
+  return transform;
+}
+
+std::unique_ptr<Loader> training_loader(const TrainingOptions& options,
                                         std::shared_ptr<const ImageSource> source,
-                                        std::int64_t epoch, std::int64_t batch,
+                                        TransformConfig transform, std::int64_t epoch,
+                                        std::int64_t batch,
                                         std::function<void(const BadSample&)> report_bad) {
-  LoaderConfig config = loader_of(options);
+  LoaderConfig config = loader_config(options);
   config.start_epoch = epoch;
   config.start_step = batch;
   config.end_epoch = options.epochs;
   config.report_bad = std::move(report_bad);
-  return std::make_unique<Loader>(std::move(source), training_transform(options),
-                                  std::move(config));
+  return std::make_unique<Loader>(std::move(source), std::move(transform), std::move(config));
 }
 
-std::unique_ptr<Loader> evaluation_loader(const PretrainOptions& options,
+std::unique_ptr<Loader> evaluation_loader(const TrainingOptions& options,
                                           std::shared_ptr<const ImageSource> source) {
-  LoaderConfig config = loader_of(options);
+  LoaderConfig config = loader_config(options);
   config.shuffle = false;
   config.drop_last = false;
   return std::make_unique<Loader>(std::move(source), evaluation_transform(options),

@@ -2,7 +2,7 @@
 
 #include "convmae/data/loader.h"
 #include "convmae/train/preprocessing.h"
-#include "convmae/train/pretrain_options.h"
+#include "convmae/train/training_options.h"
 
 #include <ATen/core/Tensor.h>
 
@@ -14,20 +14,24 @@
 namespace convmae {
 
 /// What the options say about how images become tensors.
-Preprocessing preprocessing_of(const PretrainOptions& options);
+Preprocessing preprocessing_of(const TrainingOptions& options);
 
 /// How an image becomes an input where nothing is drawn at random.
 TransformConfig evaluation_transform(const Preprocessing& preprocessing, bool exif_orientation);
-TransformConfig evaluation_transform(const PretrainOptions& options);
+TransformConfig evaluation_transform(const TrainingOptions& options);
 
-/// The training images from where a run stands to its end.
-std::unique_ptr<Loader> training_loader(const PretrainOptions& options,
+/// Random crop and mirror: what the training images of all runs have in common.
+TransformConfig training_transform(const TrainingOptions& options);
+
+/// The training images through `transform`, from an epoch's micro-batch on to the run's end.
+std::unique_ptr<Loader> training_loader(const TrainingOptions& options,
                                         std::shared_ptr<const ImageSource> source,
-                                        std::int64_t epoch, std::int64_t batch,
+                                        TransformConfig transform, std::int64_t epoch,
+                                        std::int64_t batch,
                                         std::function<void(const BadSample&)> report_bad);
 
-/// Held-out images once, in their own order, centre-cropped.
-std::unique_ptr<Loader> evaluation_loader(const PretrainOptions& options,
+/// Every image once, in the source's own order, centre-cropped.
+std::unique_ptr<Loader> evaluation_loader(const TrainingOptions& options,
                                           std::shared_ptr<const ImageSource> source);
 
 /// A batch's pixels as a tensor [B, C, H, W] that shares their memory.

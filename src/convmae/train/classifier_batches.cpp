@@ -7,16 +7,6 @@
 
 namespace convmae {
 
-LoaderConfig loader_config(const TrainingOptions& options) {
-  LoaderConfig config;
-  config.batch_size = options.batch_size;
-  config.seed = options.seed;
-  config.num_workers = static_cast<int>(options.num_workers);
-  config.on_bad_sample = options.on_bad_sample == "error" ? OnBadSample::error : OnBadSample::skip;
-  config.max_bad_share = options.max_bad_share;
-  return config;
-}
-
 at::Tensor ImageInput::operator()(const Batch& batch) const {
   return images_of(batch, preprocessing).to(type);
 }

@@ -3,7 +3,6 @@
 #include "convmae/data/loader.h"
 #include "convmae/model/classifier.h"
 #include "convmae/train/classification_metrics.h"
-#include "convmae/train/finetune_options.h"
 #include "convmae/train/preprocessing.h"
 
 #include <ATen/core/Tensor.h>
@@ -15,9 +14,6 @@
 #include <vector>
 
 namespace convmae {
-
-/// How the loader works, as far as the options say it.
-LoaderConfig loader_config(const TrainingOptions& options);
 
 /// Images whose classes are to be told.
 struct LabelledImages {

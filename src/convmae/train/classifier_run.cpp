@@ -51,35 +51,20 @@ std::string ClassifierRun::initialise_classifier_weights() {
 }
 
 ImageInput ClassifierRun::input() const {
-  return {{options_.mean, options_.std, options_.model_config.img_size},
-          parse_precision(options_.precision)};
-}
-
-TransformConfig ClassifierRun::crop_transform() const {
-  TransformConfig transform =
-      evaluation_transform(input().preprocessing, options_.exif_orientation);
-  transform.geometric = Geometric::random_crop;
-  transform.crop.min_scale = options_.crop_scale[0];
-  transform.crop.max_scale = options_.crop_scale[1];
-  transform.flip = options_.flip;
-  return transform;
+  return {preprocessing_of(options_), parse_precision(options_.precision)};
 }
 
 std::unique_ptr<BatchStream> ClassifierRun::load_batches(TransformConfig transform,
                                                          std::int64_t epoch, std::int64_t batch) {
-  LoaderConfig config = loader_config(options_);
-  config.start_epoch = epoch;
-  config.start_step = batch;
-  config.end_epoch = options_.epochs;
-  config.report_bad = [this](const BadSample& bad) { note_bad_sample(bad); };
   return std::make_unique<LoadedBatches>(
-      std::make_unique<Loader>(source_, std::move(transform), std::move(config)));
+      training_loader(options_, source_, std::move(transform), epoch, batch,
+                      [this](const BadSample& bad) { note_bad_sample(bad); }));
 }
 
 CheckpointInfo ClassifierRun::describe() const {
   CheckpointInfo info;
   info.model = options_.model_config;
-  info.preprocessing = input().preprocessing;
+  info.preprocessing = preprocessing_of(options_);
   info.task = task_of(classifier_->config(), classes_);
   return info;
 }
@@ -88,18 +73,8 @@ nlohmann::ordered_json ClassifierRun::further_header() const {
   return {{"model", options_.model}, {"classes", classes_.size()}};
 }
 
-std::unique_ptr<Loader> ClassifierRun::whole_images(
-    std::shared_ptr<const ImageSource> images) const {
-  LoaderConfig config = loader_config(options_);
-  config.shuffle = false;
-  config.drop_last = false;
-  return std::make_unique<Loader>(
-      std::move(images), evaluation_transform(input().preprocessing, options_.exif_orientation),
-      std::move(config));
-}
-
 ClassificationMetrics ClassifierRun::evaluate() {
-  const std::unique_ptr<Loader> loader = whole_images(held_out_->source);
+  const std::unique_ptr<Loader> loader = evaluation_loader(options_, held_out_->source);
   return evaluate_classifier(*classifier_, *loader, input(), held_out_->class_of);
 }
 

@@ -2,6 +2,7 @@
 
 #include "convmae/train/classifier_batches.h"
 #include "convmae/train/classifier_weights.h"
+#include "convmae/train/finetune_options.h"
 #include "convmae/train/training_run.h"
 
 #include <memory>
@@ -29,8 +30,6 @@ class ClassifierRun : public TrainingRun {
   void build_classifier();
   /// A new classifier's weights: random, then those of --init.
   std::string initialise_classifier_weights();
-  /// RandomResizedCrop and mirror: what all training images have in common.
-  TransformConfig crop_transform() const;
   /// The training images through `transform`.
   std::unique_ptr<BatchStream> load_batches(TransformConfig transform, std::int64_t epoch,
                                             std::int64_t batch);
@@ -43,8 +42,6 @@ class ClassifierRun : public TrainingRun {
   virtual ClassificationMetrics evaluate();
   /// The held-out images; null if there are none.
   const std::optional<LabelledImages>& held_out() const { return held_out_; }
-  /// Every image of a source once, in its own order, centre-cropped.
-  std::unique_ptr<Loader> whole_images(std::shared_ptr<const ImageSource> images) const;
   std::shared_ptr<const ImageSource> shared_source() const { return source_; }
 
  private:

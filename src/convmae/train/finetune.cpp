@@ -1,5 +1,6 @@
 #include "convmae/train/finetune.h"
 
+#include "convmae/train/batches.h"
 #include "convmae/train/classification_loss.h"
 #include "convmae/train/classifier_run.h"
 #include "convmae/train/param_groups.h"
@@ -49,7 +50,7 @@ class FinetuneRun : public ClassifierRun {
   NamedTensors further_state() override { return average_ ? average_->tensors() : NamedTensors(); }
 
   std::unique_ptr<BatchStream> open_batches(std::int64_t epoch, std::int64_t batch) override {
-    TransformConfig transform = crop_transform();
+    TransformConfig transform = training_transform(options_);
     transform.rand_augment = options_.rand_augment();
     if (options_.reprob > 0) transform.random_erasing = options_.random_erasing();
     return load_batches(std::move(transform), epoch, batch);

@@ -62,7 +62,7 @@ RandAugment parse_policy(const std::string& text) {
 
 void check_model(const ClassifierOptions& options) {
   validate_encoder(options.model_config);
-  validate_training(options, options.model_config.in_chans);
+  validate_training(options);
   parse_pool(options.pool);
   parse_in_chans_init(options.in_chans_init);
 }
@@ -108,11 +108,11 @@ MixingPolicy FinetuneOptions::mixing() const {
 }
 
 void resolve(FinetuneOptions& options) {
-  resolve_training(options, options.model_config.in_chans);
+  resolve_training(options);
   if (options.mixup_group == 0) options.mixup_group = options.batch_size;
 }
 
-void resolve(LinprobeOptions& options) { resolve_training(options, options.model_config.in_chans); }
+void resolve(LinprobeOptions& options) { resolve_training(options); }
 
 void validate(const FinetuneOptions& options) {
   check_model(options);

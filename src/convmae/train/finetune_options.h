@@ -14,8 +14,6 @@ namespace convmae {
 
 /// What a run that trains a classifier can be asked for, beside what every run can.
 struct ClassifierOptions : TrainingOptions {
-  std::string model = "base";  ///< the preset that `model_config` started from
-  ModelConfig model_config;
   std::string pool = "mean";
   /// How a first convolution becomes one for another number of channels: mean, repeat, random.
   std::string in_chans_init = "mean";

@@ -1,4 +1,5 @@
 #include "convmae/data/batch_plan.h"
+#include "convmae/train/batches.h"
 #include "convmae/train/classification_loss.h"
 #include "convmae/train/classifier_run.h"
 #include "convmae/train/finetune.h"
@@ -88,7 +89,9 @@ class LinprobeRun : public ClassifierRun {
   Optimizer& optimizer() override { return *optimizer_; }
 
   std::unique_ptr<BatchStream> open_batches(std::int64_t epoch, std::int64_t batch) override {
-    if (!options_.features_cached) return load_batches(crop_transform(), epoch, batch);
+    if (!options_.features_cached) {
+      return load_batches(training_transform(options_), epoch, batch);
+    }
     if (!table_) table_ = compute_features({shared_source(), class_of()});
     return std::make_unique<ImageNumbers>(options_, source().size(), epoch, batch);
   }
@@ -128,7 +131,7 @@ class LinprobeRun : public ClassifierRun {
 
   /// Looks at every image once, without augmentation.
   FeatureTable compute_features(const LabelledImages& images) {
-    const std::unique_ptr<Loader> loader = whole_images(images.source);
+    const std::unique_ptr<Loader> loader = evaluation_loader(options_, images.source);
     const std::int64_t count = images.source->size();
     FeatureTable table{at::empty({count, classifier().encoder().width()}, at::kFloat),
                        at::empty({count}, at::kLong)};

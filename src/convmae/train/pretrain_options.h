@@ -1,78 +1,30 @@
 #pragma once
 
-#include "convmae/model/config.h"
+#include "convmae/train/training_options.h"
 
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <vector>
 
 namespace convmae {
 
-/// Everything a pretraining run can be asked for, under the names of the flags. Values that are not
-/// there are chosen by `resolve`.
-struct PretrainOptions {
-  // Where things are.
-  std::string data;
-  std::string eval_data;        ///< held-out images, or empty
-  std::string out;              ///< run directory of a new run
-  std::string resume;           ///< run directory to continue
-  std::string init;             ///< file of weights to start from
-  bool init_optimizer = false;  ///< go on with that file's optimizer state and epoch
-  bool overwrite = false;
+/// What a pretraining run can be asked for, beside what every run can. The published recipe of
+/// ConvMAE-B is the default.
+struct PretrainOptions : TrainingOptions {
+  PretrainOptions();
 
-  // The model. `model` names the preset that `model_config` started from.
-  std::string model = "base";
-  ModelConfig model_config;
-
-  // Images.
-  std::vector<double> mean;  ///< per channel, for pixels in 0..1; empty: ImageNet's, or 0.5
-  std::vector<double> std;
-  std::vector<double> crop_scale{0.2, 1.0};  ///< bounds of the cropped share of the area
-  bool flip = true;
-  bool exif_orientation = false;
-  bool fast_decode = false;  ///< inexact: TransformConfig::fast_decode
-  std::string on_bad_sample = "skip";
-  double max_bad_share = 0.001;
-  std::int64_t num_workers = -1;  ///< -1: by the number of CPUs
-
-  // Optimisation.
-  std::int64_t batch_size = 64;
-  std::int64_t accum_iter = 1;
-  std::int64_t epochs = 400;
-  std::optional<double> warmup_epochs;  ///< a tenth of the epochs, at most 40
-  double blr = 1.5e-4;
-  std::optional<double> lr;  ///< blr * images a step / 256
-  double min_lr = 0;
-  double weight_decay = 0.05;
+  bool init_optimizer = false;  ///< go on with the optimizer state and epoch of --init's file
+  bool fast_decode = false;     ///< inexact: TransformConfig::fast_decode
   double beta1 = 0.9;
   double beta2 = 0.95;
-  double clip_grad = 0;  ///< 0: off
-  std::int64_t max_skipped_steps = 20;
 
-  // Saving and looking.
-  std::int64_t save_every_epochs = 1;
-  std::int64_t save_every_steps = 0;  ///< 0: off
-  std::int64_t keep_last = 2;
-  double max_minutes = 0;  ///< 0: no limit
-  std::int64_t eval_every_epochs = 1;
+  // Looking.
   std::int64_t panel_every_epochs = 0;  ///< 0: about ten times a run
   std::int64_t panel_images = 6;
   std::int64_t probe_every = 0;  ///< epochs between measurements with KnnProbe; 0: off
   std::string probe_data;        ///< images with classes for it; empty: eval_data
-
-  // Machine.
-  std::uint64_t seed = 0;
-  std::int64_t threads = 0;  ///< 0: one a CPU
-  std::string gemm = "auto";
-  std::string precision = "fp32";
-
-  double peak_lr() const;
-  std::int64_t images_per_step() const { return batch_size * accum_iter; }
 };
 
-/// Fills in what was left to the program: normalisation, warm-up, threads, workers, panel interval,
-/// backend of the matrix products. Paths to data become absolute.
+/// Fills in what was left open. Paths to data become absolute.
 void resolve(PretrainOptions& options);
 
 /// Throws UserError for values that make no sense. The model's configuration is checked too.

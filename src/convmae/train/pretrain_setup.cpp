@@ -154,7 +154,10 @@ void PretrainRun::open_data() {
                     ": choose a smaller --batch_size or give more images");
   }
   plan_.emplace(batches, options_.accum_iter);
-  loader_ = training_loader(options_, source_, position_.epoch, plan_->first_batch(position_.step),
+  TransformConfig transform = training_transform(options_);
+  transform.fast_decode = options_.fast_decode;
+  loader_ = training_loader(options_, source_, std::move(transform), position_.epoch,
+                            plan_->first_batch(position_.step),
                             [this](const BadSample& bad) { note_bad_sample(bad); });
   if (!options_.eval_data.empty()) eval_source_ = open_source(options_.eval_data, Split::val);
   if (options_.probe_every > 0) probe_.emplace(options_);

@@ -14,13 +14,16 @@ double TrainingOptions::peak_lr() const {
   return lr ? *lr : scaled_learning_rate(blr, images_per_step());
 }
 
-void resolve_training(TrainingOptions& options, std::int64_t channels) {
+void resolve_training(TrainingOptions& options) {
   make_absolute(options.data);
   make_absolute(options.eval_data);
   make_absolute(options.init);
-  const Preprocessing defaults = default_preprocessing(channels, {});
+  const Preprocessing defaults = default_preprocessing(options.model_config.in_chans, {});
   if (options.mean.empty()) options.mean = defaults.mean;
   if (options.std.empty()) options.std = defaults.std;
+  if (!options.warmup_epochs) {
+    options.warmup_epochs = std::min(40.0, static_cast<double>(options.epochs) / 10);
+  }
   if (options.threads == 0) options.threads = usable_cpus();
   if (options.num_workers < 0) options.num_workers = std::min<std::int64_t>(8, usable_cpus());
   if (options.gemm == "auto") {
@@ -28,9 +31,9 @@ void resolve_training(TrainingOptions& options, std::int64_t channels) {
   }
 }
 
-void validate_training(const TrainingOptions& options, std::int64_t channels) {
-  const auto count = static_cast<std::size_t>(channels);
-  require(options.mean.size() == count && options.std.size() == count,
+void validate_training(const TrainingOptions& options) {
+  const auto channels = static_cast<std::size_t>(options.model_config.in_chans);
+  require(options.mean.size() == channels && options.std.size() == channels,
           "--mean and --std need one number a channel, here " + std::to_string(channels) +
               ", found " + std::to_string(options.mean.size()) + " and " +
               std::to_string(options.std.size()));
@@ -38,7 +41,7 @@ void validate_training(const TrainingOptions& options, std::int64_t channels) {
           "--std must be above 0 in every channel");
   require(options.crop_scale.size() == 2 && 0 < options.crop_scale[0] &&
               options.crop_scale[0] <= options.crop_scale[1] && options.crop_scale[1] <= 1,
-          "--crop_scale takes two shares of the area in ascending order, such as 0.08 1");
+          "--crop_scale takes two shares of the area in ascending order, such as 0.2 1");
   require(options.on_bad_sample == "skip" || options.on_bad_sample == "error",
           "--on_bad_sample must be skip or error, found '" + options.on_bad_sample + "'");
   require_share(options.max_bad_share, "max_bad_share");
@@ -46,9 +49,10 @@ void validate_training(const TrainingOptions& options, std::int64_t channels) {
   require_at_least(options.batch_size, 1, "batch_size");
   require_at_least(options.accum_iter, 1, "accum_iter");
   require_at_least(options.epochs, 1, "epochs");
-  require(options.warmup_epochs >= 0 && options.warmup_epochs < static_cast<double>(options.epochs),
-          "--warmup_epochs must be at least 0 and below the number of epochs (" +
-              std::to_string(options.epochs) + "), found " + std::to_string(options.warmup_epochs));
+  require(
+      *options.warmup_epochs >= 0 && *options.warmup_epochs < static_cast<double>(options.epochs),
+      "--warmup_epochs must be at least 0 and below the number of epochs (" +
+          std::to_string(options.epochs) + "), found " + std::to_string(*options.warmup_epochs));
   require_not_negative(options.blr, "blr");
   require_not_negative(options.peak_lr(), "lr");
   require_not_negative(options.min_lr, "min_lr");

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "convmae/model/config.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,6 +20,10 @@ struct TrainingOptions {
   std::string init;       ///< file of weights to start from
   bool overwrite = false;
 
+  // The model. `model` names the preset that `model_config` started from.
+  std::string model = "base";
+  ModelConfig model_config;
+
   // Images.
   std::vector<double> mean;  ///< per channel, for pixels in 0..1; empty: ImageNet's, or 0.5
   std::vector<double> std;
@@ -32,7 +38,7 @@ struct TrainingOptions {
   std::int64_t batch_size = 64;
   std::int64_t accum_iter = 1;
   std::int64_t epochs = 100;
-  double warmup_epochs = 0;
+  std::optional<double> warmup_epochs;  ///< a tenth of the epochs, at most 40
   double blr = 0;
   std::optional<double> lr;  ///< blr * images a step / 256
   double min_lr = 0;
@@ -57,11 +63,12 @@ struct TrainingOptions {
   std::int64_t images_per_step() const { return batch_size * accum_iter; }
 };
 
-/// Fills in what was left to the program: normalisation of that many channels, threads, workers,
-/// backend of the matrix products. Paths to data become absolute.
-void resolve_training(TrainingOptions& options, std::int64_t channels);
+/// Fills in what was left to the program: normalisation, warm-up, threads, workers, backend of the
+/// matrix products. Paths to data become absolute.
+void resolve_training(TrainingOptions& options);
 
-/// Throws UserError for values that make no sense.
-void validate_training(const TrainingOptions& options, std::int64_t channels);
+/// Throws UserError for values that make no sense. What must hold for the model is for the kinds of
+/// runs to say.
+void validate_training(const TrainingOptions& options);
 
 }  // namespace convmae

@@ -102,7 +102,7 @@ void TrainingRun::plan_epochs() {
   plan_.emplace(batches, options_.accum_iter);
   schedule_ = {.lr = options_.peak_lr(),
                .min_lr = options_.min_lr,
-               .warmup_epochs = options_.warmup_epochs,
+               .warmup_epochs = *options_.warmup_epochs,
                .epochs = static_cast<double>(options_.epochs)};
 }
 
