@@ -113,7 +113,7 @@ class HandoverTest : public testing::Test {
     }
     const CheckpointInfo info{run_.model_config(), tiny_info().preprocessing, {{"epoch", 3}}};
     const std::filesystem::path own = scratch_.path() / "own.safetensors";
-    save_training_checkpoint(own, *model_, optimizer_, info, {});
+    save_training_checkpoint(own, *model_, optimizer_, info, {}, pytorch_groups(optimizer_));
     convert_weights(own, pth_, to_pth());
   }
 

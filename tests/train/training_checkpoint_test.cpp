@@ -2,6 +2,7 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/random.h"
+#include "convmae/train/run_setup.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -118,12 +119,10 @@ TEST_F(TrainingCheckpoint, EveryShortenedFileIsNoticed) {
 
 TEST_F(TrainingCheckpoint, AnotherModelIsNamed) {
   save();
-  ModelConfig config = tiny_config();
-  config.decoder_depth = 2;
-  const auto model = make_pretrain_model(config);
-  AdamW optimizer(weight_decay_groups(*model, 0.05), {});
+  CheckpointInfo asked = tiny_info();
+  asked.model.decoder_depth = 2;
   const CheckpointFile file(file_);
-  EXPECT_THAT([&] { restore_training_checkpoint(file, *model, optimizer); },
+  EXPECT_THAT([&] { check_model(file.info(), asked); },
               ThrowsMessage<UserError>(HasSubstr("decoder_depth 1, asked for 2")));
 }
 

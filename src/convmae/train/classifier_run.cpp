@@ -7,6 +7,7 @@
 #include "convmae/train/classifier_report.h"
 #include "convmae/train/evaluation_files.h"
 #include "convmae/train/precision.h"
+#include "convmae/train/stopwatch.h"
 
 #include <ATen/ATen.h>
 
@@ -14,14 +15,28 @@
 #include <utility>
 
 namespace convmae {
+namespace {
+
+nlohmann::ordered_json values_of(const ClassificationMetrics& metrics) {
+  return {{"test_acc1", 100 * metrics.top1()},
+          {"test_acc5", 100 * metrics.top5()},
+          {"test_loss", metrics.loss()},
+          {"test_images", metrics.images()}};
+}
+
+std::string text_of(const ClassificationMetrics& metrics) {
+  return "top-1 " + format_share(metrics.top1()) + "  top-5 " + format_share(metrics.top5()) +
+         "  loss " + format_fixed(metrics.loss(), 4);
+}
+
+}  // namespace
 
 ClassifierRun::ClassifierRun(ClassifierOptions& options, const RunContext& context,
                              ClassifierHead head)
     : TrainingRun(options, context), options_(options), head_(head) {}
 
 void ClassifierRun::open_data() {
-  source_ = open_source(options_.data, Split::train);
-  classes_ = classes_of(*source_, "--data");
+  classes_ = classes_of(*source(), "--data");
   class_of_.resize(classes_.size());
   std::iota(class_of_.begin(), class_of_.end(), 0);
   if (!options_.eval_data.empty()) {
@@ -41,32 +56,22 @@ void ClassifierRun::build_classifier() {
   classifier_ = std::make_shared<Classifier>(config);
 }
 
-std::string ClassifierRun::initialise_classifier_weights() {
+std::int64_t ClassifierRun::initialise_model() {
   classifier_->initialise(options_.seed);
-  if (options_.init.empty()) return "";
+  if (options_.init.empty()) return 0;
   const ClassifierInit init = initialise_classifier(options_.init, *classifier_,
                                                     parse_in_chans_init(options_.in_chans_init));
   should_know_classes_ = init.head_taken;
-  return init.text;
+  say(init.text);
+  return 0;
 }
 
 ImageInput ClassifierRun::input() const {
   return {preprocessing_of(options_), parse_precision(options_.precision)};
 }
 
-std::unique_ptr<BatchStream> ClassifierRun::load_batches(TransformConfig transform,
-                                                         std::int64_t epoch, std::int64_t batch) {
-  return std::make_unique<LoadedBatches>(
-      training_loader(options_, source_, std::move(transform), epoch, batch,
-                      [this](const BadSample& bad) { note_bad_sample(bad); }));
-}
-
-CheckpointInfo ClassifierRun::describe() const {
-  CheckpointInfo info;
-  info.model = options_.model_config;
-  info.preprocessing = preprocessing_of(options_);
-  info.task = task_of(classifier_->config(), classes_);
-  return info;
+nlohmann::ordered_json ClassifierRun::task() const {
+  return task_of(classifier_->config(), classes_);
 }
 
 nlohmann::ordered_json ClassifierRun::further_header() const {
@@ -78,27 +83,28 @@ ClassificationMetrics ClassifierRun::evaluate() {
   return evaluate_classifier(*classifier_, *loader, input(), held_out_->class_of);
 }
 
-std::optional<TrainingRun::Look> ClassifierRun::look() {
-  if (!held_out_) return std::nullopt;
-  const ClassificationMetrics metrics = evaluate();
+ClassificationMetrics ClassifierRun::examine() {
+  const Stopwatch watch(seconds_of("evaluation"));
+  ClassificationMetrics metrics = evaluate();
   if (should_know_classes_ && at_chance(metrics)) {
     say("warning: --init has a head for these classes, but it does no better than a blind guess: "
         "its classes may be others, or numbered otherwise");
   }
   should_know_classes_ = false;
-  Look result;
-  result.values = {{"test_acc1", 100 * metrics.top1()},
-                   {"test_acc5", 100 * metrics.top5()},
-                   {"test_loss", metrics.loss()},
-                   {"test_images", metrics.images()}};
-  result.text = "top-1 " + format_share(metrics.top1()) + "  top-5 " +
-                format_share(metrics.top5()) + "  loss " + format_fixed(metrics.loss(), 4);
-  result.score = -metrics.top1();
-  return result;
+  return metrics;
 }
 
-void ClassifierRun::write_weights(const std::filesystem::path& path, const CheckpointInfo& info) {
-  write_checkpoint(path, CheckpointKind::weights, named_tensors(*classifier_), info, {});
+void ClassifierRun::look_first() {
+  if (!held_out_) return;
+  const ClassificationMetrics metrics = examine();
+  log().extend_header("val", values_of(metrics));
+  say("held-out images, untrained: " + text_of(metrics));
+}
+
+TrainingRun::Look ClassifierRun::look(const Moment& moment) {
+  if (!held_out_ || !moment.due(options_.eval_every_epochs)) return {};
+  const ClassificationMetrics metrics = examine();
+  return {values_of(metrics), {"held-out: " + text_of(metrics)}, -metrics.top1()};
 }
 
 void ClassifierRun::write_report(RunStatus status, const std::string& note) {
@@ -109,7 +115,7 @@ void ClassifierRun::write_report(RunStatus status, const std::string& note) {
   report.note = note;
   report.settings = context().settings();
   report.command = context().command;
-  report.data = source_->description();
+  report.data = source()->description();
   report.gemm = options_.gemm;
   report.epochs = options_.epochs;
   report.classes = std::ssize(classes_);

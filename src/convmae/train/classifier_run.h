@@ -19,20 +19,16 @@ class ClassifierRun : public TrainingRun {
 
   void open_data() override;
   torch::nn::Module& model() override { return *classifier_; }
-  const ImageSource& source() const override { return *source_; }
-  CheckpointInfo describe() const override;
+  /// Random weights, then those of --init.
+  std::int64_t initialise_model() override;
+  nlohmann::ordered_json task() const override;
   nlohmann::ordered_json further_header() const override;
-  std::optional<Look> look() override;
-  void write_weights(const std::filesystem::path& path, const CheckpointInfo& info) override;
+  void look_first() override;
+  Look look(const Moment& moment) override;
   void write_report(RunStatus status, const std::string& note) override;
 
   /// Builds the classifier; the optimizer is the derived class's.
   void build_classifier();
-  /// A new classifier's weights: random, then those of --init.
-  std::string initialise_classifier_weights();
-  /// The training images through `transform`.
-  std::unique_ptr<BatchStream> load_batches(TransformConfig transform, std::int64_t epoch,
-                                            std::int64_t batch);
   /// A batch as the encoder's input.
   at::Tensor images(const Batch& batch) const { return input()(batch); }
   ImageInput input() const;
@@ -42,12 +38,13 @@ class ClassifierRun : public TrainingRun {
   virtual ClassificationMetrics evaluate();
   /// The held-out images; null if there are none.
   const std::optional<LabelledImages>& held_out() const { return held_out_; }
-  std::shared_ptr<const ImageSource> shared_source() const { return source_; }
 
  private:
+  /// Evaluates, and says so if --init's head turns out to be none for these classes.
+  ClassificationMetrics examine();
+
   ClassifierOptions& options_;
   ClassifierHead head_;
-  std::shared_ptr<const ImageSource> source_;
   std::vector<std::string> classes_;
   std::vector<std::int64_t> class_of_;  ///< of the training images: 0, 1, ...
   std::optional<LabelledImages> held_out_;

@@ -5,6 +5,7 @@
 #include "convmae/io/pth_writer.h"
 #include "convmae/io/value_json.h"
 #include "convmae/train/checkpoint_file.h"
+#include "convmae/train/optimizer.h"
 #include "convmae/train/published_notes.h"
 #include "convmae/train/published_optimizer.h"
 #include "convmae/train/weights.h"

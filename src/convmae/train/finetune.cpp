@@ -39,15 +39,17 @@ class FinetuneRun : public ClassifierRun {
     start_average();
   }
 
-  std::string initialise_model() override {
-    std::string text = initialise_classifier_weights();
+  std::int64_t initialise_model() override {
+    const std::int64_t epochs = ClassifierRun::initialise_model();
     start_average();
-    return text;
+    return epochs;
   }
 
   Optimizer& optimizer() override { return *optimizer_; }
 
-  NamedTensors further_state() override { return average_ ? average_->tensors() : NamedTensors(); }
+  FurtherState further_state() override {
+    return average_ ? FurtherState{average_->tensors()} : FurtherState();
+  }
 
   std::unique_ptr<BatchStream> open_batches(std::int64_t epoch, std::int64_t batch) override {
     TransformConfig transform = training_transform(options_);

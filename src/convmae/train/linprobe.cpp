@@ -84,16 +84,14 @@ class LinprobeRun : public ClassifierRun {
     optimizer_.emplace(weight_decay_groups(classifier(), options_.weight_decay), LarsOptions{});
   }
 
-  std::string initialise_model() override { return initialise_classifier_weights(); }
-
   Optimizer& optimizer() override { return *optimizer_; }
 
   std::unique_ptr<BatchStream> open_batches(std::int64_t epoch, std::int64_t batch) override {
     if (!options_.features_cached) {
       return load_batches(training_transform(options_), epoch, batch);
     }
-    if (!table_) table_ = compute_features({shared_source(), class_of()});
-    return std::make_unique<ImageNumbers>(options_, source().size(), epoch, batch);
+    if (!table_) table_ = compute_features({source(), class_of()});
+    return std::make_unique<ImageNumbers>(options_, source()->size(), epoch, batch);
   }
 
   at::Tensor loss(const Batch& batch) override {

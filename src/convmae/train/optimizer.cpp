@@ -52,9 +52,9 @@ void AdamW::step(double lr) {
 std::vector<std::pair<std::string, at::Tensor>> AdamW::state_tensors() const {
   std::vector<std::pair<std::string, at::Tensor>> tensors;
   for (const NamedState& item : states_) {
-    tensors.emplace_back("optimizer.exp_avg." + item.name, item.state.exp_avg);
-    tensors.emplace_back("optimizer.exp_avg_sq." + item.name, item.state.exp_avg_sq);
-    tensors.emplace_back("optimizer.step." + item.name, item.state.step);
+    tensors.emplace_back(kAveragePrefix + item.name, item.state.exp_avg);
+    tensors.emplace_back(kSquarePrefix + item.name, item.state.exp_avg_sq);
+    tensors.emplace_back(kStepPrefix + item.name, item.state.step);
   }
   return tensors;
 }

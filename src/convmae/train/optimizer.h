@@ -10,6 +10,11 @@
 
 namespace convmae {
 
+/// The names under which files keep AdamW's state of the parameter NAME: these, followed by it.
+inline constexpr const char* kAveragePrefix = "optimizer.exp_avg.";
+inline constexpr const char* kSquarePrefix = "optimizer.exp_avg_sq.";
+inline constexpr const char* kStepPrefix = "optimizer.step.";
+
 struct AdamWOptions {
   double beta1 = 0.9;
   double beta2 = 0.95;

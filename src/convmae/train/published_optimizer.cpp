@@ -4,7 +4,9 @@
 #include "convmae/base/quote.h"
 #include "convmae/io/value_json.h"
 #include "convmae/train/checkpoint_file.h"
+#include "convmae/train/optimizer.h"
 #include "convmae/train/published_notes.h"
+#include "convmae/train/training_checkpoint.h"
 
 #include <optional>
 #include <string_view>

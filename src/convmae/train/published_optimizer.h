@@ -31,15 +31,6 @@ struct PublishedOptimizer {
 /// state dict. Returns the names of both groups.
 std::vector<std::vector<std::string>> published_parameter_groups(std::span<const Weight> weights);
 
-/// The names under which safetensors files keep the state of the parameter NAME: these, followed by
-/// it.
-inline constexpr const char* kAveragePrefix = "optimizer.exp_avg.";
-inline constexpr const char* kSquarePrefix = "optimizer.exp_avg_sq.";
-inline constexpr const char* kStepPrefix = "optimizer.step.";
-
-/// The entry of a training checkpoint's trainer state that has the optimizer's groups.
-inline constexpr const char* kTrainerGroups = "optimizer_groups";
-
 /// The optimizer state of a `.pth` file, of a safetensors file that was made of one, or of a
 /// training checkpoint of ours. Throws UserError if it is not that of AdamW for the file's weights.
 PublishedOptimizer read_published_optimizer(const WeightFile& file);

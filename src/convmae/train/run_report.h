@@ -2,18 +2,15 @@
 
 #include "convmae/report/report.h"
 #include "convmae/train/evaluation.h"
+#include "convmae/train/run_context.h"
 #include "convmae/train/run_directory.h"
 #include "convmae/train/run_log.h"
 
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
-#include <vector>
 
 namespace convmae {
-
-using NamedValues = std::vector<std::pair<std::string, std::string>>;
 
 /// The images of a KnnProbe, and its score before the run's first step.
 struct ProbeContext {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "convmae/train/run_report.h"
+#include "convmae/train/run_context.h"
 #include "convmae/train/training_checkpoint.h"
 
 #include <filesystem>
@@ -14,6 +14,9 @@ std::string config_text(const std::string& command, const NamedValues& settings)
 
 /// Throws UserError, naming the flag, if a run that is to continue would not be the same.
 void check_identity(const RunIdentity& run, const RunIdentity& asked);
+
+/// Throws UserError, naming what differs, unless the run's model is the one asked for.
+void check_model(const CheckpointInfo& run, const CheckpointInfo& asked);
 
 /// Names in `bad_samples.jsonl`, which an earlier part of the run has listed.
 std::set<std::string> listed_bad_samples(const std::filesystem::path& path);

@@ -2,45 +2,19 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
-#include "convmae/train/published_optimizer.h"
+
+#include <utility>
 
 namespace convmae {
 namespace {
 
-/// Calls `visit` with each optimizer tensor and its name in the file.
-template <class Visitor>
-void visit_optimizer(const AdamW& optimizer, Visitor&& visit) {
-  for (const AdamW::NamedState& item : optimizer.states()) {
-    visit(kAveragePrefix + item.name, item.state.exp_avg);
-    visit(kSquarePrefix + item.name, item.state.exp_avg_sq);
-    visit(kStepPrefix + item.name, item.state.step);
+NamedTensors all_tensors(const torch::nn::Module& model, const Optimizer& optimizer,
+                         const FurtherState& further) {
+  NamedTensors tensors = named_tensors(model);
+  for (const NamedTensors& more : {optimizer.state_tensors(), further.tensors}) {
+    tensors.insert(tensors.end(), more.begin(), more.end());
   }
-}
-
-/// The optimizer's groups with the keys of PyTorch's AdamW, so that the state can go on there.
-nlohmann::ordered_json groups_json(const AdamW& optimizer) {
-  const AdamWOptions& options = optimizer.options();
-  nlohmann::ordered_json groups = nlohmann::ordered_json::array();
-  for (const ParamGroup& group : optimizer.groups()) {
-    groups.push_back({{"lr", optimizer.last_lr() * group.lr_scale},
-                      {"betas", {options.beta1, options.beta2}},
-                      {"eps", options.eps},
-                      {"weight_decay", group.weight_decay},
-                      {"amsgrad", false}});
-  }
-  return groups;
-}
-
-/// The first field in which two configurations differ, with both values, for messages.
-std::string first_difference(const ModelConfig& run, const ModelConfig& asked) {
-  const auto run_json = nlohmann::ordered_json::parse(to_json(run));
-  const auto asked_json = nlohmann::ordered_json::parse(to_json(asked));
-  for (const auto& [key, value] : run_json.items()) {
-    if (asked_json.at(key) != value) {
-      return key + " " + value.dump() + ", asked for " + asked_json.at(key).dump();
-    }
-  }
-  return "";
+  return tensors;
 }
 
 }  // namespace
@@ -92,16 +66,28 @@ TrainingState training_state_from_json(const nlohmann::ordered_json& json) {
   return state;
 }
 
-void save_training_checkpoint(const std::filesystem::path& path, const PretrainModel& model,
-                              const AdamW& optimizer, const CheckpointInfo& info,
-                              const TrainingState& state) {
-  NamedTensors tensors = named_tensors(model);
-  visit_optimizer(optimizer, [&](const std::string& name, const at::Tensor& tensor) {
-    tensors.emplace_back(name, tensor);
-  });
+FurtherState pytorch_groups(const AdamW& optimizer) {
+  const AdamWOptions& options = optimizer.options();
+  nlohmann::ordered_json groups = nlohmann::ordered_json::array();
+  for (const ParamGroup& group : optimizer.groups()) {
+    groups.push_back({{"lr", optimizer.last_lr() * group.lr_scale},
+                      {"betas", {options.beta1, options.beta2}},
+                      {"eps", options.eps},
+                      {"weight_decay", group.weight_decay},
+                      {"amsgrad", false}});
+  }
+  FurtherState further;
+  further.entries[kTrainerGroups] = std::move(groups);
+  return further;
+}
+
+void save_training_checkpoint(const std::filesystem::path& path, const torch::nn::Module& model,
+                              const Optimizer& optimizer, const CheckpointInfo& info,
+                              const TrainingState& state, const FurtherState& further) {
   nlohmann::ordered_json trainer = to_json(state);
-  trainer[kTrainerGroups] = groups_json(optimizer);
-  write_checkpoint(path, CheckpointKind::training, tensors, info, trainer);
+  trainer.update(further.entries);
+  write_checkpoint(path, CheckpointKind::training, all_tensors(model, optimizer, further), info,
+                   trainer);
 }
 
 TrainingState training_state(const CheckpointFile& file) {
@@ -118,18 +104,9 @@ TrainingState training_state(const CheckpointFile& file) {
   }
 }
 
-void restore_training_checkpoint(const CheckpointFile& file, PretrainModel& model,
-                                 const AdamW& optimizer) {
-  if (file.info().model != model.config()) {
-    throw UserError(
-        "the run has another model than the one asked for (the run's " +
-        first_difference(file.info().model, model.config()) +
-        "): leave out the model flags to continue it, or start a new run in another directory");
-  }
-  for (const auto& [name, tensor] : named_tensors(model)) file.read(name, tensor);
-  visit_optimizer(optimizer, [&](const std::string& name, const at::Tensor& tensor) {
-    file.read(name, tensor);
-  });
+void restore_training_checkpoint(const CheckpointFile& file, const torch::nn::Module& model,
+                                 const Optimizer& optimizer, const FurtherState& further) {
+  for (const auto& [name, tensor] : all_tensors(model, optimizer, further)) file.read(name, tensor);
 }
 
 }  // namespace convmae

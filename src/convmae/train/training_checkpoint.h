@@ -1,10 +1,10 @@
 #pragma once
 
-#include "convmae/model/pretrain_model.h"
 #include "convmae/train/checkpoint_file.h"
 #include "convmae/train/optimizer.h"
 
 #include <nlohmann/json.hpp>
+#include <torch/nn/module.h>
 
 #include <cstdint>
 #include <filesystem>
@@ -59,18 +59,31 @@ nlohmann::ordered_json to_json(const TrainingState& state);
 /// Throws nlohmann::json::exception if something is missing or of another type.
 TrainingState training_state_from_json(const nlohmann::ordered_json& json);
 
-/// Writes model, optimizer and state, atomically and durably. Optimizer tensors are named
-/// `optimizer.exp_avg.NAME`, `optimizer.exp_avg_sq.NAME` and `optimizer.step.NAME`.
-void save_training_checkpoint(const std::filesystem::path& path, const PretrainModel& model,
-                              const AdamW& optimizer, const CheckpointInfo& info,
-                              const TrainingState& state);
+/// What a kind of run keeps in its checkpoints beside model, optimizer and TrainingState.
+struct FurtherState {
+  NamedTensors tensors;
+  nlohmann::ordered_json entries = nlohmann::ordered_json::object();  ///< of the trainer state
+};
+
+/// The entry of the trainer state that has the optimizer's groups.
+inline constexpr const char* kTrainerGroups = "optimizer_groups";
+
+/// The optimizer's groups as such an entry, with the keys of PyTorch's AdamW, so that the state can
+/// go on there.
+FurtherState pytorch_groups(const AdamW& optimizer);
+
+/// Writes everything that a run continues from, atomically and durably. The optimizer's tensors
+/// have the names that it gives them.
+void save_training_checkpoint(const std::filesystem::path& path, const torch::nn::Module& model,
+                              const Optimizer& optimizer, const CheckpointInfo& info,
+                              const TrainingState& state, const FurtherState& further = {});
 
 /// Where the run stood that wrote the file. Throws UserError for a file of weights.
 TrainingState training_state(const CheckpointFile& file);
 
-/// Puts the file's model and optimizer state into `model` and `optimizer`. Throws UserError if the
-/// file belongs to another model.
-void restore_training_checkpoint(const CheckpointFile& file, PretrainModel& model,
-                                 const AdamW& optimizer);
+/// Puts the file's tensors into those of `model`, `optimizer` and `further`. Throws UserError if
+/// one is missing or has another shape.
+void restore_training_checkpoint(const CheckpointFile& file, const torch::nn::Module& model,
+                                 const Optimizer& optimizer, const FurtherState& further = {});
 
 }  // namespace convmae

@@ -4,6 +4,8 @@
 #include "convmae/io/jsonl.h"
 #include "convmae/report/format.h"
 #include "convmae/train/gradients.h"
+#include "convmae/train/stopwatch.h"
+#include "convmae/train/weights.h"
 
 #include <ATen/ATen.h>
 
@@ -142,7 +144,9 @@ TrainingRun::Stop TrainingRun::stop_reason() const {
   if (options_.max_minutes > 0) {
     // One more step and what comes after the last one must fit, even if it takes longer than
     // before.
-    const double ending = 1 + 1.5 * (look_seconds_ + 2 * saving_seconds_);
+    double looking = 0;
+    for (const auto& [kind, seconds] : look_seconds_) looking += seconds;
+    const double ending = 1 + 1.5 * (looking + 2 * saving_seconds_);
     const double end = seconds_since(begin_) + throughput_.seconds_per_step() + ending;
     if (end > options_.max_minutes * 60) return Stop::time_limit;
   }
@@ -151,13 +155,11 @@ TrainingRun::Stop TrainingRun::stop_reason() const {
 
 void TrainingRun::end_epoch(Stop stop) {
   const std::int64_t done = position_.epoch + 1;
-  const bool last = done == options_.epochs || stop == Stop::time_limit;
-  std::optional<Look> held_out;
-  if (last || done % options_.eval_every_epochs == 0) held_out = timed_look();
-  log_epoch(/*complete=*/true, held_out);
+  const Look seen = look({done, done == options_.epochs || stop == Stop::time_limit});
+  log_epoch(/*complete=*/true, seen);
 
-  if (held_out) {
-    position_.score = held_out->score;
+  if (seen.score) {
+    position_.score = seen.score;
   } else if (options_.eval_data.empty() && position_.loss_count > 0) {
     position_.score = position_.loss_sum / static_cast<double>(position_.loss_count);
   }
@@ -171,23 +173,14 @@ void TrainingRun::end_epoch(Stop stop) {
   position_.skipped_in_epoch = 0;
 }
 
-std::optional<TrainingRun::Look> TrainingRun::timed_look() {
-  const Clock::time_point begin = Clock::now();
-  std::optional<Look> result = look();
-  if (result) look_seconds_ = seconds_since(begin);
-  return result;
-}
-
-void TrainingRun::log_epoch(bool complete, const std::optional<Look>& held_out) {
+void TrainingRun::log_epoch(bool complete, const Look& seen) {
   nlohmann::ordered_json json;
   json["train_loss"] = position_.loss_sum / static_cast<double>(position_.loss_count);
   json["train_lr"] = mean_lr();
   const double now = fractional_epoch_now();
-  if (held_out) {
-    for (const auto& [key, value] : held_out->values.items()) {
-      json[key] = value;
-      if (value.is_number_float()) log_->add_scalar(key, value.get<double>(), now);
-    }
+  for (const auto& [key, value] : seen.values.items()) {
+    json[key] = value;
+    if (value.is_number_float()) log_->add_scalar(key, value.get<double>(), now);
   }
   json["epoch"] = position_.epoch;
   json["n_parameters"] = parameters_;
@@ -202,7 +195,7 @@ void TrainingRun::log_epoch(bool complete, const std::optional<Look>& held_out) 
   std::string text =
       "epoch " + format_number(now) + "/" + std::to_string(options_.epochs) + "  loss " +
       format_fixed(json["train_loss"].is_number() ? json["train_loss"].get<double>() : 0, 4);
-  if (held_out) text += "  held-out: " + held_out->text;
+  for (const std::string& remark : seen.remarks) text += "  " + remark;
   text += "  " + format_number(throughput_.epoch_images_per_second(), 3) + " images/s  waiting " +
           format_share(throughput_.epoch_wait_share());
   if (position_.skipped_in_epoch > 0) {
@@ -242,37 +235,31 @@ void TrainingRun::note_bad_sample(const BadSample& bad) {
       .append({{"sample", bad.sample}, {"name", bad.name}, {"error", bad.error}});
 }
 
-NamedTensors TrainingRun::all_state() {
-  NamedTensors tensors = named_tensors(model());
-  for (const NamedTensors& more : {further_state(), optimizer().state_tensors()}) {
-    tensors.insert(tensors.end(), more.begin(), more.end());
-  }
-  return tensors;
-}
-
 CheckpointInfo TrainingRun::checkpoint_info() const {
-  CheckpointInfo info = describe();
-  info.provenance = header();
-  info.provenance["seed"] = options_.seed;
-  info.provenance["epoch"] = position_.epoch;
-  info.provenance["step"] = position_.global_step;
-  return info;
+  nlohmann::ordered_json provenance = header();
+  provenance["seed"] = options_.seed;
+  provenance["epoch"] = position_.epoch;
+  provenance["step"] = position_.global_step;
+  return describe(std::move(provenance));
 }
 
 void TrainingRun::save_checkpoint() {
   if (saved_step_ == position_.global_step) return;
-  const Clock::time_point begin = Clock::now();
+  const Stopwatch watch(saving_seconds_);
   const TrainingState state{
       position_,
-      {options_.seed, options_.batch_size, options_.accum_iter, source().size()},
+      {options_.seed, options_.batch_size, options_.accum_iter, source_->size()},
       options_.gemm,
       options_.threads,
       options_.precision};
-  write_checkpoint(store_->path_of(position_.global_step), CheckpointKind::training, all_state(),
-                   checkpoint_info(), to_json(state));
+  save_training_checkpoint(store_->path_of(position_.global_step), model(), optimizer(),
+                           checkpoint_info(), state, further_state());
   store_->added(position_.global_step, position_.is_best());
   saved_step_ = position_.global_step;
-  saving_seconds_ = seconds_since(begin);
+}
+
+void TrainingRun::write_weights(const std::filesystem::path& path, const CheckpointInfo& info) {
+  save_weights(path, model(), info);
 }
 
 int TrainingRun::finish(Stop stop) {
@@ -288,7 +275,7 @@ int TrainingRun::finish(Stop stop) {
   if (stop == Stop::time_limit && position_.epoch < options_.epochs) {
     ending_ = "Stopped at the time limit of " + format_number(options_.max_minutes) +
               " minutes, before the schedule's end.";
-    if (position_.step > 0) log_epoch(/*complete=*/false, timed_look());
+    if (position_.step > 0) log_epoch(/*complete=*/false, look({position_.epoch, /*last=*/true}));
     save_checkpoint();
   }
   write_weights(paths().weights(), checkpoint_info());

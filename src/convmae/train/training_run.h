@@ -1,12 +1,15 @@
 #pragma once
 
 #include "convmae/data/loader.h"
+#include "convmae/data/source.h"
+#include "convmae/data/transforms.h"
 #include "convmae/report/progress.h"
+#include "convmae/report/report.h"
 #include "convmae/train/accumulation.h"
 #include "convmae/train/checkpoint_store.h"
 #include "convmae/train/interrupt.h"
 #include "convmae/train/optimizer.h"
-#include "convmae/train/pretrain.h"
+#include "convmae/train/run_context.h"
 #include "convmae/train/run_directory.h"
 #include "convmae/train/run_log.h"
 #include "convmae/train/schedule.h"
@@ -20,11 +23,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace convmae {
@@ -36,17 +39,6 @@ class BatchStream {
   virtual std::optional<Batch> next() = 0;
   /// How long `next` has kept its callers in all.
   virtual double seconds_waited() const = 0;
-};
-
-/// Images as a loader delivers them.
-class LoadedBatches : public BatchStream {
- public:
-  explicit LoadedBatches(std::unique_ptr<Loader> loader) : loader_(std::move(loader)) {}
-  std::optional<Batch> next() override { return loader_->next(); }
-  double seconds_waited() const override { return loader_->seconds_waited(); }
-
- private:
-  std::unique_ptr<Loader> loader_;
 };
 
 /// One training run, from a new or an existing run directory to its end: steps, accumulation,
@@ -62,11 +54,20 @@ class TrainingRun {
   int train();
 
  protected:
-  /// What a look at held-out images gave.
+  /// A time to look at how well the model does.
+  struct Moment {
+    std::int64_t epochs_done = 0;
+    bool last = false;  ///< training ends here
+    /// Whether a look that is taken every so many epochs is due.
+    bool due(std::int64_t every) const { return last || epochs_done % every == 0; }
+  };
+
+  /// What was seen.
   struct Look {
-    nlohmann::ordered_json values;  ///< for the epoch's line in the log; numbers go to TensorBoard
-    std::string text;               ///< for the console
-    double score = 0;               ///< what checkpoints are ranked by, lower is better
+    /// For the epoch's line in the log; fractional numbers go to TensorBoard.
+    nlohmann::ordered_json values = nlohmann::ordered_json::object();
+    std::vector<std::string> remarks;  ///< for the console
+    std::optional<double> score;       ///< by which checkpoints are ranked, lower is better
   };
 
   TrainingRun(TrainingOptions& options, const RunContext& context);
@@ -80,35 +81,45 @@ class TrainingRun {
   virtual std::string command() const = 0;
   /// Settles options that are open. Throws UserError for those that make no sense.
   virtual void check_options() = 0;
+  /// Opens what is looked at, with the training images at hand in `source()`.
   virtual void open_data() = 0;
-  /// Builds the model and its optimizer, with `source()` at hand.
   virtual void build_model() = 0;
-  /// Sets the weights of a new run; returns what to tell of it, or nothing.
-  virtual std::string initialise_model() = 0;
   virtual torch::nn::Module& model() = 0;
   virtual Optimizer& optimizer() = 0;
-  /// What a checkpoint has beside the model and the optimizer.
-  virtual NamedTensors further_state() { return {}; }
-  virtual const ImageSource& source() const = 0;
-  /// The training batches from an epoch's micro-batch on. Called when the model has its weights.
-  virtual std::unique_ptr<BatchStream> open_batches(std::int64_t epoch, std::int64_t batch) = 0;
-  /// What the model is, for a checkpoint; without provenance.
-  virtual CheckpointInfo describe() const = 0;
+  /// Sets the weights of a new run and says where they come from. Returns the epochs that they have
+  /// been trained for, which the run counts as its own.
+  virtual std::int64_t initialise_model() = 0;
+  /// CheckpointInfo::task.
+  virtual nlohmann::ordered_json task() const { return nullptr; }
+  /// What its checkpoints have beside model, optimizer and position.
+  virtual FurtherState further_state() { return {}; }
   /// Entries of the log's header that only such a run has.
   virtual nlohmann::ordered_json further_header() const = 0;
+  /// The training batches from an epoch's micro-batch on. Called when the model has its weights.
+  virtual std::unique_ptr<BatchStream> open_batches(std::int64_t epoch, std::int64_t batch) = 0;
+  /// Looks at a new run before its first step: the log's header gets what is seen.
+  virtual void look_first() = 0;
+  /// Takes from the log's header what `look_first` saw when the run was new.
+  virtual void recall_first_look() {}
   /// The loss of a micro-batch, as a tensor with a graph.
   virtual at::Tensor loss(const Batch& batch) = 0;
   /// After a step that was taken.
   virtual void stepped() {}
-  /// Looks at held-out images; nothing if there are none.
-  virtual std::optional<Look> look() = 0;
-  virtual void write_weights(const std::filesystem::path& path, const CheckpointInfo& info) = 0;
+  /// Looks at what is due, at the end of an epoch or of the run.
+  virtual Look look(const Moment& moment) = 0;
+  virtual void write_weights(const std::filesystem::path& path, const CheckpointInfo& info);
   virtual void write_report(RunStatus status, const std::string& note) = 0;
 
   void say(const std::string& text) { console_.message(text); }
-  /// Reports an undecodable image once in a run.
-  void note_bad_sample(const BadSample& bad);
-  const RunLog& log() const { return *log_; }
+  /// The training images through `transform`, from an epoch's micro-batch on.
+  std::unique_ptr<BatchStream> load_batches(TransformConfig transform, std::int64_t epoch,
+                                            std::int64_t batch);
+  /// Where to note how long a kind of look took: the time limit leaves room for another one of
+  /// each.
+  double& seconds_of(const std::string& look) { return look_seconds_[look]; }
+  double fractional_epoch_now() const;
+  const std::shared_ptr<const ImageSource>& source() const { return source_; }
+  RunLog& log() { return *log_; }
   const RunPaths& paths() const { return directory_->paths(); }
   const RunContext& context() const { return context_; }
 
@@ -118,11 +129,13 @@ class TrainingRun {
   // Set-up.
   void begin();
   void resume();
-  void build();
-  void restore(const CheckpointFile& file);
+  void settle_options();
+  void open_images();
   void plan_epochs();
+  void build();
   void open_stream();
   nlohmann::ordered_json header() const;
+  CheckpointInfo describe(nlohmann::ordered_json provenance) const;
 
   // An epoch's parts. They return why the run is to stop, if it is.
   Stop train_epoch();
@@ -130,18 +143,17 @@ class TrainingRun {
   Batch next_batch();
   Stop stop_reason() const;
   void end_epoch(Stop stop);
-  std::optional<Look> timed_look();
-  void log_epoch(bool complete, const std::optional<Look>& held_out);
+  void log_epoch(bool complete, const Look& seen);
   void show_progress(double lr);
   void refresh_report(RunStatus status);
   void report_failure(const std::string& what);
+  /// Reports an undecodable image once in a run.
+  void note_bad_sample(const BadSample& bad);
 
-  NamedTensors all_state();
   CheckpointInfo checkpoint_info() const;
   void save_checkpoint();
   int finish(Stop stop);
 
-  double fractional_epoch_now() const;
   double mean_lr() const;
   std::int64_t steps_left() const;
 
@@ -151,6 +163,7 @@ class TrainingRun {
   ProgressLine console_;
   InterruptGuard interrupt_;
 
+  std::shared_ptr<const ImageSource> source_;
   std::optional<RunDirectory> directory_;
   std::optional<CheckpointStore> store_;
   std::optional<StepPlan> plan_;
@@ -166,7 +179,7 @@ class TrainingRun {
   // For display and for keeping time.
   Throughput throughput_;
   RecentValues recent_loss_;
-  double look_seconds_ = 0;
+  std::map<std::string, double> look_seconds_;  ///< by kind
   double saving_seconds_ = 0;
   std::string ending_;  ///< how the run ended, if not by its schedule
   std::chrono::steady_clock::time_point reported_ = begin_;

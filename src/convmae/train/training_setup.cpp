@@ -2,6 +2,7 @@
 #include "convmae/base/quote.h"
 #include "convmae/io/atomic_file.h"
 #include "convmae/ops/gemm.h"
+#include "convmae/train/batches.h"
 #include "convmae/train/environment.h"
 #include "convmae/train/run_setup.h"
 #include "convmae/train/training_run.h"
@@ -12,6 +13,20 @@
 #include <utility>
 
 namespace convmae {
+namespace {
+
+/// Images as a loader delivers them.
+class LoadedBatches : public BatchStream {
+ public:
+  explicit LoadedBatches(std::unique_ptr<Loader> loader) : loader_(std::move(loader)) {}
+  std::optional<Batch> next() override { return loader_->next(); }
+  double seconds_waited() const override { return loader_->seconds_waited(); }
+
+ private:
+  std::unique_ptr<Loader> loader_;
+};
+
+}  // namespace
 
 TrainingRun::TrainingRun(TrainingOptions& options, const RunContext& context)
     : options_(options),
@@ -28,24 +43,22 @@ void TrainingRun::start() {
 }
 
 void TrainingRun::begin() {
-  check_options();
+  settle_options();
   if (options_.data.empty()) throw UserError("--data is missing: give a folder of images");
   if (options_.out.empty()) {
     throw UserError("--out is missing: give a directory for the run's files");
   }
-  open_data();
+  open_images();
   plan_epochs();
   build();
-  if (const std::string text = initialise_model(); !text.empty()) say(text);
+  position_.epoch = initialise_model();
+  position_.global_step = position_.epoch * plan_->steps_per_epoch();
   directory_.emplace(RunDirectory::create(options_.out, options_.overwrite));
   store_.emplace(paths().checkpoints(), options_.keep_last);
   write_file_atomically(paths().config(), config_text(command(), context_.settings()));
   log_.emplace(paths(), header());
   open_stream();
-  if (const std::optional<Look> before = timed_look()) {
-    log_->extend_header("val", before->values);
-    say("held-out images, untrained: " + before->text);
-  }
+  look_first();
 }
 
 void TrainingRun::resume() {
@@ -57,21 +70,22 @@ void TrainingRun::resume() {
   // Arithmetic that was not asked for stays as it was, also on another machine.
   if (options_.gemm == "auto") options_.gemm = state.gemm;
   if (options_.threads == 0) options_.threads = state.threads;
-  check_options();
+  settle_options();
   if (options_.gemm != state.gemm || options_.threads != state.threads ||
       options_.precision != state.precision) {
     say("warning: the run had --gemm " + state.gemm + " --threads " +
         std::to_string(state.threads) + " --precision " + state.precision +
         "; with others it continues, but not with the same last bits");
   }
-  open_data();
+  open_images();
   check_identity(state.identity,
-                 {options_.seed, options_.batch_size, options_.accum_iter, source().size()});
-  position_ = state.position;
-  guard_.restore(position_.skipped, position_.skipped_in_a_row);
+                 {options_.seed, options_.batch_size, options_.accum_iter, source_->size()});
   plan_epochs();
   build();
-  restore(*file);
+  check_model(file->info(), describe({}));
+  restore_training_checkpoint(*file, model(), optimizer(), further_state());
+  position_ = state.position;
+  guard_.restore(position_.skipped, position_.skipped_in_a_row);
   if (position_.epoch > options_.epochs) {
     throw UserError("the run has done " + std::to_string(position_.epoch) +
                     " epochs already, found --epochs " + std::to_string(options_.epochs) +
@@ -89,13 +103,25 @@ void TrainingRun::resume() {
   say("continues " + paths().root.string() + " after step " +
       std::to_string(position_.global_step) + " (epoch " + std::to_string(position_.epoch + 1) +
       " of " + std::to_string(options_.epochs) + ")");
+  recall_first_look();
+}
+
+void TrainingRun::settle_options() {
+  check_options();
+  at::set_num_threads(static_cast<int>(options_.threads));
+  set_gemm_backend(parse_gemm_backend(options_.gemm));
+}
+
+void TrainingRun::open_images() {
+  source_ = open_source(options_.data, Split::train);
+  open_data();
 }
 
 void TrainingRun::plan_epochs() {
-  const std::int64_t batches = source().size() / options_.batch_size;
+  const std::int64_t batches = source_->size() / options_.batch_size;
   if (batches == 0) {
     throw UserError("an epoch would have no step: " + quote(options_.data) + " has " +
-                    std::to_string(source().size()) + " images, a batch takes " +
+                    std::to_string(source_->size()) + " images, a batch takes " +
                     std::to_string(options_.batch_size) +
                     ": choose a smaller --batch_size or give more images");
   }
@@ -111,8 +137,6 @@ void TrainingRun::open_stream() {
 }
 
 void TrainingRun::build() {
-  at::set_num_threads(static_cast<int>(options_.threads));
-  set_gemm_backend(parse_gemm_backend(options_.gemm));
   build_model();
   model().train();
   for (const ParamGroup& group : optimizer().groups()) {
@@ -120,14 +144,15 @@ void TrainingRun::build() {
   }
 }
 
-void TrainingRun::restore(const CheckpointFile& file) {
-  const CheckpointInfo asked = describe();
-  if (file.info().model != asked.model || file.info().task != asked.task) {
-    throw UserError(
-        "the run has another model or other classes than the ones asked for: leave out the model "
-        "flags and give its own --data to continue it, or start a new run in another directory");
-  }
-  for (const auto& [name, tensor] : all_state()) file.read(name, tensor);
+std::unique_ptr<BatchStream> TrainingRun::load_batches(TransformConfig transform,
+                                                       std::int64_t epoch, std::int64_t batch) {
+  return std::make_unique<LoadedBatches>(
+      training_loader(options_, source_, std::move(transform), epoch, batch,
+                      [this](const BadSample& bad) { note_bad_sample(bad); }));
+}
+
+CheckpointInfo TrainingRun::describe(nlohmann::ordered_json provenance) const {
+  return {options_.model_config, preprocessing_of(options_), std::move(provenance), task()};
 }
 
 nlohmann::ordered_json TrainingRun::header() const {
@@ -139,8 +164,8 @@ nlohmann::ordered_json TrainingRun::header() const {
   const nlohmann::ordered_json own = further_header();
   for (const auto& [key, value] : own.items()) json[key] = value;
   json["n_parameters"] = parameters_;
-  json["data"] = source().description();
-  json["images"] = source().size();
+  json["data"] = source_->description();
+  json["images"] = source_->size();
   json["images_per_step"] = options_.images_per_step();
   json["steps_per_epoch"] = plan_->steps_per_epoch();
   json["epochs"] = options_.epochs;

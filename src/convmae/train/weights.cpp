@@ -129,7 +129,7 @@ std::string tensors_text(std::int64_t count) {
 
 }  // namespace
 
-void save_weights(const std::filesystem::path& path, const PretrainModel& model,
+void save_weights(const std::filesystem::path& path, const torch::nn::Module& model,
                   const CheckpointInfo& info) {
   write_checkpoint(path, CheckpointKind::weights, named_tensors(model), info, {});
 }

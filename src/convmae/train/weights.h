@@ -4,6 +4,8 @@
 #include "convmae/model/pretrain_model.h"
 #include "convmae/train/checkpoint_file.h"
 
+#include <torch/nn/module.h>
+
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -14,7 +16,7 @@
 namespace convmae {
 
 /// Writes the model alone, under published names.
-void save_weights(const std::filesystem::path& path, const PretrainModel& model,
+void save_weights(const std::filesystem::path& path, const torch::nn::Module& model,
                   const CheckpointInfo& info);
 
 /// A model with its weights, ready to use.
