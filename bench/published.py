@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Pretraining steps of the published Python code and of this program, in turn, on one thread.
+"""Steps of the published Python code and of this program, in turn, on one thread: pretraining, fine-tuning, inference.
 
     bench/published.py --convmae CHECKOUT [--fastconvmae CHECKOUT] [--mae CHECKOUT] [--program build/convmae]
 
 CHECKOUT is a clone of the published repository (github Alpha-VL/ConvMAE, Alpha-VL/FastConvMAE, facebookresearch/mae);
 nothing of it is part of this tree. Needs a Python with torch. timm 0.3.2 does not run beside today's torch: what the
 models use of it is stood in for, its transformer block and patch embedding by the same operations. Random images,
-batch 8, the Base model, AdamW (fused). --precision bf16 compares the published code under CPU autocast. CPU time is
+batch 8, the Base model, AdamW (fused), no drop path. --task finetune and inference take ConvMAE's classifier with
+1,000 classes. --precision bf16 compares the published code under CPU autocast. CPU time is
 what the operating system counted for a whole process, and a step is the difference between a process of 2N and one
 of N steps, so that start-up does not count. Memory is the peak of a whole process; an image's share of it is the
 difference between processes of twice the batch and of the batch. Both sides run with huge pages for libtorch's
@@ -14,6 +15,7 @@ allocator and with glibc's thresholds raised, unless --plain_malloc leaves the p
 """
 
 import argparse
+import functools
 import importlib
 import os
 import statistics
@@ -93,26 +95,48 @@ MODELS = {
 }
 
 
-def run_published(checkout, method, precision, batch_size, steps):
-    """The child process: trains the published model for so many steps."""
+def published_step(method, task, batch_size):
+    """The published model and a function of it: a loss, or in inference the logits."""
+    import torch
+    from torch import nn
+
+    images = torch.randn(batch_size, 3, 224, 224)
+    if task == "pretrain":
+        module, name = MODELS[method]
+        model = getattr(importlib.import_module(module), name)()
+        return model, lambda: model(images, mask_ratio=0.75)[0]
+    classifier = importlib.import_module("vision_transformer").ConvViT
+    norm = functools.partial(nn.LayerNorm, eps=1e-6)
+    model = classifier(img_size=[224, 56, 28], patch_size=[4, 2, 2], embed_dim=[256, 384, 768], depth=[2, 2, 11],
+                       num_heads=12, mlp_ratio=[4, 4, 4], qkv_bias=True, norm_layer=norm)
+    if task == "inference":
+        model.eval()
+        return model, lambda: model(images)
+    target = torch.rand(batch_size, 1000).softmax(1)
+    return model, lambda: -(target * torch.log_softmax(model(images), 1)).sum(1).mean()
+
+
+def run_published(options):
+    """The child process: so many steps of the published model."""
     import numpy
     import torch
 
     numpy.float = float  # gone from NumPy since the code was written
     stand_in_for_timm()
-    sys.path.insert(0, checkout)
+    sys.path.insert(0, options.checkout)
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    module, name = MODELS[method]
-    model = getattr(importlib.import_module(module), name)()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, betas=(0.9, 0.95), fused=True)
-    images = torch.randn(batch_size, 3, 224, 224)
-    for _ in range(steps):
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-            loss = model(images, mask_ratio=0.75)[0]
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+    training = options.task != "inference"
+    torch.set_grad_enabled(training)
+    model, forward = published_step(options.child, options.task, options.batch_size)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, betas=(0.9, 0.95), fused=True) if training else None
+    for _ in range(options.steps):
+        with torch.autocast("cpu", torch.bfloat16, enabled=options.precision == "bf16"):
+            loss = forward()
+        if training:
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
 
 
 def cpu_seconds(command, environment):
@@ -146,11 +170,11 @@ def compare(method, checkout, options):
     this = os.path.abspath(__file__)
 
     def published(batch_size, steps):
-        return [sys.executable, this, "--child", method, "--checkout", checkout, "--precision", options.precision,
-                "--batch_size", str(batch_size), "--steps", str(steps)]
+        return [sys.executable, this, "--child", method, "--checkout", checkout, "--task", options.task,
+                "--precision", options.precision, "--batch_size", str(batch_size), "--steps", str(steps)]
 
     def ours(batch_size, steps):
-        return [options.program, "bench", "pretrain", "--model", "base", "--method", method, "--no_products",
+        return [options.program, "bench", options.task, "--model", "base", "--method", method, "--no_products",
                 "--batch_size", str(batch_size), "--steps", str(steps), "--threads", "1", "--gemm", options.gemm,
                 "--precision", options.precision]
 
@@ -158,12 +182,14 @@ def compare(method, checkout, options):
     tuned = dict(base, **HUGE_PAGES, **THRESHOLDS)
     environment = {"published": base if options.plain_malloc else tuned, "ours": base}
     result = measure({"published": published, "ours": ours}, environment, options)
+    what = f"{method:<12} {options.task} {options.precision}"
     for name, (seconds, memory, image_memory) in result.items():
-        print(f"{method:<12} {options.precision} {name:<10} {seconds:8.3f} CPU s a step {memory / 1e6:8.0f} MB peak"
+        print(f"{what} {name:<10} {seconds:8.3f} CPU s a step {memory / 1e6:8.0f} MB peak"
               f" {image_memory / 1e6:7.1f} MB an image")
     published_cost, our_cost = result["published"], result["ours"]
-    print(f"{method:<12} {options.precision} published / ours: {published_cost[0] / our_cost[0]:.2f} of the time,"
-          f" ours / published: {our_cost[2] / published_cost[2]:.2f} of the memory an image", flush=True)
+    print(f"{what} published / ours: {published_cost[0] / our_cost[0]:.2f} of the time, ours / published:"
+          f" {our_cost[1] / published_cost[1]:.2f} of the peak memory, {our_cost[2] / published_cost[2]:.2f} of that of"
+          " an image", flush=True)
 
 
 def main():
@@ -171,6 +197,7 @@ def main():
     for method in MODELS:
         parser.add_argument("--" + method, metavar="CHECKOUT")
     parser.add_argument("--program", default="build/convmae")
+    parser.add_argument("--task", choices=("pretrain", "finetune", "inference"), default="pretrain")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     parser.add_argument("--batch_size", type=int, default=8)
     parser.add_argument("--steps", type=int, default=3, help="N: processes of N and of 2N steps are compared")
@@ -181,11 +208,13 @@ def main():
     parser.add_argument("--checkout", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        run_published(options.checkout, options.child, options.precision, options.batch_size, options.steps)
+        run_published(options)
         return
     chosen = {method: getattr(options, method) for method in MODELS if getattr(options, method)}
     if not chosen:
         parser.error("name a checkout with --convmae, --fastconvmae or --mae")
+    if options.task != "pretrain" and set(chosen) != {"convmae"}:
+        parser.error("--task " + options.task + " is there for --convmae alone")
     for method, checkout in chosen.items():
         compare(method, os.path.abspath(checkout), options)
 

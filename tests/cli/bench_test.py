@@ -39,6 +39,8 @@ class BenchPretrain(ProgramTest):
                    for p in products) / 1e9
         self.assertAlmostEqual(report["gemm_limit_cpu_seconds"] / best, 1, places=6)
         self.assertAlmostEqual(report["gemm_share"] * report["cpu_seconds_per_step"] / best, 1, places=6)
+        aten = sum(2 * p["rows"] * p["in"] * p["out"] * p["calls"] / p["aten_gflops"] for p in products) / 1e9
+        self.assertAlmostEqual(report["gemm_aten_ratio"] * best / aten, 1, places=6)
 
     def test_the_dense_formulation_takes_its_turn(self):
         report = self.report("--against", "dense", "--no_products")
@@ -66,6 +68,31 @@ class BenchPretrain(ProgramTest):
         self.assert_user_error(run_program("bench"), "convmae bench --help")
         if not cpu_has_bf16():
             self.assert_user_error(run_program("bench", "pretrain", *SMALL, "--precision", "bf16"), "fp32")
+
+
+class BenchClassifier(ProgramTest):
+    def report(self, task, *arguments):
+        result = run_program("bench", task, *SMALL, *arguments, "--json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return json.loads(result.stdout)
+
+    def test_a_fine_tuning_step_trains_every_product(self):
+        report = self.report("finetune", "--num_classes", 7)
+        self.assertGreater(report["activation_bytes_per_image"], 0)
+        self.assertIn(7, [p["out"] for p in report["products"] if p["kind"] == "forward"])
+        calls = lambda kind: sum(p["calls"] for p in report["products"] if p["kind"] == kind)
+        self.assertEqual(calls("forward"), calls("weight gradient"))
+
+    def test_inference_computes_forward_alone(self):
+        for method in ("convmae", "mae"):
+            report = self.report("inference", "--method", method)
+            self.assertEqual((report["backward_cpu_seconds"], report["optimizer_cpu_seconds"]), (0, 0))
+            self.assertEqual({p["kind"] for p in report["products"]}, {"forward"})
+            self.assertNotIn("activation_bytes_per_image", report)
+
+    def test_errors(self):
+        self.assert_user_error(run_program("bench", "inference", *SMALL, "--num_classes", 0), "--num_classes")
+        self.assert_user_error(run_program("bench", "finetune", "--against", "dense"), "--against")
 
 
 class BenchOps(ProgramTest):
