@@ -118,6 +118,19 @@ TEST_P(LinearTest, OfANormIsThatOfItsResult) {
   }
 }
 
+TEST_P(LinearTest, OfANormIsTheSameWithoutGradient) {
+  torch::manual_seed(6);
+  const at::Tensor x = torch::randn({3, 700, 20});
+  const at::Tensor weight = torch::randn({12, 20}).requires_grad_();
+  const at::Tensor bias = torch::randn({12});
+  const ops::Norm norm{torch::randn({20}), torch::randn({20}), 1e-5};
+  const at::Tensor expected = ops::linear(x, weight, bias, norm);
+  const torch::NoGradGuard no_grad;
+  EXPECT_TRUE(torch::allclose(ops::linear(x, weight, bias, norm), expected, 1e-5, 1e-5));
+  EXPECT_EQ(ops::linear(x.narrow(0, 0, 0), weight, bias, norm).sizes(),
+            (std::vector<int64_t>{0, 700, 12}));
+}
+
 TEST_P(LinearTest, OfANormWithFrozenInputTrainsItsWeight) {
   const at::Tensor x = torch::randn({6, 4});
   const at::Tensor weight = torch::randn({2, 4}).requires_grad_();

@@ -113,6 +113,24 @@ TEST_P(MlpTest, MatchesThePlainFormulation) {
 INSTANTIATE_TEST_SUITE_P(Backends, MlpTest, testing::Values(GemmBackend::aten, GemmBackend::onednn),
                          [](const auto& backend) { return to_string(backend.param); });
 
+TEST(Mlp, IsTheSameWithoutGradient) {
+  torch::manual_seed(7);
+  const at::Tensor x = torch::randn({3, 700, 8});
+  const at::Tensor before = x.clone();
+  const at::Tensor weight1 = torch::randn({16, 8}).requires_grad_();
+  const at::Tensor weight2 = torch::randn({5, 16});
+  const at::Tensor bias1 = torch::randn({16});
+  const at::Tensor bias2 = torch::randn({5});
+  const ops::Norm norm{torch::randn({8}), torch::randn({8}), 1e-6};
+  for (const auto& given : {std::optional<ops::Norm>(), std::optional(norm)}) {
+    const auto result = [&] { return ops::mlp(x, weight1, bias1, weight2, bias2, given); };
+    const at::Tensor expected = result();
+    const torch::NoGradGuard no_grad;
+    EXPECT_TRUE(torch::allclose(result(), expected, 1e-5, 1e-5));
+    EXPECT_TRUE(torch::equal(x, before));
+  }
+}
+
 TEST(Mlp, ComputesOnlyTheGradientsThatAreNeeded) {
   const at::Tensor x = torch::randn({3, 4});
   const at::Tensor weight2 = torch::randn({2, 5}).requires_grad_();

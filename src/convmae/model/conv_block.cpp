@@ -23,14 +23,18 @@ ConvBlock::ConvBlock(const ConvBlockConfig& config)
           "mlp", std::make_shared<Mlp>(config.dim, hidden_width(config.dim, config.mlp_ratio),
                                        WeightShape::convolution))) {}
 
+at::Tensor ConvBlock::mix(const at::Tensor& x, const Visibility& visibility,
+                          const std::optional<at::Tensor>& gate) {
+  at::Tensor input = conv1_->forward(x, *norm1_);
+  if (gate) input = input * gate->to(input.scalar_type());
+  return conv2_->forward(ops::masked_depthwise_conv2d(input, attn_->weight, attn_->bias,
+                                                      visibility.kept, visibility.slot, nesting_));
+}
+
 at::Tensor ConvBlock::forward(const at::Tensor& x, const Visibility& visibility,
                               const std::optional<at::Tensor>& gate,
                               const std::optional<BranchScales>& scales) {
-  at::Tensor input = conv1_->forward(x, *norm1_);
-  if (gate) input = input * gate->to(input.scalar_type());
-  const at::Tensor mixed = ops::masked_depthwise_conv2d(input, attn_->weight, attn_->bias,
-                                                        visibility.kept, visibility.slot, nesting_);
-  const at::Tensor y = add_branch(x, conv2_->forward(mixed), mixing_scale(scales));
+  const at::Tensor y = add_branch(x, mix(x, visibility, gate), mixing_scale(scales));
   return add_branch(y, mlp_->forward(y, *norm2_), mlp_scale(scales));
 }
 

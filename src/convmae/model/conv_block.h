@@ -35,6 +35,10 @@ class ConvBlock : public torch::nn::Module {
                      const std::optional<BranchScales>& scales = std::nullopt);
 
  private:
+  /// conv2(dwconv(m * conv1(norm1(x))))
+  at::Tensor mix(const at::Tensor& x, const Visibility& visibility,
+                 const std::optional<at::Tensor>& gate);
+
   std::vector<std::int64_t> nesting_;
   std::shared_ptr<LayerNorm> norm1_;
   std::shared_ptr<Linear> conv1_;

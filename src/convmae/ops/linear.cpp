@@ -3,6 +3,7 @@
 #include "convmae/ops/gemm.h"
 #include "convmae/ops/product_input.h"
 
+#include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <utility>
@@ -65,8 +66,14 @@ Tensor linear(const Tensor& x, const Operand& weight, const std::optional<Tensor
   const Tensor operand = weight.matrix_in(x.scalar_type());
   std::vector<int64_t> shape = x.sizes().vec();
   shape.back() = operand.size(0);
-  return Linear::apply(as_rows(x, operand), weight.matrix(), operand, bias, weight_of(norm),
-                       bias_of(norm), norm ? norm->eps : 0.0)
+  const Tensor rows = as_rows(x, operand);
+  if (norm && !at::GradMode::is_enabled()) {
+    return by_chunks(rows, operand.size(0), norm,
+                     [&](const Tensor& chunk) { return product(chunk, operand, bias); })
+        .view(shape);
+  }
+  return Linear::apply(rows, weight.matrix(), operand, bias, weight_of(norm), bias_of(norm),
+                       norm ? norm->eps : 0.0)
       .view(shape);
 }
 

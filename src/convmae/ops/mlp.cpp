@@ -7,6 +7,7 @@
 #include "convmae/ops/product_input.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/gelu_backward.h>
@@ -34,10 +35,8 @@ gelu_kernel::Kernels kernels_for(const Tensor& x) {
 
 constexpr std::int64_t kGrain = 32768;
 
-Tensor gelu_values(const Tensor& input) {
-  if (!has_gelu_kernel(input)) return at::gelu(input);
-  const Tensor x = input.contiguous();
-  Tensor y = at::empty_like(x);
+/// y = gelu(x) for contiguous tensors, which may be the same.
+void gelu_into(const Tensor& x, const Tensor& y) {
   const auto kernels = kernels_for(x);
   const auto* from = static_cast<const std::byte*>(x.const_data_ptr());
   auto* to = static_cast<std::byte*>(y.mutable_data_ptr());
@@ -45,7 +44,21 @@ Tensor gelu_values(const Tensor& input) {
   at::parallel_for(0, x.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
     kernels.forward(from + begin * size, to + begin * size, end - begin);
   });
+}
+
+Tensor gelu_values(const Tensor& input) {
+  if (!has_gelu_kernel(input)) return at::gelu(input);
+  const Tensor x = input.contiguous();
+  Tensor y = at::empty_like(x);
+  gelu_into(x, y);
   return y;
+}
+
+/// gelu(x), which may take x's memory.
+Tensor gelu_over(const Tensor& x) {
+  if (!has_gelu_kernel(x) || !x.is_contiguous()) return at::gelu(x);
+  gelu_into(x, x);
+  return x;
 }
 
 Tensor gelu_gradient(const Tensor& input, const Tensor& grad) {
@@ -170,10 +183,18 @@ Tensor mlp(const Tensor& x, const Operand& weight1, const Tensor& bias1, const O
   if (norm) check_norm(x, *norm);
   const Tensor operand1 = weight1.matrix_in(x.scalar_type());
   const Tensor operand2 = weight2.matrix_in(x.scalar_type());
+  const Tensor rows = as_rows(x, operand1);
   std::vector<std::int64_t> shape = x.sizes().vec();
   shape.back() = operand2.size(0);
-  return Mlp::apply(as_rows(x, operand1), weight1.matrix(), operand1, bias1, weight2.matrix(),
-                    operand2, bias2, weight_of(norm), bias_of(norm), norm ? norm->eps : 0.0)
+  if (!at::GradMode::is_enabled()) {
+    return by_chunks(rows, operand2.size(0), norm,
+                     [&](const Tensor& chunk) {
+                       return product(gelu_over(product(chunk, operand1, bias1)), operand2, bias2);
+                     })
+        .view(shape);
+  }
+  return Mlp::apply(rows, weight1.matrix(), operand1, bias1, weight2.matrix(), operand2, bias2,
+                    weight_of(norm), bias_of(norm), norm ? norm->eps : 0.0)
       .view(shape);
 }
 

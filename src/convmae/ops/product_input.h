@@ -4,6 +4,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -34,6 +36,11 @@ class ProductInput {
   at::Tensor rows_;
   std::optional<NormPass> norm_;
 };
+
+/// Where no gradient is needed: `compute` of `rows` [M, C], or of their norm, some rows at a time:
+/// [M, out]. What lies between the products is small then, and still in the cache.
+at::Tensor by_chunks(const at::Tensor& rows, std::int64_t out, const std::optional<Norm>& norm,
+                     const std::function<at::Tensor(const at::Tensor&)>& compute);
 
 // A norm's parameters as the arguments of an autograd function.
 inline std::optional<at::Tensor> weight_of(const std::optional<Norm>& norm) {
