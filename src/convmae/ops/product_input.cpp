@@ -27,8 +27,8 @@ NormPass::Gradients ProductInput::backward(const at::Tensor& grad) {
 
 at::Tensor by_chunks(const at::Tensor& rows, std::int64_t out, const std::optional<Norm>& norm,
                      const std::function<at::Tensor(const at::Tensor&)>& compute) {
-  // Enough for a product to reach its best rate.
-  constexpr std::int64_t kRows = 1024;
+  // Enough for products to reach their best rate.
+  constexpr std::int64_t kRows = 4096;
   const at::Tensor result = at::empty({rows.size(0), out}, rows.options());
   for (std::int64_t first = 0; first < rows.size(0); first += kRows) {
     const std::int64_t count = std::min(kRows, rows.size(0) - first);
