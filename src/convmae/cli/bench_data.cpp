@@ -149,10 +149,7 @@ class BenchDataCommand {
 }  // namespace
 
 void add_bench_data(CLI::App& bench) {
-  CLI::App* const command =
-      bench.add_subcommand("data", "The stages of the image pipeline, on one thread");
-  const auto state = std::make_shared<BenchDataCommand>(*command);
-  command->callback([state] { state->run(); });
+  add_command<BenchDataCommand>(bench, "data", "The stages of the image pipeline, on one thread");
 }
 
 }  // namespace convmae

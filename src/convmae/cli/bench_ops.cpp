@@ -12,7 +12,6 @@
 
 #include <cstdio>
 #include <iostream>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -80,10 +79,8 @@ class BenchOpsCommand {
 }  // namespace
 
 void add_bench_ops(CLI::App& bench) {
-  CLI::App* const command = bench.add_subcommand(
-      "ops", "Each operator at the sizes of ConvMAE-B, against the machine's limits");
-  const auto state = std::make_shared<BenchOpsCommand>(*command);
-  command->callback([state] { state->run(); });
+  add_command<BenchOpsCommand>(
+      bench, "ops", "Each operator at the sizes of ConvMAE-B, against the machine's limits");
 }
 
 }  // namespace convmae

@@ -13,7 +13,6 @@
 
 #include <cstdio>
 #include <iostream>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -213,15 +212,14 @@ class BenchStepCommand {
 }  // namespace
 
 void add_bench_steps(CLI::App& bench) {
-  const auto add = [&](const char* name, const char* description, BenchmarkTask task) {
-    CLI::App* const command = bench.add_subcommand(name, description);
-    const auto state = std::make_shared<BenchStepCommand>(*command, task);
-    command->callback([state] { state->run(); });
-  };
-  add("pretrain", "Pretraining steps on random images, without their data",
-      BenchmarkTask::pretrain);
-  add("finetune", "Fine-tuning steps of a classifier on random images", BenchmarkTask::finetune);
-  add("inference", "A classifier's answers for random images", BenchmarkTask::inference);
+  add_command<BenchStepCommand>(bench, "pretrain",
+                                "Pretraining steps on random images, without their data",
+                                BenchmarkTask::pretrain);
+  add_command<BenchStepCommand>(bench, "finetune",
+                                "Fine-tuning steps of a classifier on random images",
+                                BenchmarkTask::finetune);
+  add_command<BenchStepCommand>(bench, "inference", "A classifier's answers for random images",
+                                BenchmarkTask::inference);
 }
 
 }  // namespace convmae

@@ -2,6 +2,7 @@
 
 #include <CLI/App.hpp>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,16 @@ struct CommandLine {
 std::vector<std::string> normalised_arguments(int argc, const char* const* argv);
 /// All arguments, quoted where a shell needs it.
 std::string command_text(int argc, const char* const* argv);
+
+/// Adds a command to `app`. A `Command` is made of the CLI::App that gets its flags and of `more`,
+/// and has a function `run`.
+template <typename Command, typename... More>
+void add_command(CLI::App& app, const std::string& name, const std::string& description,
+                 More&&... more) {
+  CLI::App* const command = app.add_subcommand(name, description);
+  const auto state = std::make_shared<Command>(*command, more...);
+  command->callback([state] { state->run(); });
+}
 
 // The commands. Each adds itself to `app`; its callback runs it.
 void add_pretrain(CLI::App& app, CommandLine& line);

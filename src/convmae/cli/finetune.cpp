@@ -128,17 +128,14 @@ class LinprobeCommand : public ClassifierCommand<LinprobeOptions> {
 }  // namespace
 
 void add_finetune(CLI::App& app, CommandLine& line) {
-  CLI::App* const command =
-      app.add_subcommand("finetune", "Train a classifier, from pretrained weights or from scratch");
-  const auto state = std::make_shared<FinetuneCommand>(*command, line);
-  command->callback([state] { state->run(); });
+  add_command<FinetuneCommand>(app, "finetune",
+                               "Train a classifier, from pretrained weights or from scratch", line);
 }
 
 void add_linprobe(CLI::App& app, CommandLine& line) {
-  CLI::App* const command = app.add_subcommand(
-      "linprobe", "Train a linear classifier on a pretrained encoder that stays as it is");
-  const auto state = std::make_shared<LinprobeCommand>(*command, line);
-  command->callback([state] { state->run(); });
+  add_command<LinprobeCommand>(
+      app, "linprobe", "Train a linear classifier on a pretrained encoder that stays as it is",
+      line);
 }
 
 }  // namespace convmae

@@ -8,7 +8,6 @@
 
 #include <cstdio>
 #include <iostream>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -76,10 +75,8 @@ class InfoCommand {
 }  // namespace
 
 void add_info(CLI::App& app) {
-  CLI::App* const command =
-      app.add_subcommand("info", "Parameters and multiply-accumulates of a model, layer by layer");
-  const auto state = std::make_shared<InfoCommand>(*command);
-  command->callback([state] { state->run(); });
+  add_command<InfoCommand>(app, "info",
+                           "Parameters and multiply-accumulates of a model, layer by layer");
 }
 
 }  // namespace convmae

@@ -8,7 +8,6 @@
 
 #include <CLI/CLI.hpp>
 
-#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -83,10 +82,7 @@ class PretrainCommand {
 }  // namespace
 
 void add_pretrain(CLI::App& app, CommandLine& line) {
-  CLI::App* const command =
-      app.add_subcommand("pretrain", "Pretrain a model on a folder of images");
-  const auto state = std::make_shared<PretrainCommand>(*command, line);
-  command->callback([state] { state->run(); });
+  add_command<PretrainCommand>(app, "pretrain", "Pretrain a model on a folder of images", line);
 }
 
 }  // namespace convmae

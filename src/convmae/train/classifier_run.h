@@ -40,7 +40,7 @@ class ClassifierRun : public TrainingRun {
   const std::optional<LabelledImages>& held_out() const { return held_out_; }
 
  private:
-  /// Evaluates, and says so if --init's head turns out to be none for these classes.
+  /// Evaluates, and warns if the head that --init brought turns out to know other classes.
   ClassificationMetrics examine();
 
   ClassifierOptions& options_;
