@@ -108,5 +108,21 @@ TEST(RunDirectory, OverwritingLeavesOtherFilesAlone) {
   EXPECT_TRUE(std::filesystem::exists(scratch.path() / "notes.txt"));
 }
 
+TEST_F(Log, IsReadBackAsItWas) {
+  write_two_epochs();
+  const RunHistory history = RunHistory::read(paths_);
+  EXPECT_EQ(history.header().at("version"), "1");
+  ASSERT_EQ(history.epochs().size(), 2);
+  EXPECT_EQ(history.epochs()[1].at("train_loss"), 1.0 / 6);
+  ASSERT_EQ(history.steps().size(), 6);
+  EXPECT_EQ(history.steps()[3].loss, 0.25);
+}
+
+TEST_F(Log, OfAFolderWithoutARunIsAnError) {
+  EXPECT_THROW(RunHistory::read(paths_), UserError);
+  std::ofstream(paths_.log()) << "not a run\n";
+  EXPECT_THROW(RunHistory::read(paths_), UserError);
+}
+
 }  // namespace
 }  // namespace convmae

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -29,6 +30,7 @@ void run(const CompareOptions& options) {
     runs.push_back({name_of(path), RunHistory::read({path})});
   }
   write_comparison(options.out, options.title, runs);
+  std::printf("comparison: %s\n", options.out.c_str());
 }
 
 }  // namespace
