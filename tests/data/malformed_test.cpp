@@ -111,6 +111,8 @@ TEST(MalformedNpy, HeadersThatLieAreRefused) {
         "{'descr': '|u1', 'fortran_order': False, 'shape': (99999999999999999999, 2)}",
         "{'descr': '|u1', 'fortran_order': False, 'shape': (4294967296, 4294967296)}",
         "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 1, 4611686018427387904)}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1, 4611686018427387904)}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (4, 5, 3144441441111111111)}",
         "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 2), 'other': 1}",
         "{'descr': '|u1', 'fortran_order': __import__('os'), 'shape': (2, 2)}"}) {
     EXPECT_THROW(decode_image(npy_file(dictionary, 16), {}, image), UserError) << dictionary;

@@ -99,9 +99,11 @@ void check_shape(const std::string& format, std::int64_t height, std::int64_t wi
     throw UserError(format + " image of " + found + " values has no pixels");
   }
   std::int64_t pixels = 0;
+  std::int64_t values = 0;
   std::int64_t bytes = 0;
   if (__builtin_mul_overflow(height, width, &pixels) || pixels > options.max_pixels ||
-      __builtin_mul_overflow(pixels, channels * bytes_per_value(type), &bytes) ||
+      __builtin_mul_overflow(pixels, channels, &values) ||
+      __builtin_mul_overflow(values, bytes_per_value(type), &bytes) ||
       bytes > 16 * options.max_pixels) {
     throw UserError(format + " image of " + found + " values is above the limit of " +
                     std::to_string(options.max_pixels) + " pixels: shrink it or remove it");
