@@ -161,8 +161,9 @@ def measure(commands, environment, options):
             seconds[name].append((long - short) / options.steps)
             memory[name] = max(memory[name], peak)
     for name, command in commands.items():
-        _, peak = cpu_seconds(command(2 * options.batch_size, 2), environment[name])
-        image_memory[name] = (peak - memory[name]) / options.batch_size
+        peaks = [cpu_seconds(command(size, 2), environment[name])[1]
+                 for size in (options.batch_size, 2 * options.batch_size)]
+        image_memory[name] = (peaks[1] - peaks[0]) / options.batch_size
     return {name: (statistics.median(seconds[name]), memory[name], image_memory[name]) for name in commands}
 
 

@@ -34,8 +34,6 @@ class PretrainCommand {
                "Go on from --init's optimizer state, epoch and settings (a published checkpoint)");
     model_.emplace(table_, options_.model, options_.model_config);
     flags_.add_images();
-    table_.add("fast_decode", options_.fast_decode,
-               "Decode JPEG at a reduced size where the crop allows: faster, other pixels");
     flags_.add_optimisation();
     table_.add("beta1", options_.beta1, "AdamW");
     table_.add("beta2", options_.beta2, "AdamW");

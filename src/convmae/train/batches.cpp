@@ -52,6 +52,7 @@ TransformConfig training_transform(const TrainingOptions& options) {
   transform.crop.min_scale = options.crop_scale[0];
   transform.crop.max_scale = options.crop_scale[1];
   transform.flip = options.flip;
+  transform.fast_decode = options.fast_decode;
   return transform;
 }
 

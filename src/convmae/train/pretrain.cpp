@@ -84,9 +84,7 @@ class PretrainRun : public TrainingRun {
   }
 
   std::unique_ptr<BatchStream> open_batches(std::int64_t epoch, std::int64_t batch) override {
-    TransformConfig transform = training_transform(options_);
-    transform.fast_decode = options_.fast_decode;
-    return load_batches(std::move(transform), epoch, batch);
+    return load_batches(training_transform(options_), epoch, batch);
   }
 
   at::Tensor loss(const Batch& batch) override {

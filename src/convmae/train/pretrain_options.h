@@ -13,7 +13,6 @@ struct PretrainOptions : TrainingOptions {
   PretrainOptions();
 
   bool init_optimizer = false;  ///< go on with the optimizer state and epoch of --init's file
-  bool fast_decode = false;     ///< inexact: TransformConfig::fast_decode
   double beta1 = 0.9;
   double beta2 = 0.95;
 

@@ -30,6 +30,7 @@ struct TrainingOptions {
   std::vector<double> crop_scale{0.08, 1.0};  ///< bounds of the cropped share of the area
   bool flip = true;
   bool exif_orientation = false;
+  bool fast_decode = false;  ///< in training, inexact: TransformConfig::fast_decode
   std::string on_bad_sample = "skip";
   double max_bad_share = 0.001;
   std::int64_t num_workers = -1;  ///< -1: by the number of CPUs
