@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from safetensors import safe_open
 
-from program import PROGRAM, TINY, ProgramTest, epochs, run_program, tensors, write_images
+from program import PROGRAM, TINY, ProgramTest, cpu_has_bf16, epochs, run_program, tensors, write_images
 
 GOLDEN = Path(os.environ.get("CONVMAE_GOLDEN", Path(__file__).parents[1] / "golden"))
 COLOURS = {"blue": (40, 60, 220), "green": (40, 200, 60), "red": (220, 50, 40)}
@@ -56,6 +56,16 @@ class Features(FeaturesTest):
     def setUp(self):
         super().setUp()
         self.checkpoint = self.trained()
+
+    @unittest.skipUnless(cpu_has_bf16(), "this CPU has no bfloat16 arithmetic")
+    def test_bf16_is_close(self):
+        out = [self.folder / f"{precision}.safetensors" for precision in ("fp32", "bf16")]
+        for path in out:
+            self.features(path, "--pooled", "--precision", path.stem)
+        exact, rounded = (tensors(path)["stage3"] for path in out)
+        self.assertEqual(rounded.dtype, np.float32)
+        self.assertFalse(np.array_equal(exact, rounded))
+        self.assertLess(np.abs(exact - rounded).max(), 0.05 * np.abs(exact).max())
 
     def test_maps_of_all_stages(self):
         out = self.folder / "f.safetensors"

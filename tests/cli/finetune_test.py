@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from program import (ProgramTest, checkpoints, epochs, run_program, steps, tensors, write_images)
+from program import (ProgramTest, checkpoints, cpu_has_bf16, epochs, run_program, steps, tensors, write_images)
 
 # A model and a recipe that take milliseconds a step and still have every part.
 TINY = ("--input_size 32 --embed_dim 8 12 16 --depth 1 1 2 --num_heads 2 --threads 1 "
@@ -108,11 +108,26 @@ class Finetune(ClassifierTest):
             self.assertEqual(picture.size, (600, 600))
 
         image = self.classes / "val" / "red" / "000.png"
-        result = run_program("predict", "--checkpoint", self.run_directory, "--json", image)
-        self.assertEqual(result.returncode, 0, result.stderr)
-        (row,) = json.loads(result.stdout)
-        self.assertEqual(row["classes"][0]["name"], "red")
-        self.assertAlmostEqual(sum(c["probability"] for c in row["classes"]), 1, places=6)
+
+        def predict(precision):
+            result = run_program("predict", "--checkpoint", self.run_directory, "--json", image,
+                                 "--precision", precision)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            (row,) = json.loads(result.stdout)
+            return {c["name"]: c["probability"] for c in row["classes"]}
+
+        exact = predict("fp32")
+        self.assertEqual(list(exact), ["red", "blue"])
+        self.assertAlmostEqual(sum(exact.values()), 1, places=6)
+        self.assert_user_error(run_program("predict", "--checkpoint", self.run_directory, image,
+                                           "--precision", "half"), "half")
+        if cpu_has_bf16():
+            rounded = predict("bf16")
+            self.assertNotEqual(rounded, exact)
+            self.assertAlmostEqual(rounded["red"], exact["red"], delta=0.02)
+            result = run_program("eval", "--checkpoint", self.run_directory, "--data", self.classes,
+                                 "--precision", "bf16")
+            self.assertIn("top-1 100.000 %", result.stdout)
 
     def test_starts_from_pretraining_of_other_size_and_channels(self):
         result = self.pretrain("--batch_size", 10, "--epochs", 1)

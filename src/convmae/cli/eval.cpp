@@ -6,6 +6,7 @@
 #include "convmae/train/classifier_batches.h"
 #include "convmae/train/classifier_weights.h"
 #include "convmae/train/evaluation_files.h"
+#include "convmae/train/precision.h"
 
 #include <ATen/Parallel.h>
 #include <CLI/CLI.hpp>
@@ -26,6 +27,7 @@ struct EvalOptions {
   std::int64_t num_workers = 2;
   bool exif_orientation = false;
   bool per_class = false;
+  std::string precision = "fp32";
   int threads = 0;
 };
 
@@ -40,7 +42,8 @@ void print_classes(const ClassificationMetrics& metrics, const std::vector<std::
 
 void run(const EvalOptions& options) {
   if (options.threads > 0) at::set_num_threads(options.threads);
-  const LoadedClassifier loaded = load_classifier(options.checkpoint);
+  const at::ScalarType type = parse_precision(options.precision);
+  const LoadedClassifier loaded = load_classifier(options.checkpoint, type);
   const std::shared_ptr<const ImageSource> source = open_source(options.data, Split::val);
   classes_of(*source, "--data");
   const std::vector<std::string> classes = named_classes(loaded.classes, *source);
@@ -56,7 +59,7 @@ void run(const EvalOptions& options) {
                 config);
   ImageProgress progress(source->size());
   const ClassificationMetrics metrics =
-      evaluate_classifier(*loaded.model, loader, {loaded.preprocessing}, class_of,
+      evaluate_classifier(*loaded.model, loader, {loaded.preprocessing, type}, class_of,
                           [&progress](std::int64_t done) { progress.update(done); });
 
   std::printf("%s on %s\n", loaded.file.c_str(), source->description().c_str());
@@ -102,6 +105,8 @@ void add_eval(CLI::App& app) {
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command->add_flag("--exif_orientation", options->exif_orientation, "Turn images as EXIF says");
+  command->add_option("--precision", options->precision, "fp32, or bf16 where the CPU has it")
+      ->capture_default_str();
   command->add_option("--threads", options->threads, "Threads that compute; 0: one a CPU")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();

@@ -1,5 +1,7 @@
 #include "convmae/cli/feature_flags.h"
 
+#include "convmae/train/precision.h"
+
 #include <ATen/Parallel.h>
 #include <CLI/CLI.hpp>
 
@@ -21,6 +23,8 @@ void FeatureFlags::add_to(CLI::App& command) {
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command.add_flag("--exif_orientation", exif_orientation_, "Turn images as EXIF says");
+  command.add_option("--precision", precision_, "fp32, or bf16 where the CPU has it")
+      ->capture_default_str();
   command.add_option("--threads", threads_, "Threads that compute; 0: one a CPU")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
@@ -28,7 +32,7 @@ void FeatureFlags::add_to(CLI::App& command) {
 
 FeatureModel FeatureFlags::load_model() const {
   if (threads_ > 0) at::set_num_threads(threads_);
-  return FeatureModel::load(checkpoint_, num_heads_);
+  return FeatureModel::load(checkpoint_, num_heads_, parse_precision(precision_));
 }
 
 FeatureReading FeatureFlags::reading(std::function<void(std::int64_t)> progress) const {

@@ -26,6 +26,7 @@ class FeatureFlags {
   std::int64_t batch_size_ = 64;
   std::int64_t num_workers_ = 2;
   bool exif_orientation_ = false;
+  std::string precision_ = "fp32";
   int threads_ = 0;
 };
 

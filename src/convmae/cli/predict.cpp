@@ -5,6 +5,7 @@
 #include "convmae/data/transforms.h"
 #include "convmae/train/batches.h"
 #include "convmae/train/classifier_weights.h"
+#include "convmae/train/precision.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -27,6 +28,7 @@ struct PredictOptions {
   std::int64_t top = 5;
   bool json = false;
   bool exif_orientation = false;
+  std::string precision = "fp32";
   int threads = 0;
 };
 
@@ -82,13 +84,14 @@ nlohmann::ordered_json row_json(const std::string& image, const std::vector<Gues
 
 void run(const PredictOptions& options) {
   if (options.threads > 0) at::set_num_threads(options.threads);
-  const LoadedClassifier loaded = load_classifier(options.checkpoint);
+  const at::ScalarType type = parse_precision(options.precision);
+  const LoadedClassifier loaded = load_classifier(options.checkpoint, type);
   SampleTransform transform(evaluation_transform(loaded.preprocessing, options.exif_orientation));
   const at::NoGradGuard no_grad;
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   for (const std::string& path : options.images) {
-    const std::vector<Guess> found =
-        guesses(loaded.model->forward(read_image(transform, path)), loaded.classes, options.top);
+    const at::Tensor logits = loaded.model->forward(read_image(transform, path).to(type));
+    const std::vector<Guess> found = guesses(logits, loaded.classes, options.top);
     if (options.json) {
       rows.push_back(row_json(path, found));
     } else {
@@ -115,6 +118,8 @@ void add_predict(CLI::App& app) {
       ->capture_default_str();
   command->add_flag("--json", options->json, "A JSON array instead of a table");
   command->add_flag("--exif_orientation", options->exif_orientation, "Turn images as EXIF says");
+  command->add_option("--precision", options->precision, "fp32, or bf16 where the CPU has it")
+      ->capture_default_str();
   command->add_option("--threads", options->threads, "Threads that compute; 0: one a CPU")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();

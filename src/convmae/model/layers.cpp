@@ -82,6 +82,16 @@ at::Tensor Mlp::forward(const at::Tensor& x, const LayerNorm& norm) {
                   norm.parameters_for_product());
 }
 
+void hold_weights_as(torch::nn::Module& module, at::ScalarType type) {
+  for (const auto& part : module.modules()) {
+    if (auto* const linear = dynamic_cast<Linear*>(part.get())) {
+      linear->weight.set_data(linear->weight.data().to(type));
+    } else if (auto* const conv = dynamic_cast<PatchConv*>(part.get())) {
+      conv->weight.set_data(conv->weight.data().to(type));
+    }
+  }
+}
+
 void adopt(torch::nn::Module& whole, torch::nn::Module& part) {
   for (const auto& parameter : part.named_parameters(/*recurse=*/false)) {
     whole.register_parameter(parameter.key(), parameter.value(), parameter.value().requires_grad());

@@ -95,6 +95,10 @@ class Mlp : public torch::nn::Module {
   std::shared_ptr<Linear> fc2_;
 };
 
+/// For inference alone: gives the weights of all products in `module` this type, so that no second
+/// copy of them is kept beside the first.
+void hold_weights_as(torch::nn::Module& module, at::ScalarType type);
+
 /// Gives `whole` the children and parameters of `part` under their own names, so that parts can be
 /// used alone and the whole still has the published, flat names.
 void adopt(torch::nn::Module& whole, torch::nn::Module& part);

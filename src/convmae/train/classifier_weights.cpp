@@ -292,7 +292,7 @@ nlohmann::ordered_json task_of(const ClassifierConfig& config,
           {"classes", classes}};
 }
 
-LoadedClassifier load_classifier(const std::filesystem::path& path) {
+LoadedClassifier load_classifier(const std::filesystem::path& path, at::ScalarType type) {
   std::error_code ignored;
   const std::filesystem::path chosen =
       std::filesystem::is_directory(path, ignored) ? model_of_run(path) : path;
@@ -317,6 +317,7 @@ LoadedClassifier load_classifier(const std::filesystem::path& path) {
     }
   }
   loaded.model->eval();
+  hold_weights_as(loaded.model->encoder(), type);
   loaded.file = chosen;
   return loaded;
 }

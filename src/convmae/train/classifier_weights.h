@@ -55,7 +55,9 @@ struct LoadedClassifier {
 
 /// The classifier in a file or run directory of ours, which describes it, or in any other file with
 /// published names, whose shapes do: then classes are numbered and images are normalised as usual.
-/// Throws UserError if the file is damaged or holds no classifier.
-LoadedClassifier load_classifier(const std::filesystem::path& path);
+/// Its encoder holds its weights in `type`, the one that images are to come in. Throws UserError if
+/// the file is damaged or holds no classifier.
+LoadedClassifier load_classifier(const std::filesystem::path& path,
+                                 at::ScalarType type = at::kFloat);
 
 }  // namespace convmae

@@ -66,7 +66,7 @@ FeatureModel::FeatureModel(Maps maps, std::int64_t stages, Preprocessing preproc
     : maps_(std::move(maps)), stages_(stages), preprocessing_(std::move(preprocessing)) {}
 
 FeatureModel FeatureModel::load(const std::filesystem::path& path,
-                                std::optional<std::int64_t> num_heads) {
+                                std::optional<std::int64_t> num_heads, at::ScalarType type) {
   std::error_code ignored;
   const std::filesystem::path chosen =
       std::filesystem::is_directory(path, ignored) ? model_of_run(path) : path;
@@ -78,17 +78,23 @@ FeatureModel FeatureModel::load(const std::filesystem::path& path,
   }
   if (architecture->encoder == Architecture::Encoder::vit) {
     LoadedModel loaded = load_model(chosen);
+    loaded.model->set_compute_type(type);
+    hold_weights_as(*loaded.model, type);
     return {std::move(loaded.model), std::move(loaded.info.preprocessing)};
   }
   const CheckpointInfo info = encoder_info(file, *architecture, num_heads);
   auto encoder = load_encoder(file, architecture->prefix, info.model);
-  return {[encoder](const at::Tensor& images) { return feature_maps(*encoder, images); }, 3,
-          info.preprocessing};
+  hold_weights_as(*encoder, type);
+  return {
+      [encoder, type](const at::Tensor& images) { return feature_maps(*encoder, images.to(type)); },
+      3, info.preprocessing};
 }
 
 std::vector<at::Tensor> FeatureModel::maps(const at::Tensor& images) const {
   const at::NoGradGuard no_grad;
-  return maps_(images);
+  std::vector<at::Tensor> result = maps_(images);
+  for (at::Tensor& map : result) map = map.to(at::kFloat);
+  return result;
 }
 
 at::Tensor FeatureModel::pooled(const at::Tensor& images) const {

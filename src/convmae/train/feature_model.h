@@ -22,16 +22,17 @@ class FeatureModel {
 
   /// The encoder in a file of any kind that WeightFile reads, or in a run directory: of a
   /// pretrained or fine-tuned model, or alone. `num_heads` serves files that do not tell the number
-  /// of attention heads and whose widths are those of no named model. Throws UserError if the file
-  /// has no encoder of a known kind, or is damaged.
+  /// of attention heads and whose widths are those of no named model; `type` is that of activations
+  /// and products. Throws UserError if the file has no encoder of a known kind, or is damaged.
   static FeatureModel load(const std::filesystem::path& path,
-                           std::optional<std::int64_t> num_heads = {});
+                           std::optional<std::int64_t> num_heads = {},
+                           at::ScalarType type = at::kFloat);
 
   const Preprocessing& preprocessing() const { return preprocessing_; }
   /// Maps that `maps` returns: 3, or 1 for MAE, which has no stages.
   std::int64_t stages() const { return stages_; }
-  /// images [B, C, H, W], normalised -> one map [B, C_s, H_s, W_s] a stage, the last one the tokens
-  /// of the transformer.
+  /// images [B, C, H, W], normalised -> one map [B, C_s, H_s, W_s] a stage, float32, the last one
+  /// the tokens of the transformer.
   std::vector<at::Tensor> maps(const at::Tensor& images) const;
   /// The mean over the last map: [B, D].
   at::Tensor pooled(const at::Tensor& images) const;

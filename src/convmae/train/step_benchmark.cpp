@@ -68,6 +68,7 @@ Workload classification(const StepBenchmarkOptions& options) {
   model->initialise(options.seed);
   const at::Tensor images = random_images(options).to(options.compute_type);
   if (options.task == BenchmarkTask::inference) {
+    hold_weights_as(model->encoder(), options.compute_type);
     return {model, [=] { return model->forward(images); }, nullptr};
   }
   const at::Tensor target = at::rand({options.batch_size, options.num_classes}).softmax(1);
