@@ -95,10 +95,24 @@ std::vector<std::uint8_t> npy_file(const std::string& dictionary, std::size_t da
   return {text.begin(), text.end()};
 }
 
+TEST(MalformedTiff, TilesFarLargerThanTheImageAreRefused) {
+  Image image;
+  try {
+    decode_image(contents("fuzz/corpus/tiff/large_tile.tif"), {}, image);
+    FAIL() << "146 bytes may not ask for 214 MB";
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("TIFF tile"));
+  }
+}
+
 TEST(MalformedNpy, HeadersThatLieAreRefused) {
   Image image;
   for (const char* dictionary :
-       {"", "{", "{}", "{'descr': '|u1'}", "{'shape': (2, 2)}",
+       {"",
+        "{",
+        "{}",
+        "{'descr': '|u1'}",
+        "{'shape': (2, 2)}",
         "{'descr': '|O', 'fortran_order': False, 'shape': (2, 2)}",
         "{'descr': '>f4', 'fortran_order': False, 'shape': (2, 2)}",
         "{'descr': '|u1', 'fortran_order': True, 'shape': (2, 2)}",

@@ -142,8 +142,18 @@ void place(const std::vector<std::uint8_t>& from, const Placement& at, Image& ou
   }
 }
 
+/// A tile may be larger than its image, as the last ones of every image are, but not much larger
+/// than a small image needs.
+DecodeOptions for_tiles(DecodeOptions options, Size image) {
+  constexpr std::int64_t kAlways = std::int64_t{1} << 22;
+  options.max_pixels =
+      std::min(options.max_pixels, std::max(kAlways, 4 * image.height * image.width));
+  return options;
+}
+
 /// Reads strips or tiles, of all channels together or one plane a channel.
-void read_plain(TIFF* tiff, const Source& source, const Layout& layout, Image& out) {
+void read_plain(TIFF* tiff, const Source& source, const Layout& layout,
+                const DecodeOptions& options, Image& out) {
   const bool tiled = TIFFIsTiled(tiff) != 0;
   const auto planar = field<std::uint16_t>(tiff, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG);
   const bool planes = planar == PLANARCONFIG_SEPARATE && layout.channels > 1;
@@ -154,7 +164,7 @@ void read_plain(TIFF* tiff, const Source& source, const Layout& layout, Image& o
   if (width < 1 || stored_rows < 1) damaged(source);
   const std::int64_t rows = tiled ? stored_rows : std::min(stored_rows, size.height);
   const std::int64_t channels = planes ? 1 : layout.channels;
-  check_shape("TIFF tile of an", rows, width, channels, layout.type, {});
+  check_shape("TIFF tile of an", rows, width, channels, layout.type, for_tiles(options, size));
   const std::int64_t bytes = rows * width * channels * bytes_per_value(layout.type);
   if ((tiled ? TIFFTileSize64(tiff) : TIFFStripSize64(tiff)) != static_cast<std::uint64_t>(bytes)) {
     throw UserError("TIFF with packed or subsampled pixels is not supported: convert it");
@@ -208,7 +218,7 @@ void tiff(EncodedBytes encoded, const DecodeOptions& options, Image& out) {
   const std::int64_t delivered = resolve_channels("TIFF", visible, options);
   out.resize(layout.size, layout.channels, layout.type);
   if (layout.plain) {
-    read_plain(handle.get(), source, layout, out);
+    read_plain(handle.get(), source, layout, options, out);
   } else {
     read_converted(handle.get(), source, out);
   }
