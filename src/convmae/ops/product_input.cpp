@@ -29,7 +29,7 @@ at::Tensor by_chunks(const at::Tensor& rows, std::int64_t out, const std::option
                      const std::function<at::Tensor(const at::Tensor&)>& compute) {
   // Enough for products to reach their best rate.
   constexpr std::int64_t kRows = 4096;
-  const at::Tensor result = at::empty({rows.size(0), out}, rows.options());
+  at::Tensor result = at::empty({rows.size(0), out}, rows.options());
   for (std::int64_t first = 0; first < rows.size(0); first += kRows) {
     const std::int64_t count = std::min(kRows, rows.size(0) - first);
     const at::Tensor chunk = rows.narrow(0, first, count);

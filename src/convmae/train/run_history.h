@@ -35,7 +35,7 @@ class RunHistory {
   const std::vector<nlohmann::ordered_json>& epochs() const { return epochs_; }
 
  protected:
-  RunHistory() = default;
+  RunHistory() = default;  // NOLINT(bugprone-exception-escape)
 
   nlohmann::ordered_json header_;
   std::vector<nlohmann::ordered_json> epochs_;
