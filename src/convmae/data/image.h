@@ -77,7 +77,7 @@ class Image {
   std::int64_t channels_ = 0;
   PixelType type_ = PixelType::uint8;
   std::int64_t capacity_ = 0;
-  std::unique_ptr<std::byte[]> data_;  // NOLINT(modernize-avoid-c-arrays)
+  std::unique_ptr<std::byte[]> data_;
 };
 
 /// The same pixels as float32. uint8 and uint16 keep their numbers (0..255, 0..65535).

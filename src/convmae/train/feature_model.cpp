@@ -58,7 +58,7 @@ std::shared_ptr<Encoder> load_encoder(const WeightFile& file, const std::string&
 
 }  // namespace
 
-FeatureModel::FeatureModel(std::shared_ptr<PretrainModel> model, Preprocessing preprocessing)
+FeatureModel::FeatureModel(const std::shared_ptr<PretrainModel>& model, Preprocessing preprocessing)
     : FeatureModel([model](const at::Tensor& images) { return model->feature_maps(images); },
                    model->config().method == Method::mae ? 1 : 3, std::move(preprocessing)) {}
 
@@ -80,7 +80,7 @@ FeatureModel FeatureModel::load(const std::filesystem::path& path,
     LoadedModel loaded = load_model(chosen);
     loaded.model->set_compute_type(type);
     hold_weights_as(*loaded.model, type);
-    return {std::move(loaded.model), std::move(loaded.info.preprocessing)};
+    return {loaded.model, std::move(loaded.info.preprocessing)};
   }
   const CheckpointInfo info = encoder_info(file, *architecture, num_heads);
   auto encoder = load_encoder(file, architecture->prefix, info.model);

@@ -18,7 +18,7 @@ namespace convmae {
 class FeatureModel {
  public:
   /// The encoder of a model that may be in training meanwhile.
-  FeatureModel(std::shared_ptr<PretrainModel> model, Preprocessing preprocessing);
+  FeatureModel(const std::shared_ptr<PretrainModel>& model, Preprocessing preprocessing);
 
   /// The encoder in a file of any kind that WeightFile reads, or in a run directory: of a
   /// pretrained or fine-tuned model, or alone. `num_heads` serves files that do not tell the number
