@@ -83,12 +83,10 @@ at::Tensor Mlp::forward(const at::Tensor& x, const LayerNorm& norm) {
 }
 
 void hold_weights_as(torch::nn::Module& module, at::ScalarType type) {
+  const auto hold = [type](const at::Tensor& weight) { weight.set_data(weight.data().to(type)); };
   for (const auto& part : module.modules()) {
-    if (auto* const linear = dynamic_cast<Linear*>(part.get())) {
-      linear->weight.set_data(linear->weight.data().to(type));
-    } else if (auto* const conv = dynamic_cast<PatchConv*>(part.get())) {
-      conv->weight.set_data(conv->weight.data().to(type));
-    }
+    if (const auto* const linear = dynamic_cast<const Linear*>(part.get())) hold(linear->weight);
+    if (const auto* const conv = dynamic_cast<const PatchConv*>(part.get())) hold(conv->weight);
   }
 }
 

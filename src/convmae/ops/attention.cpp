@@ -54,12 +54,11 @@ struct Operands {
 /// The part of `x` [B, tokens, n] that begins at `column` of image `image`.
 ConstRows rows_of(const Tensor& x, std::int64_t image, std::int64_t column) {
   const std::int64_t offset = image * x.stride(0) + column;
-  return {static_cast<const std::byte*>(x.const_data_ptr()) + offset * x.element_size(),
-          x.stride(1)};
+  return {bytes_of(x) + offset * x.element_size(), x.stride(1)};
 }
 Rows mutable_rows_of(const Tensor& x, std::int64_t image, std::int64_t column) {
   const std::int64_t offset = image * x.stride(0) + column;
-  return {static_cast<std::byte*>(x.mutable_data_ptr()) + offset * x.element_size(), x.stride(1)};
+  return {mutable_bytes_of(x) + offset * x.element_size(), x.stride(1)};
 }
 
 /// Calls work(head, image, number of the head, scratch) for every head of every image. A head is
@@ -160,7 +159,7 @@ class Attention : public torch::autograd::Function<Attention> {
       result[1] = weight_gradient(grad, out.flatten(0, 1)).to(weight_type);
     }
     if (context->needs_input_grad(3)) {
-      result[3] = grad.sum(0, /*keepdim=*/false, weight_type);
+      result[3] = bias_gradient(grad, weight_type);
     }
     return result;
   }

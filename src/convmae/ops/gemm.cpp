@@ -114,6 +114,10 @@ at::Tensor ops::weight_gradient(const at::Tensor& grad, const at::Tensor& rows) 
   return gemm(grad.t(), rows.t());
 }
 
+at::Tensor ops::bias_gradient(const at::Tensor& grad, at::ScalarType type) {
+  return grad.sum(0, /*keepdim=*/false, type);
+}
+
 at::Tensor ops::as_rows(const at::Tensor& x, const at::Tensor& matrix) {
   TORCH_CHECK(x.dim() >= 1 && x.size(-1) == matrix.size(1), "linear: x must be [..., ",
               matrix.size(1), "], found ", x.sizes());

@@ -40,6 +40,8 @@ at::Tensor product(const at::Tensor& rows, const at::Tensor& weight,
 at::Tensor input_gradient(const at::Tensor& grad, const at::Tensor& weight);
 /// The transpose of grad [M, out] times rows [M, in]: [out, in].
 at::Tensor weight_gradient(const at::Tensor& grad, const at::Tensor& rows);
+/// The sum of grad [M, out] over its rows, in this type: [out].
+at::Tensor bias_gradient(const at::Tensor& grad, at::ScalarType type);
 
 /// x [..., in] as rows [M, in] for a product with `matrix` [out, in]. Throws c10::Error if they do
 /// not fit.

@@ -23,6 +23,14 @@ Element element_of(const at::Tensor& x) {
   }
 }
 
+const std::byte* bytes_of(const at::Tensor& x) {
+  return static_cast<const std::byte*>(x.const_data_ptr());
+}
+
+std::byte* mutable_bytes_of(const at::Tensor& x) {
+  return static_cast<std::byte*>(x.mutable_data_ptr());
+}
+
 at::ScalarType accumulation_type(const at::Tensor& x) {
   return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
 }

@@ -4,12 +4,17 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstddef>
+
 namespace convmae::ops {
 
 /// Whether x is of a device and type that kernels of Element are there for.
 bool has_kernel(const at::Tensor& x);
 /// For x of these types. Throws c10::Error for others.
 Element element_of(const at::Tensor& x);
+/// The memory of x as kernels take it, for offsets in bytes.
+const std::byte* bytes_of(const at::Tensor& x);
+std::byte* mutable_bytes_of(const at::Tensor& x);
 /// What sums over numbers of x are kept in: double for float64, else float32.
 at::ScalarType accumulation_type(const at::Tensor& x);
 

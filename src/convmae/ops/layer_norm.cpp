@@ -22,7 +22,8 @@ class LayerNorm : public torch::autograd::Function<LayerNorm> {
   }
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
-    NormPass pass(context->get_saved_variables(), 0);
+    const variable_list saved = context->get_saved_variables();
+    NormPass pass(saved);
     const auto result = pass.backward(grads[0], NormPass::Again::no);
     return {result.x, result.weight, result.bias, Tensor()};
   }

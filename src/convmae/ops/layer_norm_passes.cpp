@@ -44,13 +44,6 @@ void for_each_part(std::int64_t rows, Work&& work) {
   });
 }
 
-const std::byte* bytes_of(const Tensor& x) {
-  return static_cast<const std::byte*>(x.const_data_ptr());
-}
-std::byte* mutable_bytes_of(const Tensor& x) {
-  return static_cast<std::byte*>(x.mutable_data_ptr());
-}
-
 }  // namespace
 
 void check_norm(const Tensor& x, const Norm& norm) {
@@ -92,12 +85,12 @@ NormPass::NormPass(const Tensor& x, const Tensor& weight, const Tensor& bias, do
   });
 }
 
-NormPass::NormPass(const std::vector<Tensor>& tensors, std::size_t first)
-    : x_(tensors.at(first)),
-      weight_(tensors.at(first + 1)),
-      bias_(tensors.at(first + 2)),
-      mean_(tensors.at(first + 3)),
-      inverse_deviation_(tensors.at(first + 4)) {}
+NormPass::NormPass(std::span<const Tensor> saved)
+    : x_(saved[0]),
+      weight_(saved[1]),
+      bias_(saved[2]),
+      mean_(saved[3]),
+      inverse_deviation_(saved[4]) {}
 
 NormPass::Gradients NormPass::backward(const Tensor& grad, Again again) {
   if (use_kernel(x_)) return backward_with_kernel(grad.contiguous(), again);

@@ -4,7 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <cstddef>
+#include <span>
 #include <vector>
 
 namespace convmae::ops {
@@ -17,8 +17,8 @@ class NormPass {
  public:
   /// Forward: x [..., C] -> result().
   NormPass(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, double eps);
-  /// What saved() gave, for the backward pass: from tensors[first] on.
-  NormPass(const std::vector<at::Tensor>& tensors, std::size_t first);
+  /// What saved() gave, for the backward pass.
+  explicit NormPass(std::span<const at::Tensor> saved);
 
   /// What the backward pass needs, the result not among it.
   std::vector<at::Tensor> saved() const { return {x_, weight_, bias_, mean_, inverse_deviation_}; }

@@ -6,6 +6,7 @@
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -26,8 +27,8 @@ class Linear : public torch::autograd::Function<Linear> {
                         const std::optional<Tensor>& norm_bias, double eps) {
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
     const ProductInput input(rows, norm_weight, norm_bias, eps);
-    variable_list saved = input.saved();
-    saved.push_back(operand);
+    variable_list saved{operand};
+    input.save_to(saved);
     context->save_for_backward(std::move(saved));
     context->saved_data["weight_type"] = weight.scalar_type();
     context->saved_data["has_bias"] = bias.has_value();
@@ -35,10 +36,9 @@ class Linear : public torch::autograd::Function<Linear> {
   }
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
-    variable_list saved = context->get_saved_variables();
-    const Tensor operand = saved.back();
-    saved.pop_back();
-    ProductInput input(saved);
+    const variable_list saved = context->get_saved_variables();
+    const Tensor& operand = saved[0];
+    ProductInput input{std::span(saved).subspan(1)};
     const at::ScalarType weight_type = context->saved_data["weight_type"].toScalarType();
     const Tensor grad = grads[0].contiguous();
     variable_list result(7);
@@ -52,7 +52,7 @@ class Linear : public torch::autograd::Function<Linear> {
       result[1] = weight_gradient(grad, input.operand()).to(weight_type);
     }
     if (context->saved_data["has_bias"].toBool() && context->needs_input_grad(3)) {
-      result[3] = grad.sum(0, /*keepdim=*/false, weight_type);
+      result[3] = bias_gradient(grad, weight_type);
     }
     return result;
   }

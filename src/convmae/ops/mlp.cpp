@@ -14,6 +14,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <cstddef>
+#include <span>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -35,14 +36,21 @@ gelu_kernel::Kernels kernels_for(const Tensor& x) {
 
 constexpr std::int64_t kGrain = 32768;
 
+/// Calls work(offset in bytes, numbers) for stretches of a contiguous tensor, on all threads.
+template <typename Work>
+void for_each_stretch(const Tensor& x, Work&& work) {
+  const auto size = static_cast<std::int64_t>(x.element_size());
+  at::parallel_for(0, x.numel(), kGrain,
+                   [&](std::int64_t begin, std::int64_t end) { work(begin * size, end - begin); });
+}
+
 /// y = gelu(x) for contiguous tensors, which may be the same.
 void gelu_into(const Tensor& x, const Tensor& y) {
   const auto kernels = kernels_for(x);
-  const auto* from = static_cast<const std::byte*>(x.const_data_ptr());
-  auto* to = static_cast<std::byte*>(y.mutable_data_ptr());
-  const auto size = static_cast<std::int64_t>(x.element_size());
-  at::parallel_for(0, x.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    kernels.forward(from + begin * size, to + begin * size, end - begin);
+  const std::byte* const from = bytes_of(x);
+  std::byte* const to = mutable_bytes_of(y);
+  for_each_stretch(x, [&](std::int64_t offset, std::int64_t n) {
+    kernels.forward(from + offset, to + offset, n);
   });
 }
 
@@ -67,12 +75,11 @@ Tensor gelu_gradient(const Tensor& input, const Tensor& grad) {
   const Tensor grad_y = grad.contiguous();
   Tensor grad_x = at::empty_like(x);
   const auto kernels = kernels_for(x);
-  const auto* from = static_cast<const std::byte*>(x.const_data_ptr());
-  const auto* from_grad = static_cast<const std::byte*>(grad_y.const_data_ptr());
-  auto* to = static_cast<std::byte*>(grad_x.mutable_data_ptr());
-  const auto size = static_cast<std::int64_t>(x.element_size());
-  at::parallel_for(0, x.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    kernels.backward(from + begin * size, from_grad + begin * size, to + begin * size, end - begin);
+  const std::byte* const from = bytes_of(x);
+  const std::byte* const from_grad = bytes_of(grad_y);
+  std::byte* const to = mutable_bytes_of(grad_x);
+  for_each_stretch(x, [&](std::int64_t offset, std::int64_t n) {
+    kernels.backward(from + offset, from_grad + offset, to + offset, n);
   });
   return grad_x;
 }
@@ -85,13 +92,11 @@ std::pair<Tensor, Tensor> gelu_values_and_gradient(const Tensor& input, const Te
   Tensor grad_x = grad.contiguous();
   Tensor y = at::empty_like(x);
   const auto kernels = kernels_for(x);
-  const auto* from = static_cast<const std::byte*>(x.const_data_ptr());
-  auto* to = static_cast<std::byte*>(y.mutable_data_ptr());
-  auto* to_grad = static_cast<std::byte*>(grad_x.mutable_data_ptr());
-  const auto size = static_cast<std::int64_t>(x.element_size());
-  at::parallel_for(0, x.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    kernels.both(from + begin * size, to_grad + begin * size, to + begin * size,
-                 to_grad + begin * size, end - begin);
+  const std::byte* const from = bytes_of(x);
+  std::byte* const to = mutable_bytes_of(y);
+  std::byte* const to_grad = mutable_bytes_of(grad_x);
+  for_each_stretch(x, [&](std::int64_t offset, std::int64_t n) {
+    kernels.both(from + offset, to_grad + offset, to + offset, to_grad + offset, n);
   });
   return {y, grad_x};
 }
@@ -121,27 +126,24 @@ class Mlp : public torch::autograd::Function<Mlp> {
     TORCH_CHECK(weight2.scalar_type() == weight1.scalar_type(), "mlp: weights of two types");
     const ProductInput input(rows, norm_weight, norm_bias, eps);
     const Tensor hidden = product(input.operand(), operand1, bias1);
-    variable_list saved = input.saved();
-    saved.insert(saved.end(), {operand1, operand2, hidden});
+    variable_list saved{operand1, operand2, hidden};
+    input.save_to(saved);
     context->save_for_backward(std::move(saved));
     context->saved_data["weight_type"] = weight1.scalar_type();
     return product(gelu_values(hidden), operand2, bias2);
   }
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
-    variable_list saved = context->get_saved_variables();
-    const Tensor hidden = taken(saved);
-    const Tensor operand2 = taken(saved);
-    const Tensor operand1 = taken(saved);
-    ProductInput input(saved);
+    const variable_list saved = context->get_saved_variables();
+    const Tensor& operand1 = saved[0];
+    const Tensor& operand2 = saved[1];
+    const Tensor& hidden = saved[2];
+    ProductInput input{std::span(saved).subspan(3)};
     const at::ScalarType weight_type = context->saved_data["weight_type"].toScalarType();
     const auto needs = [&](std::size_t number) { return context->needs_input_grad(number); };
-    const auto bias_gradient = [&](const Tensor& grad) {
-      return grad.sum(0, /*keepdim=*/false, weight_type);
-    };
     variable_list result(10);
     const Tensor grad = grads[0].contiguous();
-    if (needs(6)) result[6] = bias_gradient(grad);
+    if (needs(6)) result[6] = bias_gradient(grad, weight_type);
     const bool needs_input = needs(0) || input.has_norm();
     if (!needs_input && !needs(1) && !needs(3)) {
       if (needs(4)) result[4] = weight_gradient(grad, gelu_values(hidden)).to(weight_type);
@@ -154,7 +156,7 @@ class Mlp : public torch::autograd::Function<Mlp> {
           gelu_values_and_gradient(hidden, input_gradient(grad, operand2));
       if (needs(4)) result[4] = weight_gradient(grad, values).to(weight_type);
     }
-    if (needs(3)) result[3] = bias_gradient(grad_hidden);
+    if (needs(3)) result[3] = bias_gradient(grad_hidden, weight_type);
     if (needs_input) {
       auto inner = input.backward(input_gradient(grad_hidden, operand1));
       result[0] = inner.x;
@@ -163,14 +165,6 @@ class Mlp : public torch::autograd::Function<Mlp> {
     }
     if (needs(1)) result[1] = weight_gradient(grad_hidden, input.operand()).to(weight_type);
     return result;
-  }
-
- private:
-  /// The last of these, which leaves them.
-  static Tensor taken(variable_list& tensors) {
-    Tensor last = std::move(tensors.back());
-    tensors.pop_back();
-    return last;
   }
 };
 

@@ -12,12 +12,13 @@ ProductInput::ProductInput(const at::Tensor& rows, const std::optional<at::Tenso
   if (norm_weight) norm_.emplace(rows, *norm_weight, norm_bias.value(), eps);
 }
 
-ProductInput::ProductInput(const std::vector<at::Tensor>& saved) : rows_(saved.front()) {
-  if (saved.size() > 1) norm_.emplace(saved, 0);
+ProductInput::ProductInput(std::span<const at::Tensor> saved) : rows_(saved.front()) {
+  if (saved.size() > 1) norm_.emplace(saved);
 }
 
-std::vector<at::Tensor> ProductInput::saved() const {
-  return norm_ ? norm_->saved() : std::vector<at::Tensor>{rows_};
+void ProductInput::save_to(std::vector<at::Tensor>& tensors) const {
+  const auto more = norm_ ? norm_->saved() : std::vector<at::Tensor>{rows_};
+  tensors.insert(tensors.end(), more.begin(), more.end());
 }
 
 NormPass::Gradients ProductInput::backward(const at::Tensor& grad) {
@@ -29,13 +30,14 @@ at::Tensor by_chunks(const at::Tensor& rows, std::int64_t out, const std::option
                      const std::function<at::Tensor(const at::Tensor&)>& compute) {
   // Enough for products to reach their best rate.
   constexpr std::int64_t kRows = 4096;
+  const auto compute_of = [&](const at::Tensor& chunk) {
+    return compute(norm ? NormPass(chunk, norm->weight, norm->bias, norm->eps).result() : chunk);
+  };
+  if (rows.size(0) <= kRows) return compute_of(rows);
   at::Tensor result = at::empty({rows.size(0), out}, rows.options());
   for (std::int64_t first = 0; first < rows.size(0); first += kRows) {
     const std::int64_t count = std::min(kRows, rows.size(0) - first);
-    const at::Tensor chunk = rows.narrow(0, first, count);
-    result.narrow(0, first, count)
-        .copy_(
-            compute(norm ? NormPass(chunk, norm->weight, norm->bias, norm->eps).result() : chunk));
+    result.narrow(0, first, count).copy_(compute_of(rows.narrow(0, first, count)));
   }
   return result;
 }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace convmae::ops {
@@ -19,10 +20,11 @@ class ProductInput {
   /// Forward. The norm is there if its weight and bias are.
   ProductInput(const at::Tensor& rows, const std::optional<at::Tensor>& norm_weight,
                const std::optional<at::Tensor>& norm_bias, double eps);
-  /// What saved() gave.
-  explicit ProductInput(const std::vector<at::Tensor>& saved);
+  /// What save_to() added.
+  explicit ProductInput(std::span<const at::Tensor> saved);
 
-  std::vector<at::Tensor> saved() const;
+  /// Adds what the backward pass needs.
+  void save_to(std::vector<at::Tensor>& tensors) const;
 
   /// The operand of the product; in the backward pass, with a norm, only after backward().
   const at::Tensor& operand() const { return norm_ ? norm_->result() : rows_; }
