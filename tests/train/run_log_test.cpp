@@ -118,6 +118,12 @@ TEST_F(Log, IsReadBackAsItWas) {
   EXPECT_EQ(history.steps()[3].loss, 0.25);
 }
 
+TEST_F(Log, IsContinuedAlsoIfTheOldOneIsGone) {
+  RunLog log(paths_, /*step=*/4, /*epoch=*/1, /*restart_event_step=*/0, {{"step", 4}});
+  EXPECT_EQ(log.header().at("resumed").at(0).at("step"), 4);
+  EXPECT_TRUE(log.steps().empty());
+}
+
 TEST_F(Log, OfAFolderWithoutARunIsAnError) {
   EXPECT_THROW(RunHistory::read(paths_), UserError);
   std::ofstream(paths_.log()) << "not a run\n";

@@ -47,21 +47,25 @@ nlohmann::ordered_json to_json(const StepRecord& record) {
   return json;
 }
 
-RunHistory RunHistory::read(const RunPaths& paths) {
-  RunHistory history;
+RunHistory::RunHistory(const RunPaths& paths) {
   read_lines(paths.log(), [&](Json json) {
     if (json.contains("epoch")) {
-      history.epochs_.push_back(std::move(json));
+      epochs_.push_back(std::move(json));
     } else {
-      history.header_ = std::move(json);
+      header_ = std::move(json);
     }
   });
+  read_lines(paths.steps(), [&](const Json& json) {
+    if (json.contains("step")) steps_.push_back(step_record_from(json));
+  });
+}
+
+RunHistory RunHistory::read(const RunPaths& paths) {
+  RunHistory history(paths);
   if (!history.header_.is_object()) {
     throw UserError(paths.root.string() +
                     " is no run: it has no log.txt that begins with a header");
   }
-  read_lines(paths.steps(),
-             [&](const Json& json) { history.steps_.push_back(step_record_from(json)); });
   return history;
 }
 

@@ -36,6 +36,8 @@ class RunHistory {
 
  protected:
   RunHistory() = default;  // NOLINT(bugprone-exception-escape)
+  /// What there is, which may be nothing.
+  explicit RunHistory(const RunPaths& paths);
 
   nlohmann::ordered_json header_;
   std::vector<nlohmann::ordered_json> epochs_;

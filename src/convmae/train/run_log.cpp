@@ -24,7 +24,7 @@ RunLog::RunLog(const RunPaths& paths, const Json& header)
 
 RunLog::RunLog(const RunPaths& paths, std::int64_t step, std::int64_t epoch,
                std::int64_t restart_event_step, const Json& resumption)
-    : RunHistory(RunHistory::read(paths)), paths_(paths) {
+    : RunHistory(paths), paths_(paths) {
   std::erase_if(epochs_, [&](const Json& line) {
     return line.at("epoch") >= epoch || line.value("incomplete", false);
   });
