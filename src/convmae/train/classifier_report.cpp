@@ -11,18 +11,6 @@
 namespace convmae {
 namespace {
 
-/// Percentages of the log as shares, the untrained value in front.
-Series accuracy_series(const RunLog& log, const char* name, const char* key, int colour) {
-  Series series = epoch_series(log, name, key, colour);
-  const nlohmann::ordered_json before = log.header().value("val", nlohmann::ordered_json::object());
-  if (before.contains(key)) {
-    series.x.insert(series.x.begin(), 0);
-    series.y.insert(series.y.begin(), value_of(before, key));
-  }
-  for (double& value : series.y) value /= 100;
-  return series;
-}
-
 double best_of(const Series& series) {
   double best = 0;
   for (const double value : series.y) best = std::max(best, value);

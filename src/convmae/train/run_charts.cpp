@@ -28,6 +28,28 @@ Series epoch_series(const RunHistory& log, std::string name, const char* key, in
   return series;
 }
 
+Series measured_series(const RunHistory& log, std::string name, const char* key, int colour,
+                       std::optional<double> at_start) {
+  Series series = epoch_series(log, std::move(name), key, colour);
+  if (at_start) {
+    series.x.insert(series.x.begin(), 0);
+    series.y.insert(series.y.begin(), *at_start);
+  }
+  return series;
+}
+
+std::optional<double> header_value(const RunHistory& log, const char* part, const char* key) {
+  const auto found = log.header().find(part);
+  if (found == log.header().end() || !found->contains(key)) return std::nullopt;
+  return value_of(*found, key);
+}
+
+Series accuracy_series(const RunHistory& log, std::string name, const char* key, int colour) {
+  Series series = measured_series(log, std::move(name), key, colour, header_value(log, "val", key));
+  for (double& share : series.y) share /= 100;
+  return series;
+}
+
 Series step_series(const RunHistory& log, std::string name, double StepRecord::*value) {
   Series series;
   series.name = std::move(name);

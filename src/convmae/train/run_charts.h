@@ -4,6 +4,7 @@
 #include "convmae/train/run_history.h"
 #include "convmae/train/run_report.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,13 @@ double last_value(const RunHistory& log, const char* key);
 
 /// A value of each epoch's line that has it, placed at the epoch's end.
 Series epoch_series(const RunHistory& log, std::string name, const char* key, int colour);
+/// The same, and in front what was measured before the first step, if it was.
+Series measured_series(const RunHistory& log, std::string name, const char* key, int colour,
+                       std::optional<double> at_start);
+/// What the header says of the time before the first step: a number of one of its parts.
+std::optional<double> header_value(const RunHistory& log, const char* part, const char* key);
+/// A percentage of a classifier's held-out images, as shares.
+Series accuracy_series(const RunHistory& log, std::string name, const char* key, int colour);
 Series step_series(const RunHistory& log, std::string name, double StepRecord::*value);
 /// The loss of each step, and a smooth line through it.
 std::vector<Series> training_loss_series(const RunHistory& log);

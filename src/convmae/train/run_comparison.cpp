@@ -19,36 +19,16 @@ constexpr std::size_t kColours = 6;
 
 bool classifies(const RunHistory& run) { return run.header().contains("classes"); }
 
-/// A number in an object of the header, or NaN.
-double header_value(const RunHistory& run, const char* part, const char* key) {
-  const auto found = run.header().find(part);
-  return found != run.header().end() && found->is_object() ? value_of(*found, key) : NAN;
-}
-
-/// A measure that runs take now and then, and what it was before their first step.
-Series measured(const RunHistory& run, const char* key, double at_start) {
-  Series series = epoch_series(run, "", key, 0);
-  if (std::isfinite(at_start)) {
-    series.x.insert(series.x.begin(), 0);
-    series.y.insert(series.y.begin(), at_start);
-  }
-  return series;
-}
-
-Series accuracy(const RunHistory& run) {
-  Series series = measured(run, "test_acc1", header_value(run, "val", "test_acc1"));
-  for (double& share : series.y) share /= 100;
-  return series;
-}
+Series accuracy(const RunHistory& run) { return accuracy_series(run, "", "test_acc1", 0); }
 
 Series neighbours(const RunHistory& run) {
-  return measured(run, "knn_top1", header_value(run, "probe", "knn_top1_at_start"));
+  return measured_series(run, "", "knn_top1", 0, header_value(run, "probe", "knn_top1_at_start"));
 }
 
 Series held_out_loss(const RunHistory& run) {
   const bool labels = classifies(run);
-  return measured(run, labels ? "test_loss" : "val_loss",
-                  header_value(run, "val", labels ? "test_loss" : "untrained_loss"));
+  return measured_series(run, "", labels ? "test_loss" : "val_loss", 0,
+                         header_value(run, "val", labels ? "test_loss" : "untrained_loss"));
 }
 
 Series training_loss(const RunHistory& run) { return training_loss_series(run).back(); }

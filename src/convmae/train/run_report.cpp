@@ -29,20 +29,17 @@ Chart loss_chart(const RunLog& log, const RunReportContext& context) {
   chart.wide = true;
   chart.series = training_loss_series(log);
   if (context.untrained) {
-    Series held_out = epoch_series(log, "held-out images", "val_loss", 1);
-    held_out.x.insert(held_out.x.begin(), 0);
-    held_out.y.insert(held_out.y.begin(), context.untrained->loss);
-    chart.series.push_back(std::move(held_out));
+    chart.series.push_back(
+        measured_series(log, "held-out images", "val_loss", 1, context.untrained->loss));
     chart.baselines = {{baseline_name(context.normalised_targets), context.untrained->baseline}};
   }
   return chart;
 }
 
 Chart probe_chart(const RunLog& log, const ProbeContext& probe) {
-  Series series = epoch_series(log, "rightly classified", "knn_top1", 1);
-  series.x.insert(series.x.begin(), 0);
-  series.y.insert(series.y.begin(), probe.first_top1);
-  Chart chart = plain_chart("Nearest neighbours", std::move(series), true);
+  Chart chart = plain_chart(
+      "Nearest neighbours",
+      measured_series(log, "rightly classified", "knn_top1", 1, probe.first_top1), true);
   chart.note = "Share of " + std::to_string(probe.images) + " labelled images, in " +
                std::to_string(probe.classes) +
                " classes, that their 20 nearest neighbours among the others classify rightly, by "
