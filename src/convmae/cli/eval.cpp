@@ -1,14 +1,13 @@
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/image_progress.h"
+#include "convmae/cli/inference.h"
 #include "convmae/report/format.h"
 #include "convmae/train/batches.h"
 #include "convmae/train/classes.h"
 #include "convmae/train/classifier_batches.h"
 #include "convmae/train/classifier_weights.h"
 #include "convmae/train/evaluation_files.h"
-#include "convmae/train/precision.h"
 
-#include <ATen/Parallel.h>
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
@@ -25,10 +24,8 @@ struct EvalOptions {
   std::string out;
   std::int64_t batch_size = 64;
   std::int64_t num_workers = 2;
-  bool exif_orientation = false;
   bool per_class = false;
-  std::string precision = "fp32";
-  int threads = 0;
+  InferenceFlags inference;
 };
 
 void print_classes(const ClassificationMetrics& metrics, const std::vector<std::string>& classes) {
@@ -41,8 +38,8 @@ void print_classes(const ClassificationMetrics& metrics, const std::vector<std::
 }
 
 void run(const EvalOptions& options) {
-  if (options.threads > 0) at::set_num_threads(options.threads);
-  const at::ScalarType type = parse_precision(options.precision);
+  options.inference.use_threads();
+  const at::ScalarType type = options.inference.type();
   const LoadedClassifier loaded = load_classifier(options.checkpoint, type);
   const std::shared_ptr<const ImageSource> source = open_source(options.data, Split::val);
   classes_of(*source, "--data");
@@ -55,7 +52,8 @@ void run(const EvalOptions& options) {
   config.shuffle = false;
   config.drop_last = false;
   config.on_bad_sample = OnBadSample::error;
-  Loader loader(source, evaluation_transform(loaded.preprocessing, options.exif_orientation),
+  Loader loader(source,
+                evaluation_transform(loaded.preprocessing, options.inference.exif_orientation()),
                 config);
   ImageProgress progress(source->size());
   const ClassificationMetrics metrics =
@@ -104,12 +102,7 @@ void add_eval(CLI::App& app) {
   command->add_option("--num_workers", options->num_workers, "Threads that load images")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  command->add_flag("--exif_orientation", options->exif_orientation, "Turn images as EXIF says");
-  command->add_option("--precision", options->precision, "fp32, or bf16 where the CPU has it")
-      ->capture_default_str();
-  command->add_option("--threads", options->threads, "Threads that compute; 0: one a CPU")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
+  options->inference.add_to(*command);
   command->callback([options] { run(*options); });
 }
 

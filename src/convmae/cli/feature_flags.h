@@ -1,5 +1,6 @@
 #pragma once
 
+#include "convmae/cli/inference.h"
 #include "convmae/train/features.h"
 
 #include <CLI/App.hpp>
@@ -25,9 +26,7 @@ class FeatureFlags {
   std::optional<std::int64_t> num_heads_;
   std::int64_t batch_size_ = 64;
   std::int64_t num_workers_ = 2;
-  bool exif_orientation_ = false;
-  std::string precision_ = "fp32";
-  int threads_ = 0;
+  InferenceFlags inference_;
 };
 
 }  // namespace convmae

@@ -1,87 +1,55 @@
 #include "convmae/train/finetune.h"
 
 #include "convmae/cli/command_line.h"
-#include "convmae/cli/model_flags.h"
-#include "convmae/cli/option_table.h"
-#include "convmae/cli/training_flags.h"
+#include "convmae/cli/training_command.h"
 #include "convmae/train/classifier_weights.h"
 
 #include <CLI/CLI.hpp>
 
-#include <memory>
-#include <set>
-#include <string>
-
 namespace convmae {
 namespace {
 
-/// What the flags of commands that train a classifier have in common.
+/// What the commands that train a classifier have in common.
 template <typename Options>
-class ClassifierCommand {
- public:
+class ClassifierCommand : public TrainingCommand<Options> {
+ protected:
+  using TrainingCommand<Options>::flags_;
+  using TrainingCommand<Options>::options_;
+  using TrainingCommand<Options>::table_;
+
   ClassifierCommand(CLI::App& command, CommandLine& line)
-      : line_(line),
-        command_(command),
-        table_(command),
-        flags_(table_, options_, config_,
-               {.init = "init,finetune",
-                .data = "Training images: a folder with a folder for each class, a list with "
-                        "labels, or IDX files",
-                .eval_data = "Held-out images of the same classes",
-                .eval_every_epochs = "Look at the held-out images"}) {
+      : TrainingCommand<Options>(
+            command, line,
+            {.init = "init,finetune",
+             .data = "Training images: a folder with a folder for each class, a list with labels, "
+                     "or IDX files",
+             .eval_data = "Held-out images of the same classes",
+             .eval_every_epochs = "Look at the held-out images"}) {
     flags_.add_places();
     table_.add("in_chans_init", options_.in_chans_init,
                "First convolution of --init for other channels: mean, repeat or random");
-    model_ = std::make_unique<ModelFlags>(table_, options_.model, options_.model_config,
-                                          ModelFlags::Part::encoder);
+    this->add_model(ModelFlags::Part::encoder);
+    in_chans_ = command.get_option("--in_chans");
     table_.add("pool", options_.pool, "Tokens to one vector: mean, or token (the first one)");
     flags_.add_images();
   }
-  virtual ~ClassifierCommand() = default;
-  ClassifierCommand(const ClassifierCommand&) = delete;
-  ClassifierCommand& operator=(const ClassifierCommand&) = delete;
 
-  void run() {
-    read_configuration();
-    const RunContext context{line_.text, [this] { return table_.settings(); }};
-    line_.exit_code = train(context);
-  }
-
- protected:
   void add_the_rest() {
     flags_.add_saving();
     flags_.add_machine();
   }
-  virtual int train(const RunContext& context) = 0;
-
-  CommandLine& line_;
-  CLI::App& command_;
-  Options options_;
-  std::string config_;
-  OptionTable table_;
-  TrainingFlags flags_;
 
  private:
-  /// Brings together the command line, a configuration file, the file of weights and the preset of
-  /// the model.
-  void read_configuration() {
-    const std::set<std::string> set_aside = model_->set_aside();
-    if (const std::string file = flags_.configuration(); !file.empty()) {
-      table_.read_config(file, set_aside);
+  nlohmann::ordered_json settings_of_init() const override {
+    nlohmann::ordered_json settings = encoder_settings(options_.init);
+    if (in_chans_->count() > 0 && settings.at("in_chans") != options_.model_config.in_chans) {
+      settings.erase("mean");  // they are other channels'
+      settings.erase("std");
     }
-    if (options_.resume.empty() && !options_.init.empty()) {
-      nlohmann::ordered_json settings = encoder_settings(options_.init);
-      if (command_.get_option("--in_chans")->count() > 0 &&
-          settings.at("in_chans") != options_.model_config.in_chans) {
-        settings.erase("mean");  // they are other channels'
-        settings.erase("std");
-      }
-      table_.read_defaults(settings, options_.init, set_aside);
-    }
-    model_->resolve();
+    return settings;
   }
 
-  std::unique_ptr<ModelFlags> model_;
+  const CLI::Option* in_chans_ = nullptr;
 };
 
 class FinetuneCommand : public ClassifierCommand<FinetuneOptions> {

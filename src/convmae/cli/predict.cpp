@@ -1,14 +1,9 @@
-#include "convmae/base/error.h"
-#include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
-#include "convmae/data/file_source.h"
-#include "convmae/data/transforms.h"
+#include "convmae/cli/inference.h"
 #include "convmae/train/batches.h"
 #include "convmae/train/classifier_weights.h"
-#include "convmae/train/precision.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
@@ -27,9 +22,7 @@ struct PredictOptions {
   std::vector<std::string> images;
   std::int64_t top = 5;
   bool json = false;
-  bool exif_orientation = false;
-  std::string precision = "fp32";
-  int threads = 0;
+  InferenceFlags inference;
 };
 
 struct Guess {
@@ -52,20 +45,6 @@ std::vector<Guess> guesses(const at::Tensor& logits, const std::vector<std::stri
   return result;
 }
 
-at::Tensor read_image(SampleTransform& transform, const std::string& path) {
-  std::vector<std::uint8_t> bytes;
-  read_file(path, bytes);
-  const TransformConfig& config = transform.config();
-  const at::Tensor image =
-      at::empty({1, config.decode.channels, config.output.height, config.output.width}, at::kFloat);
-  try {
-    transform.apply(bytes, {}, image.mutable_data_ptr<float>());
-  } catch (const UserError& error) {
-    throw UserError("cannot use the image " + quote(path) + ": " + error.what());
-  }
-  return image;
-}
-
 void print_row(const std::string& image, const std::vector<Guess>& found) {
   std::printf("%s\n", image.c_str());
   for (const Guess& guess : found) {
@@ -83,10 +62,11 @@ nlohmann::ordered_json row_json(const std::string& image, const std::vector<Gues
 }
 
 void run(const PredictOptions& options) {
-  if (options.threads > 0) at::set_num_threads(options.threads);
-  const at::ScalarType type = parse_precision(options.precision);
+  options.inference.use_threads();
+  const at::ScalarType type = options.inference.type();
   const LoadedClassifier loaded = load_classifier(options.checkpoint, type);
-  SampleTransform transform(evaluation_transform(loaded.preprocessing, options.exif_orientation));
+  SampleTransform transform(
+      evaluation_transform(loaded.preprocessing, options.inference.exif_orientation()));
   const at::NoGradGuard no_grad;
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   for (const std::string& path : options.images) {
@@ -117,12 +97,7 @@ void add_predict(CLI::App& app) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_flag("--json", options->json, "A JSON array instead of a table");
-  command->add_flag("--exif_orientation", options->exif_orientation, "Turn images as EXIF says");
-  command->add_option("--precision", options->precision, "fp32, or bf16 where the CPU has it")
-      ->capture_default_str();
-  command->add_option("--threads", options->threads, "Threads that compute; 0: one a CPU")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
+  options->inference.add_to(*command);
   command->callback([options] { run(*options); });
 }
 

@@ -1,38 +1,27 @@
 #include "convmae/train/pretrain.h"
 
 #include "convmae/cli/command_line.h"
-#include "convmae/cli/model_flags.h"
-#include "convmae/cli/option_table.h"
-#include "convmae/cli/training_flags.h"
+#include "convmae/cli/training_command.h"
 #include "convmae/train/handover.h"
-
-#include <CLI/CLI.hpp>
-
-#include <optional>
-#include <set>
-#include <string>
 
 namespace convmae {
 namespace {
 
-/// The command's flags and the options that they fill.
-class PretrainCommand {
+class PretrainCommand : public TrainingCommand<PretrainOptions> {
  public:
   PretrainCommand(CLI::App& command, CommandLine& line)
-      : line_(line),
-        table_(command),
-        flags_(table_, options_, config_,
-               {.init = "init",
-                .data = "Images: a folder (with or without classes), a list, IDX files or tar "
-                        "shards",
-                .eval_data = "Held-out images: their loss is measured with fixed masks",
-                .eval_every_epochs = "Measure the held-out loss"}) {
+      : TrainingCommand(command, line,
+                        {.init = "init",
+                         .data = "Images: a folder (with or without classes), a list, IDX files or "
+                                 "tar shards",
+                         .eval_data = "Held-out images: their loss is measured with fixed masks",
+                         .eval_every_epochs = "Measure the held-out loss"}) {
     flags_.add_places();
     // Not --resume, which continues a run of this program exactly and in place: this starts a new
     // run, whose configuration then says where it came from.
     table_.add("init_optimizer", options_.init_optimizer,
                "Go on from --init's optimizer state, epoch and settings (a published checkpoint)");
-    model_.emplace(table_, options_.model, options_.model_config);
+    add_model(ModelFlags::Part::pretraining);
     flags_.add_images();
     flags_.add_optimisation();
     table_.add("beta1", options_.beta1, "AdamW");
@@ -48,33 +37,12 @@ class PretrainCommand {
     flags_.add_machine();
   }
 
-  void run() {
-    read_configuration();
-    const RunContext context{line_.text, [this] { return table_.settings(); }};
-    line_.exit_code = pretrain(options_, context);
-  }
-
  private:
-  /// Brings together the command line, a configuration file, the file of weights and the preset of
-  /// the model.
-  void read_configuration() {
-    // A model or method that was typed replaces the sizes that a file has for another one.
-    const std::set<std::string> set_aside = model_->set_aside();
-    if (const std::string file = flags_.configuration(); !file.empty()) {
-      table_.read_config(file, set_aside);
-    }
-    if (options_.resume.empty() && options_.init_optimizer && !options_.init.empty()) {
-      table_.read_defaults(Handover(options_.init).settings(), options_.init, set_aside);
-    }
-    model_->resolve();
+  nlohmann::ordered_json settings_of_init() const override {
+    return options_.init_optimizer ? Handover(options_.init).settings()
+                                   : nlohmann::ordered_json::object();
   }
-
-  CommandLine& line_;
-  PretrainOptions options_;
-  std::string config_;
-  OptionTable table_;
-  TrainingFlags flags_;
-  std::optional<ModelFlags> model_;
+  int train(const RunContext& context) override { return pretrain(options_, context); }
 };
 
 }  // namespace

@@ -1,8 +1,5 @@
-#include "convmae/base/error.h"
-#include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
-#include "convmae/data/file_source.h"
-#include "convmae/data/transforms.h"
+#include "convmae/cli/inference.h"
 #include "convmae/report/format.h"
 #include "convmae/report/png.h"
 #include "convmae/train/batches.h"
@@ -12,7 +9,6 @@
 #include "convmae/train/weights.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
@@ -33,8 +29,7 @@ struct ReconstructOptions {
   std::optional<double> mask_ratio;
   std::optional<std::int64_t> groups;
   std::uint64_t seed = 0;
-  bool exif_orientation = false;
-  int threads = 0;
+  InferenceFlags inference;
 };
 
 /// Fills in images one by one, prints their losses and collects their pictures.
@@ -44,14 +39,14 @@ class ImageReconstructor {
       : model_(*loaded.model),
         preprocessing_(loaded.info.preprocessing),
         seed_(options.seed),
-        transform_(evaluation_transform(preprocessing_, options.exif_orientation)) {
+        transform_(evaluation_transform(preprocessing_, options.inference.exif_orientation())) {
     model_.eval();
     std::printf("%10s  %s  image\n", "loss", baseline_name());
   }
 
   void add(const std::string& path) {
     const at::NoGradGuard no_grad;
-    const at::Tensor image = read(path).unsqueeze(0);
+    const at::Tensor image = read_image(transform_, path);
     const auto number = std::ssize(reconstructions_);
     const at::Tensor noise =
         mask_noise(seed_, kEvaluationEpoch, {&number, 1}, model_.noise_length());
@@ -77,20 +72,6 @@ class ImageReconstructor {
   }
 
  private:
-  at::Tensor read(const std::string& path) {
-    std::vector<std::uint8_t> bytes;
-    read_file(path, bytes);
-    const at::Tensor image = at::empty({transform_.config().decode.channels,
-                                        preprocessing_.size.height, preprocessing_.size.width},
-                                       at::kFloat);
-    try {
-      transform_.apply(bytes, {}, image.mutable_data_ptr<float>());
-    } catch (const UserError& error) {
-      throw UserError("cannot use the image " + quote(path) + ": " + error.what());
-    }
-    return image;
-  }
-
   /// What the loss is compared with (baseline_loss).
   const char* baseline_name() const {
     return model_.config().norm_pix_loss ? "of each block's own mean"
@@ -113,6 +94,7 @@ class ImageReconstructor {
 };
 
 void run(const ReconstructOptions& options) {
+  options.inference.use_threads();
   const std::filesystem::path given = options.checkpoint;
   std::error_code ignored;
   const std::filesystem::path file =
@@ -121,7 +103,7 @@ void run(const ReconstructOptions& options) {
     if (options.mask_ratio) config.mask_ratio = *options.mask_ratio;
     if (options.groups) config.groups = *options.groups;
   });
-  if (options.threads > 0) at::set_num_threads(options.threads);
+  loaded.model->set_compute_type(options.inference.type());
   const ModelConfig& config = loaded.model->config();
   std::printf("%s: %s, %lldx%lld pixels\n", file.c_str(), to_string(config.method).c_str(),
               static_cast<long long>(config.img_size.height),
@@ -148,10 +130,7 @@ void add_reconstruct(CLI::App& app) {
   command->add_option("--groups", options->groups,
                       "Complementary masks of fastconvmae [as in training]");
   command->add_option("--seed", options->seed, "Decides the masks")->capture_default_str();
-  command->add_flag("--exif_orientation", options->exif_orientation, "Turn images as EXIF says");
-  command->add_option("--threads", options->threads, "Threads that compute; 0: one a CPU")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
+  options->inference.add_to(*command);
   command->callback([options] { run(*options); });
 }
 

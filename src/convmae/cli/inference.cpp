@@ -1,0 +1,46 @@
+#include "convmae/cli/inference.h"
+
+#include "convmae/base/error.h"
+#include "convmae/base/quote.h"
+#include "convmae/data/file_source.h"
+#include "convmae/train/precision.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <CLI/CLI.hpp>
+
+#include <cstdint>
+#include <vector>
+
+namespace convmae {
+
+void InferenceFlags::add_to(CLI::App& command) {
+  command.add_flag("--exif_orientation", exif_orientation_, "Turn images as EXIF says");
+  command.add_option("--precision", precision_, "fp32, or bf16 where the CPU has it")
+      ->capture_default_str();
+  command.add_option("--threads", threads_, "Threads that compute; 0: one a CPU")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+}
+
+void InferenceFlags::use_threads() const {
+  if (threads_ > 0) at::set_num_threads(threads_);
+}
+
+at::ScalarType InferenceFlags::type() const { return parse_precision(precision_); }
+
+at::Tensor read_image(SampleTransform& transform, const std::string& path) {
+  std::vector<std::uint8_t> bytes;
+  read_file(path, bytes);
+  const TransformConfig& config = transform.config();
+  const at::Tensor image =
+      at::empty({1, config.decode.channels, config.output.height, config.output.width}, at::kFloat);
+  try {
+    transform.apply(bytes, {}, image.mutable_data_ptr<float>());
+  } catch (const UserError& error) {
+    throw UserError("cannot use the image " + quote(path) + ": " + error.what());
+  }
+  return image;
+}
+
+}  // namespace convmae

@@ -1,0 +1,69 @@
+#pragma once
+
+#include "convmae/cli/command_line.h"
+#include "convmae/cli/model_flags.h"
+#include "convmae/cli/option_table.h"
+#include "convmae/cli/training_flags.h"
+#include "convmae/train/run_context.h"
+
+#include <CLI/App.hpp>
+#include <nlohmann/json.hpp>
+
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+namespace convmae {
+
+/// A command that trains something: its flags, and the `Options` that they fill.
+template <typename Options>
+class TrainingCommand {
+ public:
+  virtual ~TrainingCommand() = default;
+  TrainingCommand(const TrainingCommand&) = delete;
+  TrainingCommand& operator=(const TrainingCommand&) = delete;
+
+  void run() {
+    read_configuration();
+    const RunContext context{line_.text, [this] { return table_.settings(); }};
+    line_.exit_code = train(context);
+  }
+
+ protected:
+  TrainingCommand(CLI::App& command, CommandLine& line, TrainingFlags::Wording wording)
+      : line_(line), table_(command), flags_(table_, options_, config_, std::move(wording)) {}
+
+  void add_model(ModelFlags::Part part) {
+    model_.emplace(table_, options_.model, options_.model_config, part);
+  }
+  /// What --init's file, which is given, says of options that were not; an object.
+  virtual nlohmann::ordered_json settings_of_init() const = 0;
+  /// Returns the exit code.
+  virtual int train(const RunContext& context) = 0;
+
+  CommandLine& line_;
+  Options options_;
+  std::string config_;
+  OptionTable table_;
+  TrainingFlags flags_;
+
+ private:
+  /// Brings together the command line, a configuration file, the file of weights and the preset of
+  /// the model.
+  void read_configuration() {
+    // A model or method that was typed replaces the sizes that a file has for another one.
+    const std::set<std::string> set_aside = model_->set_aside();
+    if (const std::string file = flags_.configuration(); !file.empty()) {
+      table_.read_config(file, set_aside);
+    }
+    if (options_.resume.empty() && !options_.init.empty()) {
+      table_.read_defaults(settings_of_init(), options_.init, set_aside);
+    }
+    model_->resolve();
+  }
+
+  std::optional<ModelFlags> model_;
+};
+
+}  // namespace convmae
