@@ -1,8 +1,8 @@
 #pragma once
 
 #include "convmae/model/pretrain_model.h"
-#include "convmae/train/checkpoint_file.h"
-#include "convmae/train/optimizer.h"
+#include "convmae/train/optimizer/optimizer.h"
+#include "convmae/train/weights/checkpoint_file.h"
 
 #include <ATen/ATen.h>
 

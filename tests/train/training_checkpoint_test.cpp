@@ -2,7 +2,7 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/random.h"
-#include "convmae/train/run_setup.h"
+#include "convmae/train/run/run_setup.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

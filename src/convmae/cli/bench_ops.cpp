@@ -3,8 +3,8 @@
 #include "convmae/cli/option_table.h"
 #include "convmae/ops/cpu_features.h"
 #include "convmae/ops/gemm.h"
-#include "convmae/train/operator_benchmark.h"
-#include "convmae/train/precision.h"
+#include "convmae/train/benchmark/operator_benchmark.h"
+#include "convmae/train/evaluation/precision.h"
 
 #include <ATen/Parallel.h>
 #include <CLI/CLI.hpp>

@@ -3,9 +3,9 @@
 #include "convmae/cli/model_flags.h"
 #include "convmae/cli/option_table.h"
 #include "convmae/ops/cpu_features.h"
-#include "convmae/train/precision.h"
-#include "convmae/train/product_rates.h"
-#include "convmae/train/step_benchmark.h"
+#include "convmae/train/benchmark/product_rates.h"
+#include "convmae/train/benchmark/step_benchmark.h"
+#include "convmae/train/evaluation/precision.h"
 
 #include <ATen/Parallel.h>
 #include <CLI/CLI.hpp>

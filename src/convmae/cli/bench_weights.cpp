@@ -1,8 +1,8 @@
 #include "convmae/cli/command_line.h"
 #include "convmae/io/file_descriptor.h"
 #include "convmae/io/weights.h"
-#include "convmae/train/checkpoint_file.h"
 #include "convmae/train/cpu_clock.h"
+#include "convmae/train/weights/checkpoint_file.h"
 
 #include <ATen/ATen.h>
 #include <CLI/CLI.hpp>

@@ -1,5 +1,5 @@
 #include "convmae/cli/command_line.h"
-#include "convmae/train/run_comparison.h"
+#include "convmae/train/run/run_comparison.h"
 
 #include <CLI/CLI.hpp>
 

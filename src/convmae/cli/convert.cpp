@@ -1,7 +1,7 @@
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
-#include "convmae/train/convert_weights.h"
+#include "convmae/train/weights/convert_weights.h"
 
 #include <CLI/CLI.hpp>
 

@@ -2,11 +2,11 @@
 #include "convmae/cli/image_progress.h"
 #include "convmae/cli/inference.h"
 #include "convmae/report/format.h"
-#include "convmae/train/batches.h"
-#include "convmae/train/classes.h"
-#include "convmae/train/classifier_batches.h"
-#include "convmae/train/classifier_weights.h"
-#include "convmae/train/evaluation_files.h"
+#include "convmae/train/evaluation/batches.h"
+#include "convmae/train/evaluation/classes.h"
+#include "convmae/train/evaluation/classifier_batches.h"
+#include "convmae/train/evaluation/evaluation_files.h"
+#include "convmae/train/weights/classifier_weights.h"
 
 #include <CLI/CLI.hpp>
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "convmae/cli/inference.h"
-#include "convmae/train/features.h"
+#include "convmae/train/evaluation/features.h"
 
 #include <CLI/App.hpp>
 

@@ -1,4 +1,4 @@
-#include "convmae/train/features.h"
+#include "convmae/train/evaluation/features.h"
 
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/feature_flags.h"

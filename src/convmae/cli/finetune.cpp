@@ -2,7 +2,7 @@
 
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/training_command.h"
-#include "convmae/train/classifier_weights.h"
+#include "convmae/train/weights/classifier_weights.h"
 
 #include <CLI/CLI.hpp>
 

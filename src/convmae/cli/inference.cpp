@@ -3,7 +3,7 @@
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/data/file_source.h"
-#include "convmae/train/precision.h"
+#include "convmae/train/evaluation/precision.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>

@@ -4,9 +4,9 @@
 #include "convmae/io/sha256.h"
 #include "convmae/io/value_json.h"
 #include "convmae/io/weights.h"
-#include "convmae/train/published_notes.h"
-#include "convmae/train/weight_layout.h"
-#include "convmae/train/weights.h"
+#include "convmae/train/weights/published_notes.h"
+#include "convmae/train/weights/weight_layout.h"
+#include "convmae/train/weights/weights.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>

@@ -1,7 +1,7 @@
 #include "convmae/base/error.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/process_settings.h"
-#include "convmae/train/environment.h"
+#include "convmae/train/run/environment.h"
 
 #include <ATen/ATen.h>
 #include <CLI/CLI.hpp>

@@ -1,7 +1,7 @@
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/inference.h"
-#include "convmae/train/batches.h"
-#include "convmae/train/classifier_weights.h"
+#include "convmae/train/evaluation/batches.h"
+#include "convmae/train/weights/classifier_weights.h"
 
 #include <ATen/ATen.h>
 #include <CLI/CLI.hpp>

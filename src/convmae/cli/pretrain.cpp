@@ -2,7 +2,7 @@
 
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/training_command.h"
-#include "convmae/train/handover.h"
+#include "convmae/train/weights/handover.h"
 
 namespace convmae {
 namespace {

@@ -2,11 +2,11 @@
 #include "convmae/cli/inference.h"
 #include "convmae/report/format.h"
 #include "convmae/report/png.h"
-#include "convmae/train/batches.h"
-#include "convmae/train/checkpoint_store.h"
-#include "convmae/train/evaluation.h"
-#include "convmae/train/reconstruction.h"
-#include "convmae/train/weights.h"
+#include "convmae/train/evaluation/batches.h"
+#include "convmae/train/evaluation/evaluation.h"
+#include "convmae/train/evaluation/reconstruction.h"
+#include "convmae/train/weights/checkpoint_store.h"
+#include "convmae/train/weights/weights.h"
 
 #include <ATen/ATen.h>
 #include <CLI/CLI.hpp>

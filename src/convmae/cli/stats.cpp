@@ -1,6 +1,6 @@
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/image_progress.h"
-#include "convmae/train/image_statistics.h"
+#include "convmae/train/evaluation/image_statistics.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>

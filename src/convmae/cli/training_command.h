@@ -4,7 +4,7 @@
 #include "convmae/cli/model_flags.h"
 #include "convmae/cli/option_table.h"
 #include "convmae/cli/training_flags.h"
-#include "convmae/train/run_context.h"
+#include "convmae/train/run/run_context.h"
 
 #include <CLI/App.hpp>
 #include <nlohmann/json.hpp>

@@ -1,10 +1,10 @@
 #include "convmae/golden/replays.h"
-#include "convmae/train/classification_loss.h"
-#include "convmae/train/gradients.h"
-#include "convmae/train/lars.h"
-#include "convmae/train/optimizer.h"
-#include "convmae/train/param_groups.h"
-#include "convmae/train/schedule.h"
+#include "convmae/train/evaluation/classification_loss.h"
+#include "convmae/train/optimizer/gradients.h"
+#include "convmae/train/optimizer/lars.h"
+#include "convmae/train/optimizer/optimizer.h"
+#include "convmae/train/optimizer/param_groups.h"
+#include "convmae/train/optimizer/schedule.h"
 
 #include <ATen/ATen.h>
 

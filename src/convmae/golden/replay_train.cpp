@@ -1,8 +1,8 @@
 #include "convmae/golden/replays.h"
-#include "convmae/train/gradients.h"
-#include "convmae/train/optimizer.h"
-#include "convmae/train/param_groups.h"
-#include "convmae/train/schedule.h"
+#include "convmae/train/optimizer/gradients.h"
+#include "convmae/train/optimizer/optimizer.h"
+#include "convmae/train/optimizer/param_groups.h"
+#include "convmae/train/optimizer/schedule.h"
 
 #include <ATen/ATen.h>
 

@@ -2,11 +2,11 @@
 
 #include "convmae/base/error.h"
 #include "convmae/report/format.h"
-#include "convmae/train/batches.h"
-#include "convmae/train/classes.h"
-#include "convmae/train/classifier_report.h"
-#include "convmae/train/evaluation_files.h"
-#include "convmae/train/precision.h"
+#include "convmae/train/evaluation/batches.h"
+#include "convmae/train/evaluation/classes.h"
+#include "convmae/train/evaluation/evaluation_files.h"
+#include "convmae/train/evaluation/precision.h"
+#include "convmae/train/run/classifier_report.h"
 #include "convmae/train/stopwatch.h"
 
 #include <ATen/ATen.h>

@@ -1,7 +1,7 @@
 #include "convmae/train/knn_probe.h"
 
 #include "convmae/base/error.h"
-#include "convmae/train/batches.h"
+#include "convmae/train/evaluation/batches.h"
 
 #include <array>
 

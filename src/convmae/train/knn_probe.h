@@ -1,7 +1,7 @@
 #pragma once
 
 #include "convmae/data/source.h"
-#include "convmae/train/features.h"
+#include "convmae/train/evaluation/features.h"
 #include "convmae/train/pretrain_options.h"
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "convmae/train/pretrain_options.h"
-#include "convmae/train/run_context.h"
+#include "convmae/train/run/run_context.h"
 
 namespace convmae {
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "convmae/train/checkpoint_file.h"
-#include "convmae/train/optimizer.h"
+#include "convmae/train/optimizer/optimizer.h"
+#include "convmae/train/weights/checkpoint_file.h"
 
 #include <nlohmann/json.hpp>
 #include <torch/nn/module.h>

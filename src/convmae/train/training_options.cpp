@@ -1,10 +1,10 @@
 #include "convmae/train/training_options.h"
 
 #include "convmae/ops/gemm.h"
+#include "convmae/train/evaluation/precision.h"
+#include "convmae/train/optimizer/schedule.h"
 #include "convmae/train/option_checks.h"
-#include "convmae/train/precision.h"
-#include "convmae/train/preprocessing.h"
-#include "convmae/train/schedule.h"
+#include "convmae/train/weights/preprocessing.h"
 
 #include <algorithm>
 

@@ -3,9 +3,9 @@
 #include "convmae/base/error.h"
 #include "convmae/io/jsonl.h"
 #include "convmae/report/format.h"
-#include "convmae/train/gradients.h"
+#include "convmae/train/optimizer/gradients.h"
 #include "convmae/train/stopwatch.h"
-#include "convmae/train/weights.h"
+#include "convmae/train/weights/weights.h"
 
 #include <ATen/ATen.h>
 

@@ -2,9 +2,9 @@
 #include "convmae/base/quote.h"
 #include "convmae/io/atomic_file.h"
 #include "convmae/ops/gemm.h"
-#include "convmae/train/batches.h"
-#include "convmae/train/environment.h"
-#include "convmae/train/run_setup.h"
+#include "convmae/train/evaluation/batches.h"
+#include "convmae/train/run/environment.h"
+#include "convmae/train/run/run_setup.h"
 #include "convmae/train/training_run.h"
 
 #include <ATen/ATen.h>

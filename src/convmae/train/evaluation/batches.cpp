@@ -1,0 +1,101 @@
+#include "convmae/train/evaluation/batches.h"
+
+#include "convmae/base/random.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace convmae {
+namespace {
+
+std::vector<float> to_float(const std::vector<double>& values) {
+  std::vector<float> result;
+  for (const double value : values) result.push_back(static_cast<float>(value));
+  return result;
+}
+
+LoaderConfig loader_config(const TrainingOptions& options) {
+  LoaderConfig config;
+  config.batch_size = options.batch_size;
+  config.seed = options.seed;
+  config.num_workers = static_cast<int>(options.num_workers);
+  config.on_bad_sample = options.on_bad_sample == "error" ? OnBadSample::error : OnBadSample::skip;
+  config.max_bad_share = options.max_bad_share;
+  return config;
+}
+
+}  // namespace
+
+Preprocessing preprocessing_of(const TrainingOptions& options) {
+  return {options.mean, options.std, options.model_config.img_size};
+}
+
+TransformConfig evaluation_transform(const Preprocessing& preprocessing, bool exif_orientation) {
+  TransformConfig transform;
+  transform.geometric = Geometric::centre_crop;
+  transform.output = preprocessing.size;
+  transform.decode.channels = std::ssize(preprocessing.mean);
+  transform.decode.apply_exif_orientation = exif_orientation;
+  transform.normalisation = {to_float(preprocessing.mean), to_float(preprocessing.std)};
+  return transform;
+}
+
+TransformConfig evaluation_transform(const TrainingOptions& options) {
+  return evaluation_transform(preprocessing_of(options), options.exif_orientation);
+}
+
+TransformConfig training_transform(const TrainingOptions& options) {
+  TransformConfig transform = evaluation_transform(options);
+  transform.geometric = Geometric::random_crop;
+  transform.crop.min_scale = options.crop_scale[0];
+  transform.crop.max_scale = options.crop_scale[1];
+  transform.flip = options.flip;
+  transform.fast_decode = options.fast_decode;
+  return transform;
+}
+
+std::unique_ptr<Loader> training_loader(const TrainingOptions& options,
+                                        std::shared_ptr<const ImageSource> source,
+                                        TransformConfig transform, std::int64_t epoch,
+                                        std::int64_t batch,
+                                        std::function<void(const BadSample&)> report_bad) {
+  LoaderConfig config = loader_config(options);
+  config.start_epoch = epoch;
+  config.start_step = batch;
+  config.end_epoch = options.epochs;
+  config.report_bad = std::move(report_bad);
+  return std::make_unique<Loader>(std::move(source), std::move(transform), std::move(config));
+}
+
+std::unique_ptr<Loader> evaluation_loader(const TrainingOptions& options,
+                                          std::shared_ptr<const ImageSource> source) {
+  LoaderConfig config = loader_config(options);
+  config.shuffle = false;
+  config.drop_last = false;
+  return std::make_unique<Loader>(std::move(source), evaluation_transform(options),
+                                  std::move(config));
+}
+
+at::Tensor images_of(const Batch& batch, const Preprocessing& preprocessing) {
+  const auto channels = static_cast<std::int64_t>(preprocessing.mean.size());
+  // The deleter holds the batch's buffer until the tensor is gone.
+  return at::from_blob(
+      batch.pixels.get(),
+      {batch.count, channels, preprocessing.size.height, preprocessing.size.width},
+      [pixels = batch.pixels](void*) {}, at::kFloat);
+}
+
+at::Tensor mask_noise(std::uint64_t seed, std::uint64_t epoch,
+                      std::span<const std::int64_t> positions, std::int64_t length) {
+  const at::Tensor noise = at::empty({std::ssize(positions), length}, at::kFloat);
+  float* out = noise.mutable_data_ptr<float>();
+  for (const std::int64_t position : positions) {
+    CounterRandom random(seed, epoch, static_cast<std::uint64_t>(position), Purpose::mask);
+    out = std::generate_n(out, length, [&random] { return random.uniform(); });
+  }
+  return noise;
+}
+
+}  // namespace convmae

@@ -1,0 +1,49 @@
+#pragma once
+
+#include "convmae/data/loader.h"
+#include "convmae/train/training_options.h"
+#include "convmae/train/weights/preprocessing.h"
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+
+namespace convmae {
+
+/// What the options say about how images become tensors.
+Preprocessing preprocessing_of(const TrainingOptions& options);
+
+/// How an image becomes an input where nothing is drawn at random.
+TransformConfig evaluation_transform(const Preprocessing& preprocessing, bool exif_orientation);
+TransformConfig evaluation_transform(const TrainingOptions& options);
+
+/// Random crop and mirror: what the training images of all runs have in common.
+TransformConfig training_transform(const TrainingOptions& options);
+
+/// The training images through `transform`, from an epoch's micro-batch on to the run's end.
+std::unique_ptr<Loader> training_loader(const TrainingOptions& options,
+                                        std::shared_ptr<const ImageSource> source,
+                                        TransformConfig transform, std::int64_t epoch,
+                                        std::int64_t batch,
+                                        std::function<void(const BadSample&)> report_bad);
+
+/// Every image once, in the source's own order, centre-cropped.
+std::unique_ptr<Loader> evaluation_loader(const TrainingOptions& options,
+                                          std::shared_ptr<const ImageSource> source);
+
+/// A batch's pixels as a tensor [B, C, H, W] that shares their memory.
+at::Tensor images_of(const Batch& batch, const Preprocessing& preprocessing);
+
+/// The noise that ranks the blocks of samples: [B, length] float32, each row a function of the
+/// seed, the epoch and the sample's position alone.
+at::Tensor mask_noise(std::uint64_t seed, std::uint64_t epoch,
+                      std::span<const std::int64_t> positions, std::int64_t length);
+
+/// The epoch number that masks of held-out images are drawn for: they are the same at every
+/// evaluation.
+inline constexpr std::uint64_t kEvaluationEpoch = 0xFFFFFFFF;
+
+}  // namespace convmae

@@ -1,0 +1,53 @@
+#include "convmae/train/evaluation/classifier_batches.h"
+
+#include "convmae/base/random.h"
+#include "convmae/train/evaluation/batches.h"
+
+#include <ATen/ATen.h>
+
+namespace convmae {
+
+at::Tensor ImageInput::operator()(const Batch& batch) const {
+  return images_of(batch, preprocessing).to(type);
+}
+
+DropPath draw_drop_path(const std::vector<double>& rates, std::uint64_t seed, std::uint64_t epoch,
+                        std::span<const std::int64_t> positions) {
+  const std::int64_t count = drop_path_draws(rates);
+  if (count == 0) return {};
+  const at::Tensor draws = at::empty({count, std::ssize(positions)}, at::kFloat);
+  auto values = draws.accessor<float, 2>();
+  for (std::int64_t i = 0; i < std::ssize(positions); ++i) {
+    CounterRandom random(seed, epoch,
+                         static_cast<std::uint64_t>(positions[static_cast<std::size_t>(i)]),
+                         Purpose::drop_path);
+    for (std::int64_t call = 0; call < count; ++call) values[call][i] = random.uniform();
+  }
+  return drop_path(rates, draws);
+}
+
+std::vector<std::int64_t> labels_of(const Batch& batch, const std::vector<std::int64_t>& class_of) {
+  std::vector<std::int64_t> labels;
+  for (const std::int64_t label : batch.labels) {
+    labels.push_back(class_of.at(static_cast<std::size_t>(label)));
+  }
+  return labels;
+}
+
+ClassificationMetrics evaluate_classifier(Classifier& model, Loader& loader,
+                                          const ImageInput& input,
+                                          const std::vector<std::int64_t>& class_of,
+                                          const std::function<void(std::int64_t)>& shown) {
+  const at::NoGradGuard no_grad;
+  const bool was_training = model.is_training();
+  model.eval();
+  ClassificationMetrics metrics(model.config().num_classes);
+  while (const std::optional<Batch> batch = loader.next()) {
+    metrics.add(model.forward(input(*batch)), labels_of(*batch, class_of));
+    if (shown) shown(metrics.images());
+  }
+  model.train(was_training);
+  return metrics;
+}
+
+}  // namespace convmae

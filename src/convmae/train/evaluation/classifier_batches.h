@@ -1,0 +1,49 @@
+#pragma once
+
+#include "convmae/data/loader.h"
+#include "convmae/model/classifier.h"
+#include "convmae/train/evaluation/classification_metrics.h"
+#include "convmae/train/weights/preprocessing.h"
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace convmae {
+
+/// Images whose classes are to be told.
+struct LabelledImages {
+  std::shared_ptr<const ImageSource> source;
+  /// The classifier's number of each class of the source.
+  std::vector<std::int64_t> class_of;
+};
+
+/// How a batch becomes the encoder's input.
+struct ImageInput {
+  Preprocessing preprocessing;
+  at::ScalarType type = at::kFloat;  ///< of activations and products
+
+  /// [B, C, H, W]; of type float32 it shares the batch's memory.
+  at::Tensor operator()(const Batch& batch) const;
+};
+
+/// Scales for stochastic depth: each image's draws are a function of the seed, the epoch and the
+/// image's position alone.
+DropPath draw_drop_path(const std::vector<double>& rates, std::uint64_t seed, std::uint64_t epoch,
+                        std::span<const std::int64_t> positions);
+
+/// Looks at every image that `loader` delivers with the model in evaluation mode. `shown` hears how
+/// many images are done.
+ClassificationMetrics evaluate_classifier(Classifier& model, Loader& loader,
+                                          const ImageInput& input,
+                                          const std::vector<std::int64_t>& class_of,
+                                          const std::function<void(std::int64_t)>& shown = {});
+
+/// A batch's labels in the classifier's numbers.
+std::vector<std::int64_t> labels_of(const Batch& batch, const std::vector<std::int64_t>& class_of);
+
+}  // namespace convmae

@@ -1,0 +1,121 @@
+#include "convmae/train/evaluation/evaluation_files.h"
+
+#include "convmae/base/error.h"
+#include "convmae/base/quote.h"
+#include "convmae/io/atomic_file.h"
+#include "convmae/report/png.h"
+
+#include <algorithm>
+#include <cmath>
+#include <system_error>
+
+namespace convmae {
+namespace {
+
+/// A field as RFC 4180 has it.
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string field(1, '"');
+  for (const char c : text) {
+    if (c == '"') field += '"';
+    field += c;
+  }
+  field += '"';
+  return field;
+}
+
+/// White for 0, dark blue for 1. The root lets rare confusions show.
+Colour shade(double share) {
+  const double depth = std::sqrt(share);
+  const auto mix = [depth](double dark) {
+    return static_cast<std::uint8_t>(std::lround(255 + (dark - 255) * depth));
+  };
+  return {mix(8), mix(48), mix(107)};
+}
+
+}  // namespace
+
+nlohmann::ordered_json evaluation_json(const ClassificationMetrics& metrics,
+                                       const std::vector<std::string>& classes) {
+  nlohmann::ordered_json json = {{"images", metrics.images()},
+                                 {"top1", metrics.top1()},
+                                 {"top5", metrics.top5()},
+                                 {"loss", metrics.loss()},
+                                 {"mean_recall", metrics.mean_recall()},
+                                 {"calibration_error", metrics.calibration_error()}};
+  nlohmann::ordered_json& bins = json["calibration"] = nlohmann::ordered_json::array();
+  for (const ClassificationMetrics::Bin& bin : metrics.bins()) {
+    if (bin.images == 0) continue;
+    const auto images = static_cast<double>(bin.images);
+    bins.push_back({{"images", bin.images},
+                    {"confidence", bin.confidence / images},
+                    {"accuracy", static_cast<double>(bin.correct) / images}});
+  }
+  nlohmann::ordered_json& per_class = json["classes"] = nlohmann::ordered_json::array();
+  for (std::int64_t k = 0; k < metrics.num_classes(); ++k) {
+    per_class.push_back({{"name", classes.at(static_cast<std::size_t>(k))},
+                         {"images", metrics.images_of(k)},
+                         {"recall", metrics.recall(k)},
+                         {"precision", metrics.precision(k)}});
+  }
+  return json;
+}
+
+std::string confusion_csv(const ClassificationMetrics& metrics,
+                          const std::vector<std::string>& classes) {
+  std::string text = "class";
+  for (const std::string& name : classes) {
+    text += ',';
+    text += csv_field(name);
+  }
+  text += '\n';
+  for (std::int64_t label = 0; label < metrics.num_classes(); ++label) {
+    text += csv_field(classes.at(static_cast<std::size_t>(label)));
+    for (std::int64_t predicted = 0; predicted < metrics.num_classes(); ++predicted) {
+      text += ',';
+      text += std::to_string(metrics.confusions(label, predicted));
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+Picture confusion_picture(const ClassificationMetrics& metrics) {
+  constexpr std::int64_t kWidth = 600;
+  const std::int64_t classes = metrics.num_classes();
+  Picture picture(classes, classes, {255, 255, 255});
+  for (std::int64_t label = 0; label < classes; ++label) {
+    const auto images = static_cast<double>(std::max<std::int64_t>(1, metrics.images_of(label)));
+    for (std::int64_t predicted = 0; predicted < classes; ++predicted) {
+      picture.set(label, predicted,
+                  shade(static_cast<double>(metrics.confusions(label, predicted)) / images));
+    }
+  }
+  return enlarge(picture, std::max<std::int64_t>(1, kWidth / classes));
+}
+
+void write_evaluation(const std::filesystem::path& directory, const ClassificationMetrics& metrics,
+                      const std::vector<std::string>& classes) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) {
+    throw UserError("cannot make the directory " + quote(directory.string()) + ": " +
+                    error.message());
+  }
+  write_file_atomically(directory / "eval.json",
+                        evaluation_json(metrics, classes)
+                                .dump(1, ' ', false, nlohmann::json::error_handler_t::replace) +
+                            "\n");
+  write_file_atomically(directory / "confusion.csv", confusion_csv(metrics, classes));
+  write_png(directory / "confusion.png", confusion_picture(metrics));
+}
+
+bool at_chance(const ClassificationMetrics& metrics) {
+  const auto images = static_cast<double>(metrics.images());
+  const double chance = metrics.chance();
+  // Three standard deviations of a blind guess's share of hits.
+  const double luck = 3 * std::sqrt(chance * (1 - chance) / std::max(1.0, images));
+  return metrics.num_classes() > 1 && metrics.images() > 0 && metrics.top1() <= chance + luck;
+}
+
+}  // namespace convmae

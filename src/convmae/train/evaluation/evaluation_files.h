@@ -1,0 +1,35 @@
+#pragma once
+
+#include "convmae/report/picture.h"
+#include "convmae/train/evaluation/classification_metrics.h"
+
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace convmae {
+
+/// Everything that an evaluation found, but for the confusions: top-1, top-5, loss, calibration and
+/// what holds for each class, as shares of 1.
+nlohmann::ordered_json evaluation_json(const ClassificationMetrics& metrics,
+                                       const std::vector<std::string>& classes);
+
+/// The confusions as CSV: a row for each class with what its images were taken for.
+std::string confusion_csv(const ClassificationMetrics& metrics,
+                          const std::vector<std::string>& classes);
+
+/// The confusions as a picture: rows are classes, columns what was predicted, dark the share of the
+/// row's images. Cells are enlarged until the picture is about 600 pixels wide.
+Picture confusion_picture(const ClassificationMetrics& metrics);
+
+/// Writes `eval.json`, `confusion.csv` and `confusion.png` into a directory, which is made if need
+/// be. Throws UserError if they cannot be written.
+void write_evaluation(const std::filesystem::path& directory, const ClassificationMetrics& metrics,
+                      const std::vector<std::string>& classes);
+
+/// Whether the classifier does no better than a blind guess, beyond what luck explains.
+bool at_chance(const ClassificationMetrics& metrics);
+
+}  // namespace convmae

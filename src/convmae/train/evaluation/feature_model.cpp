@@ -1,0 +1,104 @@
+#include "convmae/train/evaluation/feature_model.h"
+
+#include "convmae/base/error.h"
+#include "convmae/base/quote.h"
+#include "convmae/model/feature_maps.h"
+#include "convmae/train/weights/checkpoint_store.h"
+#include "convmae/train/weights/weight_layout.h"
+#include "convmae/train/weights/weights.h"
+
+#include <ATen/ATen.h>
+
+#include <span>
+#include <string>
+#include <utility>
+
+namespace convmae {
+namespace {
+
+/// What the file says of its encoder and its images, or what its shapes do.
+CheckpointInfo encoder_info(const WeightFile& file, const Architecture& architecture,
+                            std::optional<std::int64_t> num_heads) {
+  CheckpointInfo info;
+  if (std::optional<CheckpointInfo> described = described_by_itself(file)) {
+    info = std::move(*described);
+  } else {
+    info.model = encoder_shapes_of(architecture);
+    info.preprocessing = default_preprocessing(info.model.in_chans, info.model.img_size);
+  }
+  if (num_heads) info.model.num_heads = *num_heads;
+  if (info.model.num_heads == 0) {
+    throw UserError(
+        quote(file.path().string()) +
+        " does not tell the number of attention heads of its encoder: give --num_heads");
+  }
+  return info;
+}
+
+std::shared_ptr<Encoder> load_encoder(const WeightFile& file, const std::string& prefix,
+                                      const ModelConfig& config) {
+  auto encoder = std::make_shared<Encoder>(config, EncoderTail::none);
+  for (const auto& item : encoder->named_parameters()) {
+    const std::string name = prefix + item.key();
+    const Weight* const weight = file.find(name);
+    const bool fixed = !item.value().requires_grad();
+    if (weight == nullptr) {
+      if (fixed) continue;
+      throw UserError(quote(file.path().string()) + " lacks the tensor " + quote(name) +
+                      " of its encoder: give a whole checkpoint");
+    }
+    // A position table of another grid is replaced by the fixed one of this grid.
+    if (fixed && at::IntArrayRef(weight->tensor.shape) != item.value().sizes()) continue;
+    read_tensor({file.path(), weight->name, weight->tensor.dtype, weight->tensor.shape,
+                 [&](std::span<std::byte> out) { file.read(*weight, out); }},
+                item.value());
+  }
+  return encoder;
+}
+
+}  // namespace
+
+FeatureModel::FeatureModel(const std::shared_ptr<PretrainModel>& model, Preprocessing preprocessing)
+    : FeatureModel([model](const at::Tensor& images) { return model->feature_maps(images); },
+                   model->config().method == Method::mae ? 1 : 3, std::move(preprocessing)) {}
+
+FeatureModel::FeatureModel(Maps maps, std::int64_t stages, Preprocessing preprocessing)
+    : maps_(std::move(maps)), stages_(stages), preprocessing_(std::move(preprocessing)) {}
+
+FeatureModel FeatureModel::load(const std::filesystem::path& path,
+                                std::optional<std::int64_t> num_heads, at::ScalarType type) {
+  std::error_code ignored;
+  const std::filesystem::path chosen =
+      std::filesystem::is_directory(path, ignored) ? model_of_run(path) : path;
+  const WeightFile file(chosen);
+  const std::optional<Architecture> architecture = architecture_of(file);
+  if (!architecture) {
+    throw UserError(quote(chosen.string()) +
+                    " holds no encoder that this program knows: see `convmae inspect`");
+  }
+  if (architecture->encoder == Architecture::Encoder::vit) {
+    LoadedModel loaded = load_model(chosen);
+    loaded.model->set_compute_type(type);
+    hold_weights_as(*loaded.model, type);
+    return {loaded.model, std::move(loaded.info.preprocessing)};
+  }
+  const CheckpointInfo info = encoder_info(file, *architecture, num_heads);
+  auto encoder = load_encoder(file, architecture->prefix, info.model);
+  hold_weights_as(*encoder, type);
+  return {
+      [encoder, type](const at::Tensor& images) { return feature_maps(*encoder, images.to(type)); },
+      3, info.preprocessing};
+}
+
+std::vector<at::Tensor> FeatureModel::maps(const at::Tensor& images) const {
+  const at::NoGradGuard no_grad;
+  std::vector<at::Tensor> result = maps_(images);
+  for (at::Tensor& map : result) map = map.to(at::kFloat);
+  return result;
+}
+
+at::Tensor FeatureModel::pooled(const at::Tensor& images) const {
+  return maps(images).back().mean({2, 3});
+}
+
+}  // namespace convmae

@@ -1,0 +1,50 @@
+#pragma once
+
+#include "convmae/data/source.h"
+#include "convmae/train/evaluation/feature_model.h"
+#include "convmae/train/evaluation/knn.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace convmae {
+
+/// How images are taken through an encoder.
+struct FeatureReading {
+  std::int64_t batch_size = 64;
+  std::int64_t num_workers = 2;
+  bool exif_orientation = false;
+  /// Called after each batch with the number of images that are done.
+  std::function<void(std::int64_t)> progress;
+};
+
+/// What is kept of each image.
+struct FeatureSelection {
+  std::vector<std::int64_t> stages;  ///< 1, 2, 3 in ascending order; MAE has 1 alone
+  bool pooled = false;               ///< the mean over a map instead of the map
+};
+
+/// Writes the features of all images of `source` in its order, centre-cropped, as float32; what is
+/// in memory does not grow with the number of images. By the ending of `out`:
+/// - `.safetensors`: the tensors `stage1`, ... [N, C, H, W] or [N, C], and `labels` [N] int64 where
+///   the source has labels;
+/// - `.npy`: one array a stage; of several, NAME.npy becomes NAME.stage1.npy, ...
+/// Beside them lies NAME.csv with the images' names and labels. Returns the files. Nothing appears
+/// unless all images can be read. Throws UserError, also for another ending.
+std::vector<std::filesystem::path> write_features(const FeatureModel& model,
+                                                  std::shared_ptr<const ImageSource> source,
+                                                  const FeatureSelection& selection,
+                                                  const FeatureReading& reading,
+                                                  const std::filesystem::path& out);
+
+/// The pooled features of all images with their labels, in memory. Throws UserError if an image has
+/// no label.
+LabelledFeatures labelled_features(const FeatureModel& model,
+                                   std::shared_ptr<const ImageSource> source,
+                                   const FeatureReading& reading);
+
+}  // namespace convmae

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "convmae/train/run/run_report.h"
+
+#include <cstdint>
+#include <string>
+
+namespace convmae {
+
+/// What the report of a run that trains a classifier says beside its log.
+struct ClassifierReportContext {
+  std::string title;
+  RunStatus status = RunStatus::running;
+  std::string note;  ///< how it ended, or empty
+  NamedValues settings;
+  std::string command;
+  std::string data;
+  std::string gemm;
+  std::int64_t epochs = 0;
+  std::int64_t classes = 0;
+};
+
+/// Writes `report.html` from the log.
+void write_classifier_report(const RunPaths& paths, const RunLog& log,
+                             const ClassifierReportContext& context);
+
+}  // namespace convmae

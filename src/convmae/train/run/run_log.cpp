@@ -1,0 +1,76 @@
+#include "convmae/train/run/run_log.h"
+
+#include "convmae/io/atomic_file.h"
+
+#include <cstddef>
+#include <vector>
+
+namespace convmae {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string line_of(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
+}
+
+}  // namespace
+
+RunLog::RunLog(const RunPaths& paths, const Json& header)
+    : paths_(paths), steps_file_(paths.steps()), events_(paths.root) {
+  header_ = header;
+  rewrite_log();
+}
+
+RunLog::RunLog(const RunPaths& paths, std::int64_t step, std::int64_t epoch,
+               std::int64_t restart_event_step, const Json& resumption)
+    : RunHistory(paths), paths_(paths) {
+  std::erase_if(epochs_, [&](const Json& line) {
+    return line.at("epoch") >= epoch || line.value("incomplete", false);
+  });
+  header_["resumed"].push_back(resumption);
+  rewrite_log();
+
+  std::erase_if(steps_, [&](const StepRecord& record) { return record.step > step; });
+  std::string kept;
+  for (const StepRecord& record : steps_) kept += line_of(to_json(record));
+  write_file_atomically(paths.steps(), kept);
+  steps_file_.emplace(paths.steps());
+  events_.emplace(paths.root, restart_event_step);
+}
+
+void RunLog::rewrite_log() const {
+  std::string text = line_of(header_);
+  for (const Json& epoch : epochs_) text += line_of(epoch);
+  write_file_atomically(paths_.log(), text);
+}
+
+void RunLog::extend_header(const std::string& key, const Json& value) {
+  header_[key] = value;
+  rewrite_log();
+}
+
+void RunLog::add_step(const StepRecord& record) {
+  steps_.push_back(record);
+  steps_file_->append(to_json(record));
+  add_scalar("train_loss", record.loss, record.epoch);
+  add_scalar("lr", record.lr, record.epoch);
+}
+
+void RunLog::add_epoch(const Json& record) {
+  epochs_.push_back(record);
+  JsonlWriter(paths_.log()).append(record);
+}
+
+void RunLog::add_scalar(const std::string& tag, double value, double epoch) {
+  events_->scalar(tag, value, event_step(epoch));
+}
+
+void RunLog::add_image(const std::string& tag, std::span<const std::uint8_t> png,
+                       const Picture& picture, double epoch) {
+  events_->image(tag, std::as_bytes(png), picture.height, picture.width, event_step(epoch));
+}
+
+std::int64_t event_step(double epoch) { return static_cast<std::int64_t>(epoch * 1000); }
+
+}  // namespace convmae

@@ -1,0 +1,48 @@
+#pragma once
+
+#include "convmae/io/jsonl.h"
+#include "convmae/io/tensorboard.h"
+#include "convmae/report/picture.h"
+#include "convmae/train/run/run_history.h"
+
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+namespace convmae {
+
+/// Writes a run's history while it goes, and TensorBoard events. Keeps the history in memory too,
+/// for the report.
+class RunLog : public RunHistory {
+ public:
+  /// The log of a new run.
+  RunLog(const RunPaths& paths, const nlohmann::ordered_json& header);
+  /// The log of a run that continues after `step` steps, in `epoch`: what it wrote after that is
+  /// cut off, as it will be written again. `resumption` is added to the header's list `resumed`.
+  RunLog(const RunPaths& paths, std::int64_t step, std::int64_t epoch,
+         std::int64_t restart_event_step, const nlohmann::ordered_json& resumption);
+
+  /// Adds a key to the header.
+  void extend_header(const std::string& key, const nlohmann::ordered_json& value);
+  void add_step(const StepRecord& record);
+  void add_epoch(const nlohmann::ordered_json& record);
+  /// Scalars at a fractional epoch, for TensorBoard.
+  void add_scalar(const std::string& tag, double value, double epoch);
+  void add_image(const std::string& tag, std::span<const std::uint8_t> png, const Picture& picture,
+                 double epoch);
+
+ private:
+  void rewrite_log() const;
+
+  RunPaths paths_;
+  std::optional<JsonlWriter> steps_file_;
+  std::optional<TensorboardWriter> events_;
+};
+
+/// TensorBoard's step for a fractional epoch, the field's convention: thousandths of an epoch.
+std::int64_t event_step(double epoch);
+
+}  // namespace convmae

@@ -1,0 +1,133 @@
+#include "convmae/train/run/run_report.h"
+
+#include "convmae/report/format.h"
+#include "convmae/train/run/environment.h"
+#include "convmae/train/run/run_charts.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <limits>
+
+namespace convmae {
+namespace {
+
+const char* baseline_name(bool normalised_targets) {
+  return normalised_targets ? "each block's own mean" : "mean of the visible pixels";
+}
+
+Chart loss_chart(const RunLog& log, const RunReportContext& context) {
+  Chart chart;
+  chart.title = "Loss";
+  chart.note = context.normalised_targets
+                   ? "Mean squared error on removed blocks, each normalised by its own mean and "
+                     "deviation."
+                   : "Mean squared error on the removed pixels, after normalisation by mean and "
+                     "deviation of the channels.";
+  chart.x_label = "epoch";
+  chart.wide = true;
+  chart.series = training_loss_series(log);
+  if (context.untrained) {
+    chart.series.push_back(
+        measured_series(log, "held-out images", "val_loss", 1, context.untrained->loss));
+    chart.baselines = {{baseline_name(context.normalised_targets), context.untrained->baseline}};
+  }
+  return chart;
+}
+
+Chart probe_chart(const RunLog& log, const ProbeContext& probe) {
+  Chart chart = plain_chart(
+      "Nearest neighbours",
+      measured_series(log, "rightly classified", "knn_top1", 1, probe.first_top1), true);
+  chart.note = "Share of " + std::to_string(probe.images) + " labelled images, in " +
+               std::to_string(probe.classes) +
+               " classes, that their 20 nearest neighbours among the others classify rightly, by "
+               "the features of the encoder. Nothing learns from the labels.";
+  chart.baselines = {{"chance", 1 / static_cast<double>(probe.classes)}};
+  return chart;
+}
+
+std::vector<Tile> tiles_of(const RunLog& log, const RunReportContext& context) {
+  std::vector<Tile> tiles = training_tiles(log, context.epochs);
+  if (context.untrained) {
+    const Evaluation& before = *context.untrained;
+    tiles.push_back({"held-out loss", format_number(last_value(log, "val_loss")),
+                     "untrained " + format_number(before.loss) + ", " +
+                         baseline_name(context.normalised_targets) + " " +
+                         format_number(before.baseline)});
+  }
+  if (context.probe) {
+    const double last = last_value(log, "knn_top1");
+    tiles.push_back({"nearest neighbours", last == last ? format_share(last) : "",
+                     "at the start " + format_share(context.probe->first_top1)});
+  }
+  return tiles;
+}
+
+/// "epoch-0012.50.png" -> "epoch 12.5".
+std::string panel_label(const std::filesystem::path& file) {
+  const std::string name = file.stem().string();
+  return "epoch " + format_number(std::strtod(name.c_str() + name.find('-') + 1, nullptr));
+}
+
+/// The pictures of the run in the order of time; of many, some at even distances and the last.
+std::vector<Figure> figures_of(const RunPaths& paths) {
+  std::vector<std::filesystem::path> files;
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(paths.panels(), none)) {
+    if (entry.path().extension() == ".png") files.push_back(entry.path());
+  }
+  std::ranges::sort(files);
+  constexpr std::size_t kMost = 12;
+  std::vector<Figure> figures;
+  const std::size_t count = std::min(files.size(), kMost);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t pick = count == 1 ? 0 : i * (files.size() - 1) / (count - 1);
+    std::ifstream file(files[pick], std::ios::binary);
+    Figure figure;
+    figure.label = panel_label(files[pick]);
+    figure.png.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+    figures.push_back(std::move(figure));
+  }
+  return figures;
+}
+
+}  // namespace
+
+void write_run_report(const RunPaths& paths, const RunLog& log, const RunReportContext& context) {
+  ReportData data;
+  data.title = context.title;
+  data.subtitle = paths.root.lexically_normal().string();
+  data.footer = "convmae " + program_version();
+  data.status = context.status;
+  data.tiles = tiles_of(log, context);
+  if (!context.note.empty()) data.notes.push_back(context.note);
+
+  Section training{.title = "Training", .note = "", .charts = {}, .figures = {}, .tables = {}};
+  training.charts.push_back(loss_chart(log, context));
+  if (context.probe) training.charts.push_back(probe_chart(log, *context.probe));
+  for (Chart& chart : machinery_charts(log)) training.charts.push_back(std::move(chart));
+
+  Section pictures{.title = "What the model fills in",
+                   .note =
+                       "Original, what the encoder sees, prediction, prediction with the "
+                       "visible pixels pasted.",
+                   .charts = {},
+                   .figures = figures_of(paths),
+                   .tables = {}};
+  if (context.normalised_targets) {
+    pictures.note +=
+        " The model predicts normalised blocks; their brightness and contrast are taken from the "
+        "original, which alone already draws a mosaic of it.";
+  }
+
+  Section run{.title = "The run", .note = "", .charts = {}, .figures = {}, .tables = {}};
+  run.tables.push_back(table_of("Configuration", context.settings));
+  run.tables.push_back(table_of("Environment", context.environment));
+
+  data.sections = {std::move(training), std::move(pictures), std::move(run)};
+  write_report(paths.report(), data);
+}
+
+}  // namespace convmae

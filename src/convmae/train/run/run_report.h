@@ -1,0 +1,39 @@
+#pragma once
+
+#include "convmae/report/report.h"
+#include "convmae/train/evaluation/evaluation.h"
+#include "convmae/train/run/run_context.h"
+#include "convmae/train/run/run_directory.h"
+#include "convmae/train/run/run_log.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace convmae {
+
+/// The images of a KnnProbe, and its score before the run's first step.
+struct ProbeContext {
+  std::int64_t images = 0;
+  std::int64_t classes = 0;
+  double first_top1 = 0;
+};
+
+/// What the report of a pretraining run says beside its log.
+struct RunReportContext {
+  std::string title;
+  RunStatus status = RunStatus::running;
+  std::string note;  ///< how it ended, or empty
+  NamedValues settings;
+  NamedValues environment;
+  std::int64_t epochs = 0;
+  /// Held-out images before the first step, where there are any.
+  std::optional<Evaluation> untrained;
+  std::optional<ProbeContext> probe;
+  bool normalised_targets = false;
+};
+
+/// Writes `report.html` from the log and the pictures in `panels`.
+void write_run_report(const RunPaths& paths, const RunLog& log, const RunReportContext& context);
+
+}  // namespace convmae

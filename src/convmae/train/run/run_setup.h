@@ -1,0 +1,24 @@
+#pragma once
+
+#include "convmae/train/run/run_context.h"
+#include "convmae/train/training_checkpoint.h"
+
+#include <filesystem>
+#include <set>
+#include <string>
+
+namespace convmae {
+
+/// The resolved configuration that a run writes; `command` is the one that repeats it.
+std::string config_text(const std::string& command, const NamedValues& settings);
+
+/// Throws UserError, naming the flag, if a run that is to continue would not be the same.
+void check_identity(const RunIdentity& run, const RunIdentity& asked);
+
+/// Throws UserError, naming what differs, unless the run's model is the one asked for.
+void check_model(const CheckpointInfo& run, const CheckpointInfo& asked);
+
+/// Names in `bad_samples.jsonl`, which an earlier part of the run has listed.
+std::set<std::string> listed_bad_samples(const std::filesystem::path& path);
+
+}  // namespace convmae

@@ -1,0 +1,224 @@
+#include "convmae/train/weights/checkpoint_file.h"
+
+#include "convmae/base/error.h"
+#include "convmae/base/quote.h"
+#include "convmae/io/sha256.h"
+#include "convmae/io/value_json.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cassert>
+#include <map>
+#include <memory>
+#include <span>
+
+namespace convmae {
+namespace {
+
+constexpr const char* kKindKey = "convmae.kind";
+constexpr const char* kModelKey = "convmae.model";
+constexpr const char* kPreprocessingKey = "convmae.preprocessing";
+constexpr const char* kProvenanceKey = "convmae.provenance";
+constexpr const char* kTaskKey = "convmae.task";
+constexpr const char* kDigestKey = "convmae.digest";
+
+const char* name_of(CheckpointKind kind) {
+  return kind == CheckpointKind::training ? "training" : "weights";
+}
+
+std::optional<DType> dtype_of(at::ScalarType type) {
+  switch (type) {
+    case at::kFloat:
+      return DType::f32;
+    case at::kDouble:
+      return DType::f64;
+    case at::kBFloat16:
+      return DType::bf16;
+    case at::kHalf:
+      return DType::f16;
+    case at::kLong:
+      return DType::i64;
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<at::ScalarType> scalar_type_of(DType dtype) {
+  for (const at::ScalarType type : {at::kFloat, at::kDouble, at::kBFloat16, at::kHalf, at::kLong}) {
+    if (dtype_of(type) == dtype) return type;
+  }
+  return std::nullopt;
+}
+
+std::span<const std::byte> bytes_of(const at::Tensor& contiguous) {
+  return {static_cast<const std::byte*>(contiguous.const_data_ptr()), contiguous.nbytes()};
+}
+
+/// Hashes metadata (without the digest itself) and tensors, independent of their order in memory.
+class Digest {
+ public:
+  explicit Digest(const std::map<std::string, std::string>& metadata) {
+    for (const auto& [key, value] : metadata) {
+      if (key != kDigestKey) lines_.push_back(key + '=' + value);
+    }
+  }
+  void add(const std::string& name, std::span<const std::byte> data) {
+    lines_.push_back(name + ':' + sha256(data));
+  }
+  std::string text() {
+    std::ranges::sort(lines_);
+    std::string all;
+    for (const std::string& line : lines_) all += line + '\n';
+    return "sha256:" + sha256(std::as_bytes(std::span(all)));
+  }
+
+ private:
+  std::vector<std::string> lines_;
+};
+
+[[noreturn]] void throw_damaged(const std::filesystem::path& path, const std::string& reason) {
+  throw UserError(quote(path.string()) + " is damaged (" + reason +
+                  "): use another checkpoint of the run");
+}
+
+}  // namespace
+
+std::optional<CheckpointKind> checkpoint_kind(const SafetensorsFile& file) {
+  const auto found = file.metadata().find(kKindKey);
+  if (found == file.metadata().end()) return std::nullopt;
+  for (const CheckpointKind kind : {CheckpointKind::training, CheckpointKind::weights}) {
+    if (found->second == name_of(kind)) return kind;
+  }
+  return std::nullopt;
+}
+
+std::map<std::string, std::string> description(const CheckpointInfo& info) {
+  std::map<std::string, std::string> entries{
+      {kModelKey, to_json(info.model)},
+      {kPreprocessingKey, to_json(info.preprocessing).dump()},
+      {kProvenanceKey, info.provenance.dump()}};
+  if (!info.task.is_null()) {
+    // Names of classes come from file names, which need not be UTF-8.
+    entries[kTaskKey] =
+        info.task.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  }
+  return entries;
+}
+
+std::optional<CheckpointInfo> described_model(const std::map<std::string, std::string>& metadata) {
+  for (const char* const key : {kModelKey, kPreprocessingKey, kProvenanceKey}) {
+    if (!metadata.contains(key)) return std::nullopt;
+  }
+  const nlohmann::ordered_json provenance = parse_shallow_json(metadata.at(kProvenanceKey));
+  return CheckpointInfo{
+      model_config_from_json(metadata.at(kModelKey)),
+      preprocessing_from_json(nlohmann::ordered_json::parse(metadata.at(kPreprocessingKey))),
+      provenance.is_discarded() ? nlohmann::ordered_json() : provenance,
+      metadata.contains(kTaskKey) ? parse_shallow_json(metadata.at(kTaskKey))
+                                  : nlohmann::ordered_json()};
+}
+
+NamedTensors named_tensors(const torch::nn::Module& module) {
+  NamedTensors tensors;
+  for (const auto& item : module.named_parameters()) tensors.emplace_back(item.key(), item.value());
+  for (const auto& item : module.named_buffers()) tensors.emplace_back(item.key(), item.value());
+  return tensors;
+}
+
+void write_checkpoint(const std::filesystem::path& path, CheckpointKind kind,
+                      const NamedTensors& tensors, const CheckpointInfo& info,
+                      const nlohmann::ordered_json& trainer) {
+  std::map<std::string, std::string> metadata = description(info);
+  metadata["format"] = "pt";
+  metadata[kKindKey] = name_of(kind);
+  if (kind == CheckpointKind::training) metadata[kTrainerKey] = trainer.dump();
+
+  nlohmann::ordered_json order = nlohmann::ordered_json::array();
+  for (const auto& [name, tensor] : tensors) {
+    if (!name.starts_with("optimizer.")) order.push_back(name);
+  }
+  metadata[kOrderKey] = order.dump();
+
+  Digest digest(metadata);
+  std::vector<TensorSource> sources;
+  // One tensor at a time is brought to the host and made contiguous.
+  const auto buffer = std::make_shared<at::Tensor>();
+  for (const auto& [name, tensor] : tensors) {
+    const at::Tensor host = tensor.detach().cpu().contiguous();
+    digest.add(name, bytes_of(host));
+    const std::optional<DType> dtype = dtype_of(tensor.scalar_type());
+    TORCH_CHECK(dtype.has_value(), "no file type for ", name, " of type ", tensor.scalar_type());
+    sources.push_back({name, *dtype, tensor.sizes().vec(), [buffer, tensor = tensor] {
+                         *buffer = tensor.detach().cpu().contiguous();
+                         return bytes_of(*buffer);
+                       }});
+  }
+  metadata[kDigestKey] = digest.text();
+  write_safetensors(path, sources, metadata);
+}
+
+CheckpointFile::CheckpointFile(const std::filesystem::path& path) : file_(path) {
+  const std::map<std::string, std::string>& metadata = file_.metadata();
+  const std::optional<CheckpointKind> kind = checkpoint_kind(file_);
+  if (!kind || !metadata.contains(kDigestKey)) {
+    throw UserError(quote(path.string()) +
+                    " was not written by convmae: start a run from its weights with --init");
+  }
+  kind_ = *kind;
+  Digest digest(metadata);
+  for (const TensorView& tensor : file_.tensors()) digest.add(tensor.name, tensor.data);
+  if (digest.text() != metadata.at(kDigestKey)) {
+    throw_damaged(path, "its content does not have the digest that was written with it");
+  }
+  try {
+    std::optional<CheckpointInfo> info = described_model(metadata);
+    if (!info) throw_damaged(path, "it does not describe its model");
+    info_ = std::move(*info);
+    if (kind_ == CheckpointKind::training) {
+      trainer_ = nlohmann::ordered_json::parse(metadata.at(kTrainerKey));
+    }
+  } catch (const nlohmann::json::exception& error) {
+    throw_damaged(path, error.what());
+  } catch (const std::out_of_range&) {
+    throw_damaged(path, "a part of its metadata is missing");
+  }
+}
+
+void CheckpointFile::read(const std::string& name, const at::Tensor& target) const {
+  const TensorView& tensor = file_.at(name);
+  read_tensor({file_.path(), tensor.name, tensor.dtype, tensor.shape,
+               [&](std::span<std::byte> out) { file_.read(tensor, out); }},
+              target);
+}
+
+void read_tensor(const StoredTensor& stored, const at::Tensor& target) {
+  const std::string what = "tensor " + quote(stored.name) + " of " + quote(stored.file.string());
+  if (at::IntArrayRef(stored.shape) != target.sizes()) {
+    throw UserError(what + " has the shape " + shape_text(stored.shape) + ", but the model needs " +
+                    shape_text(target.sizes()) + ": choose the model that the file was made for");
+  }
+  const std::optional<at::ScalarType> type = scalar_type_of(stored.dtype);
+  if (!type) {
+    throw UserError(what + " has the element type " + std::string(torch_name(stored.dtype)) +
+                    ", expected float32, float64, float16 or bfloat16: convert it first");
+  }
+  const at::NoGradGuard no_grad;
+  if (target.is_cpu() && target.is_contiguous() && target.scalar_type() == *type) {
+    stored.read({static_cast<std::byte*>(target.mutable_data_ptr()), target.nbytes()});
+    return;
+  }
+  const at::Tensor host = at::empty(target.sizes(), at::TensorOptions().dtype(*type));
+  stored.read({static_cast<std::byte*>(host.mutable_data_ptr()), host.nbytes()});
+  target.copy_(host);
+}
+
+std::string shape_text(at::IntArrayRef shape) {
+  std::string text = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
+  }
+  return text + "]";
+}
+
+}  // namespace convmae

@@ -1,0 +1,325 @@
+#include "convmae/train/weights/classifier_weights.h"
+
+#include "convmae/base/error.h"
+#include "convmae/base/quote.h"
+#include "convmae/model/architecture.h"
+#include "convmae/model/position_embedding.h"
+#include "convmae/model/position_resize.h"
+#include "convmae/train/weights/checkpoint_store.h"
+#include "convmae/train/weights/weight_layout.h"
+#include "convmae/train/weights/weights.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <span>
+
+namespace convmae {
+namespace {
+
+constexpr const char* kKind = "classification";
+
+bool is_first_convolution(const std::string& name) {
+  return name == "patch_embed1.proj.weight" || name == "patch_embed.proj.weight";
+}
+
+/// What fine-tuning puts behind an encoder, which files of pretraining do not have.
+bool is_new_part(const std::string& name) {
+  return name.starts_with("head.") || name.starts_with("fc_norm.");
+}
+
+at::Tensor read_all(const WeightFile& file, const Weight& weight) {
+  const at::Tensor value = at::empty(weight.tensor.shape, at::kFloat);
+  read_tensor({file.path(), weight.name, weight.tensor.dtype, weight.tensor.shape,
+               [&](std::span<std::byte> out) { file.read(weight, out); }},
+              value);
+  return value;
+}
+
+std::int64_t block_of(const ModelConfig& config) {
+  std::int64_t block = 1;
+  for (const std::int64_t stride : config.patch_size) block *= stride;
+  return block;
+}
+
+Size grid_of(const ModelConfig& config) {
+  const std::int64_t block = block_of(config);
+  return {config.img_size.height / block, config.img_size.width / block};
+}
+
+/// The grid of a file's position table: as the file says, else a square.
+Size grid_of_file(const WeightFile& file, std::int64_t positions) {
+  if (const std::optional<CheckpointInfo> info = described_by_itself(file)) {
+    const Size grid = grid_of(info->model);
+    if (grid.height * grid.width == positions) return grid;
+  }
+  const auto side = std::llround(std::sqrt(static_cast<double>(positions)));
+  if (side * side != positions) {
+    throw UserError(
+        "the " + std::to_string(positions) + " positions of " + quote(file.path().string()) +
+        " make no square grid, and the file does not say which: give a file of convmae");
+  }
+  return {side, side};
+}
+
+/// Copies weights of one file into a classifier, adapting what may differ.
+class Transfer {
+ public:
+  Transfer(const WeightFile& file, std::string prefix, Classifier& classifier, InChansInit in_chans)
+      : file_(file), prefix_(std::move(prefix)), classifier_(classifier), in_chans_(in_chans) {}
+
+  ClassifierInit run() {
+    const at::NoGradGuard no_grad;
+    for (const auto& item : classifier_.named_parameters()) take(item.key(), item.value());
+    for (const auto& item : classifier_.named_buffers()) take(item.key(), item.value());
+    if (taken_ == 0) {
+      throw UserError("no tensor of " + quote(file_.path().string()) +
+                      " belongs to this model (expected names such as " + quote(first_missing_) +
+                      "): give a file of this method's weights, or leave out --init");
+    }
+    if (!first_missing_.empty()) {
+      throw UserError(quote(file_.path().string()) + " lacks the encoder tensor " +
+                      quote(first_missing_) + ": choose the model that the file was made for");
+    }
+    return {"init: took " + std::to_string(taken_) + " tensors from a " +
+                std::string(describe(file_.kind())) + notes_,
+            head_taken_};
+  }
+
+ private:
+  void take(const std::string& name, const at::Tensor& target) {
+    const Weight* const weight = file_.find(prefix_ + name);
+    if (name == "pos_embed") return take_positions(weight, target);
+    if (is_new_part(name)) {
+      if (weight == nullptr || at::IntArrayRef(weight->tensor.shape) != target.sizes()) {
+        notes_ += "; new: " + name;
+        return;
+      }
+      if (name.ends_with("head.weight")) head_taken_ = true;
+    } else if (weight == nullptr) {
+      if (first_missing_.empty()) first_missing_ = name;
+      return;
+    }
+    if (is_first_convolution(name) && weight->tensor.shape.size() == 4 &&
+        weight->tensor.shape[1] != target.size(1)) {
+      return take_first_convolution(*weight, target);
+    }
+    read_tensor({file_.path(), weight->name, weight->tensor.dtype, weight->tensor.shape,
+                 [&](std::span<std::byte> out) { file_.read(*weight, out); }},
+                target);
+    ++taken_;
+  }
+
+  void take_first_convolution(const Weight& weight, const at::Tensor& target) {
+    notes_ += "; the first convolution has " + std::to_string(weight.tensor.shape[1]) +
+              " channels in the file, here " + std::to_string(target.size(1));
+    if (in_chans_ == InChansInit::random) {
+      notes_ += ": it stays new";
+      return;
+    }
+    target.copy_(adapt_in_chans(read_all(file_, weight), target.size(1), in_chans_));
+    ++taken_;
+  }
+
+  /// A table that the file does not have was the fixed one.
+  void take_positions(const Weight* weight, const at::Tensor& target) {
+    const ModelConfig& config = classifier_.config().encoder;
+    const Size grid = grid_of(config);
+    const std::int64_t leading = target.size(1) - grid.height * grid.width;
+    if (weight == nullptr) {
+      target.copy_(sincos_position_table(target.size(2), grid, leading > 0).unsqueeze(0));
+      return;
+    }
+    const at::Tensor table = read_all(file_, *weight);
+    TORCH_CHECK(table.dim() == 3 && table.size(2) == target.size(2), "position table of shape ",
+                table.sizes());
+    const Size from = grid_of_file(file_, table.size(1) - leading);
+    if (!(from == grid)) {
+      notes_ += "; positions of a " + std::to_string(from.height) + "x" +
+                std::to_string(from.width) + " grid interpolated to " +
+                std::to_string(grid.height) + "x" + std::to_string(grid.width);
+    }
+    target.copy_(resize_positions(table, from, grid, leading));
+    ++taken_;
+  }
+
+  const WeightFile& file_;
+  std::string prefix_;
+  Classifier& classifier_;
+  InChansInit in_chans_;
+  std::int64_t taken_ = 0;
+  std::string first_missing_;
+  std::string notes_;
+  bool head_taken_ = false;
+};
+
+ClassifierConfig config_of_task(const CheckpointInfo& info) {
+  ClassifierConfig config;
+  config.encoder = info.model;
+  config.pool = parse_pool(info.task.at("pool").get<std::string>());
+  config.head = info.task.at("head") == "probe" ? ClassifierHead::probe : ClassifierHead::linear;
+  config.num_classes = std::ssize(info.task.at("classes"));
+  return config;
+}
+
+LoadedClassifier load_own(const CheckpointFile& file) {
+  if (!file.info().task.is_object() || file.info().task.value("kind", "") != kKind) {
+    throw UserError(quote(file.path().string()) +
+                    " holds no classifier: give what convmae finetune or linprobe wrote");
+  }
+  LoadedClassifier loaded;
+  try {
+    const ClassifierConfig config = config_of_task(file.info());
+    validate(config);
+    loaded.model = std::make_shared<Classifier>(config);
+    file.info().task.at("classes").get_to(loaded.classes);
+  } catch (const nlohmann::json::exception& error) {
+    throw UserError(quote(file.path().string()) + " describes its classes badly: " + error.what());
+  }
+  loaded.preprocessing = file.info().preprocessing;
+  const bool averaged = file.has("ema.head.weight");
+  for (const auto& [name, tensor] : named_tensors(*loaded.model)) {
+    file.read(averaged && file.has("ema." + name) ? "ema." + name : name, tensor);
+  }
+  return loaded;
+}
+
+/// The sizes of the encoder in a file that does not describe itself.
+ModelConfig encoder_of_shapes(const WeightFile& file, const Architecture& architecture) {
+  const Method method =
+      architecture.encoder == Architecture::Encoder::vit ? Method::mae : Method::convmae;
+  std::optional<ModelConfig> encoder;
+  for (const std::string& name : model_preset_names()) {
+    const ModelConfig preset = model_preset(name, method);
+    if (preset.embed_dim.back() == architecture.embed_dim.back()) encoder = preset;
+  }
+  if (!encoder) {
+    throw UserError("cannot rebuild the encoder of " + quote(file.path().string()) +
+                    ": its width belongs to no named model, so the number of attention heads is "
+                    "not known");
+  }
+  encoder->in_chans = architecture.in_chans;
+  encoder->patch_size = architecture.patch_size;
+  encoder->embed_dim = architecture.embed_dim;
+  encoder->depth = architecture.depth;
+  encoder->mlp_ratio = architecture.mlp_ratio;
+  encoder->kernel_size = architecture.kernel_size;
+  // A stage without blocks has no kernel: any odd number describes it.
+  std::ranges::replace(encoder->kernel_size, 0, 1);
+  if (architecture.positions) {
+    const Size grid = grid_of_file(file, *architecture.positions);
+    const std::int64_t block = block_of(*encoder);
+    encoder->img_size = {grid.height * block, grid.width * block};
+  }
+  return *encoder;
+}
+
+ClassifierConfig config_of_shapes(const WeightFile& file, const Architecture& architecture) {
+  const Weight* const head = file.find(architecture.prefix + "head.weight");
+  if (head == nullptr || head->tensor.shape.size() != 2) {
+    throw UserError(quote(file.path().string()) +
+                    " holds no classifier (it has no head.weight): see `convmae inspect`");
+  }
+  ClassifierConfig config;
+  config.encoder = encoder_of_shapes(file, architecture);
+  config.num_classes = head->tensor.shape[0];
+  const bool pooled = file.find(architecture.prefix + "fc_norm.weight") != nullptr;
+  config.pool = pooled ? Pool::mean : Pool::token;
+  return config;
+}
+
+/// By the names of the flags.
+nlohmann::ordered_json sizes_json(const ModelConfig& model) {
+  nlohmann::ordered_json json = {{"method", to_string(model.method)},
+                                 {"input_size", {model.img_size.height, model.img_size.width}},
+                                 {"in_chans", model.in_chans},
+                                 {"patch_size", model.patch_size},
+                                 {"embed_dim", model.embed_dim},
+                                 {"depth", model.depth},
+                                 {"mlp_ratio", model.mlp_ratio},
+                                 {"num_heads", model.num_heads}};
+  if (!model.kernel_size.empty()) json["kernel_size"] = model.kernel_size;
+  return json;
+}
+
+}  // namespace
+
+InChansInit parse_in_chans_init(const std::string& name) {
+  if (name == "mean") return InChansInit::mean;
+  if (name == "repeat") return InChansInit::repeat;
+  if (name == "random") return InChansInit::random;
+  throw UserError("--in_chans_init must be mean, repeat or random, found " + quote(name));
+}
+
+at::Tensor adapt_in_chans(const at::Tensor& weight, std::int64_t in_chans, InChansInit init) {
+  const std::int64_t before = weight.size(1);
+  const at::Tensor source = init == InChansInit::mean ? weight.mean(1, /*keepdim=*/true) : weight;
+  const at::Tensor channels = at::arange(in_chans, at::kLong).remainder(source.size(1));
+  return source.index_select(1, channels) *
+         (static_cast<double>(before) / static_cast<double>(in_chans));
+}
+
+ClassifierInit initialise_classifier(const std::filesystem::path& path, Classifier& classifier,
+                                     InChansInit in_chans_init) {
+  const WeightFile file = open_for_init(path);
+  const std::optional<Architecture> architecture = architecture_of(file);
+  return Transfer(file, architecture ? architecture->prefix : "", classifier, in_chans_init).run();
+}
+
+nlohmann::ordered_json encoder_settings(const std::filesystem::path& path) {
+  const WeightFile file = open_for_init(path);
+  if (const std::optional<CheckpointInfo> info = described_by_itself(file)) {
+    nlohmann::ordered_json settings = sizes_json(info->model);
+    settings["mean"] = info->preprocessing.mean;
+    settings["std"] = info->preprocessing.std;
+    return settings;
+  }
+  const std::optional<Architecture> architecture = architecture_of(file);
+  if (!architecture) {
+    throw UserError(quote(path.string()) +
+                    " holds no model that this program knows: see `convmae inspect`");
+  }
+  return sizes_json(encoder_of_shapes(file, *architecture));
+}
+
+nlohmann::ordered_json task_of(const ClassifierConfig& config,
+                               const std::vector<std::string>& classes) {
+  return {{"kind", kKind},
+          {"pool", to_string(config.pool)},
+          {"head", config.head == ClassifierHead::probe ? "probe" : "linear"},
+          {"classes", classes}};
+}
+
+LoadedClassifier load_classifier(const std::filesystem::path& path, at::ScalarType type) {
+  std::error_code ignored;
+  const std::filesystem::path chosen =
+      std::filesystem::is_directory(path, ignored) ? model_of_run(path) : path;
+  LoadedClassifier loaded;
+  const WeightFile file(chosen);
+  const SafetensorsFile* const safetensors = file.safetensors();
+  if (safetensors != nullptr && checkpoint_kind(*safetensors)) {
+    loaded = load_own(CheckpointFile(chosen));
+  } else {
+    const std::optional<Architecture> architecture = architecture_of(file);
+    if (!architecture) {
+      throw UserError(quote(chosen.string()) +
+                      " holds no model that this program knows: see `convmae inspect`");
+    }
+    const ClassifierConfig config = config_of_shapes(file, *architecture);
+    validate(config);
+    loaded.model = std::make_shared<Classifier>(config);
+    Transfer(file, architecture->prefix, *loaded.model, InChansInit::random).run();
+    loaded.preprocessing = default_preprocessing(config.encoder.in_chans, config.encoder.img_size);
+    for (std::int64_t i = 0; i < config.num_classes; ++i) {
+      loaded.classes.push_back(std::to_string(i));
+    }
+  }
+  loaded.model->eval();
+  hold_weights_as(loaded.model->encoder(), type);
+  loaded.file = chosen;
+  return loaded;
+}
+
+}  // namespace convmae

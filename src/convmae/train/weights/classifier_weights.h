@@ -1,0 +1,63 @@
+#pragma once
+
+#include "convmae/model/classifier.h"
+#include "convmae/train/weights/checkpoint_file.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace convmae {
+
+/// How the first convolution of a file becomes one for another number of channels.
+enum class InChansInit {
+  mean,    ///< every channel gets the mean of the file's channels
+  repeat,  ///< the file's channels in turn
+  random,  ///< stays as a new model's
+};
+InChansInit parse_in_chans_init(const std::string& name);
+
+/// The weight [out, in, k, k] of a first convolution for `in_chans` channels, scaled by the ratio
+/// of the numbers of channels: with `mean`, a grey image gives what it gave before. Not for
+/// `random`.
+at::Tensor adapt_in_chans(const at::Tensor& weight, std::int64_t in_chans, InChansInit init);
+
+/// Takes a new classifier's weights from a file of any kind, ours or any other with published
+/// names, of pretraining or of fine-tuning. A position table of another grid is interpolated, a
+/// first convolution for another number of channels is adapted; a head is taken if it has the same
+/// classes, else it stays new, and so does a norm that the file does not have. Throws UserError if
+/// another tensor of the encoder is missing or has another shape, and for run directories and
+/// training checkpoints of ours, which are for --resume.
+struct ClassifierInit {
+  std::string text;         ///< what was done, for the console
+  bool head_taken = false;  ///< so that the classifier should know its classes already
+};
+ClassifierInit initialise_classifier(const std::filesystem::path& path, Classifier& classifier,
+                                     InChansInit in_chans_init);
+
+/// What a file says about its encoder, by the names of the flags: sizes, and of a file of ours mean
+/// and standard deviation. Throws UserError if the file holds no model of a known kind.
+nlohmann::ordered_json encoder_settings(const std::filesystem::path& path);
+
+/// How a file of this program describes a classifier (CheckpointInfo::task).
+nlohmann::ordered_json task_of(const ClassifierConfig& config,
+                               const std::vector<std::string>& classes);
+
+/// A classifier with its weights, ready to use.
+struct LoadedClassifier {
+  std::shared_ptr<Classifier> model;
+  Preprocessing preprocessing;
+  std::vector<std::string> classes;
+  std::filesystem::path file;
+};
+
+/// The classifier in a file or run directory of ours, which describes it, or in any other file with
+/// published names, whose shapes do: then classes are numbered and images are normalised as usual.
+/// Its encoder holds its weights in `type`, the one that images are to come in. Throws UserError if
+/// the file is damaged or holds no classifier.
+LoadedClassifier load_classifier(const std::filesystem::path& path,
+                                 at::ScalarType type = at::kFloat);
+
+}  // namespace convmae

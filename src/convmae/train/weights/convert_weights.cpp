@@ -1,0 +1,243 @@
+#include "convmae/train/weights/convert_weights.h"
+
+#include "convmae/base/error.h"
+#include "convmae/base/quote.h"
+#include "convmae/io/pth_writer.h"
+#include "convmae/io/value_json.h"
+#include "convmae/train/optimizer/optimizer.h"
+#include "convmae/train/weights/checkpoint_file.h"
+#include "convmae/train/weights/published_notes.h"
+#include "convmae/train/weights/published_optimizer.h"
+#include "convmae/train/weights/weights.h"
+
+#include <ATen/ATen.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <deque>
+#include <map>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace convmae {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+bool is_real(DType dtype) {
+  return dtype == DType::f32 || dtype == DType::f64 || dtype == DType::f16 || dtype == DType::bf16;
+}
+
+at::ScalarType scalar_type(DType dtype) {
+  switch (dtype) {
+    case DType::f64:
+      return at::kDouble;
+    case DType::f16:
+      return at::kHalf;
+    case DType::bf16:
+      return at::kBFloat16;
+    default:
+      return at::kFloat;
+  }
+}
+
+/// The bytes of one weight in the type that it shall have.
+std::vector<std::byte> bytes_of(const WeightFile& file, const Weight& weight, DType dtype) {
+  std::vector<std::byte> bytes(static_cast<std::size_t>(weight.tensor.bytes()));
+  file.read(weight, bytes);
+  if (weight.tensor.dtype == dtype) return bytes;
+  const at::Tensor converted =
+      at::from_blob(bytes.data(), {weight.tensor.numel()}, scalar_type(weight.tensor.dtype))
+          .to(scalar_type(dtype));
+  std::vector<std::byte> result(converted.nbytes());
+  std::memcpy(result.data(), converted.const_data_ptr(), result.size());
+  return result;
+}
+
+class Conversion {
+ public:
+  Conversion(const std::filesystem::path& in, const ConversionOptions& options)
+      : file_(in),
+        options_(options),
+        selection_(select_weights(file_, options.layout, options.encoder_only)) {
+    report_.written = std::ssize(selection_.weights);
+    report_.left_out = selection_.left_out;
+    order_weights();
+    const bool whole = !options.layout && !options.encoder_only && !options.dtype;
+    if (whole && options.optimizer && file_.has_optimizer())
+      optimizer_ = read_published_optimizer(file_);
+    report_.optimizer_states = std::ssize(optimizer_.states);
+  }
+
+  ConversionReport write(const std::filesystem::path& out) {
+    if (options_.to_pth) {
+      write_pth_file(out);
+    } else {
+      write_safetensors_file(out);
+    }
+    return report_;
+  }
+
+ private:
+  DType dtype_of(const Weight& weight) const {
+    const DType stored = weight.tensor.dtype;
+    return options_.dtype && is_real(stored) ? *options_.dtype : stored;
+  }
+
+  /// Safetensors files are sorted by name; those of ours and those that came from a `.pth` file say
+  /// what order they had.
+  void order_weights() {
+    const Json order = noted_json(file_, kOrderKey);
+    if (!order.is_array()) return;
+    std::map<std::string, std::size_t> places;
+    for (const Json& name : order) {
+      if (name.is_string()) places.emplace(name.get<std::string>(), places.size());
+    }
+    const auto place = [&](const RenamedWeight& weight) {
+      const auto known = places.find(weight.weight->name);
+      return known == places.end() ? places.size() : known->second;
+    };
+    std::ranges::stable_sort(selection_.weights, {}, place);
+  }
+
+  std::vector<Weight> weights_in_order() const {
+    std::vector<Weight> weights;
+    for (const RenamedWeight& item : selection_.weights) {
+      weights.push_back({item.name, item.weight->tensor});
+    }
+    return weights;
+  }
+
+  void write_safetensors_file(const std::filesystem::path& out) {
+    std::vector<TensorSource> sources;
+    std::vector<std::byte> buffer;
+    for (const RenamedWeight& item : selection_.weights) {
+      const Weight& weight = *item.weight;
+      const DType dtype = dtype_of(weight);
+      sources.push_back({item.name, dtype, weight.tensor.shape, [this, &buffer, &weight, dtype] {
+                           buffer = bytes_of(file_, weight, dtype);
+                           return std::span<const std::byte>(buffer);
+                         }});
+    }
+    std::deque<float> steps;
+    for (const auto& entry : optimizer_.states) {
+      const std::string& name = entry.first;
+      const AdamWTensors& state = entry.second;
+      const auto add = [&](const char* prefix, const StridedTensor& tensor) {
+        sources.push_back({prefix + name, tensor.dtype, tensor.shape, [this, &buffer, &tensor] {
+                             buffer.resize(static_cast<std::size_t>(tensor.bytes()));
+                             file_.read({"", tensor}, buffer);
+                             return std::span<const std::byte>(buffer);
+                           }});
+      };
+      add(kAveragePrefix, state.exp_avg);
+      add(kSquarePrefix, state.exp_avg_sq);
+      const float& step = steps.emplace_back(static_cast<float>(state.step));
+      sources.push_back({kStepPrefix + name, DType::f32, {}, [&step] {
+                           return std::as_bytes(std::span(&step, 1));
+                         }});
+    }
+    write_safetensors(out, sources, metadata());
+  }
+
+  std::map<std::string, std::string> metadata() const {
+    std::map<std::string, std::string> metadata = file_.metadata();
+    // These vouch for a file that this one no longer is.
+    for (const char* const key : {"convmae.kind", "convmae.digest", kTrainerKey}) {
+      metadata.erase(key);
+    }
+    metadata["format"] = "pt";
+    if (!optimizer_.states.empty()) metadata[kGroupsKey] = optimizer_.groups.dump();
+    if (file_.pth() == nullptr) return metadata;
+    Json order = Json::array();
+    for (const RenamedWeight& item : selection_.weights) order.push_back(item.name);
+    metadata[kOrderKey] = order.dump(-1, ' ', false, Json::error_handler_t::replace);
+    if (const auto epoch = file_.epoch()) metadata[kEpochKey] = std::to_string(*epoch);
+    if (const Json arguments = training_arguments(file_); !arguments.is_null()) {
+      metadata[kArgumentsKey] = arguments.dump();
+    }
+    if (const std::optional<CheckpointInfo> info = described_by_itself(file_)) {
+      metadata.merge(description(*info));
+    }
+    return metadata;
+  }
+
+  void write_pth_file(const std::filesystem::path& out) {
+    ValueArena arena;
+    std::deque<std::vector<std::byte>> buffers;
+    Dict* const weights = arena.new_dict(/*ordered=*/true);
+    for (const RenamedWeight& item : selection_.weights) {
+      weights->entries.emplace_back(arena.keep(item.name),
+                                    arena.new_tensor(tensor_of(*item.weight, buffers)));
+    }
+    Dict* const root = arena.new_dict();
+    if (options_.layout == WeightLayout::mmseg) {
+      root->entries = {{"meta", arena.new_dict()}, {"state_dict", weights}};
+    } else {
+      root->entries = {{"model", weights}};
+    }
+    if (!options_.layout) add_other_entries(arena, *root);
+    write_pth(out, root);
+  }
+
+  /// Epoch, arguments and optimizer, as the published code names them.
+  void add_other_entries(ValueArena& arena, Dict& root) {
+    if (!optimizer_.states.empty()) {
+      root.entries.emplace_back("optimizer",
+                                write_published_optimizer(arena, weights_in_order(), optimizer_));
+    }
+    const std::optional<CheckpointInfo> info = described_by_itself(file_);
+    if (const std::optional<std::int64_t> epoch = last_epoch(info)) {
+      root.entries.emplace_back("epoch", *epoch);
+    }
+    if (const Value* const arguments = file_.arguments()) {
+      root.entries.emplace_back("args", *arguments);
+    } else if (const Json noted = training_arguments(file_); !noted.is_null()) {
+      root.entries.emplace_back("args", value_from_json(noted, arena));
+    }
+    if (!info) return;
+    Dict* const own = arena.new_dict();
+    for (const auto& [key, text] : description(*info)) {
+      own->entries.emplace_back(std::string_view(arena.keep(key)),
+                                std::string_view(arena.keep(text)));
+    }
+    root.entries.emplace_back(kDescriptionEntry, own);
+  }
+
+  /// The published code numbers epochs from 0 and keeps the last one; this program counts those
+  /// that are done.
+  std::optional<std::int64_t> last_epoch(const std::optional<CheckpointInfo>& info) const {
+    if (const std::optional<std::int64_t> epoch = published_epoch(file_)) return epoch;
+    const Json done =
+        info && info->provenance.is_object() ? info->provenance.value("epoch", Json()) : Json();
+    return done.is_number_integer() ? std::optional(done.get<std::int64_t>() - 1) : std::nullopt;
+  }
+
+  StridedTensor tensor_of(const Weight& weight, std::deque<std::vector<std::byte>>& buffers) const {
+    const DType dtype = dtype_of(weight);
+    if (dtype == weight.tensor.dtype) return weight.tensor;
+    StridedTensor tensor;
+    tensor.dtype = dtype;
+    tensor.shape = weight.tensor.shape;
+    tensor.stride = contiguous_strides(tensor.shape);
+    tensor.storage = buffers.emplace_back(bytes_of(file_, weight, dtype));
+    return tensor;
+  }
+
+  WeightFile file_;
+  const ConversionOptions& options_;
+  WeightSelection selection_;
+  PublishedOptimizer optimizer_;
+  ConversionReport report_;
+};
+
+}  // namespace
+
+ConversionReport convert_weights(const std::filesystem::path& in, const std::filesystem::path& out,
+                                 const ConversionOptions& options) {
+  return Conversion(in, options).write(out);
+}
+
+}  // namespace convmae

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "convmae/io/tensor_view.h"
+#include "convmae/train/weights/weight_layout.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace convmae {
+
+struct ConversionOptions {
+  bool to_pth = false;                 ///< else safetensors
+  std::optional<WeightLayout> layout;  ///< none: names stay, without the prefixes of wrappers
+  bool encoder_only = false;
+  std::optional<DType> dtype;  ///< what floating-point weights become; none: they stay
+  bool optimizer = true;       ///< take its state along where all weights stay as they are
+};
+
+struct ConversionReport {
+  std::int64_t written = 0;
+  std::int64_t left_out = 0;
+  std::int64_t optimizer_states = 0;
+};
+
+/// Converts a file of weights of any kind. What a file says beside its weights (epoch, training
+/// arguments, configuration) goes along. Throws UserError if the input is no such file, if nothing
+/// in it fits the layout, or if the output cannot be written; then there is no output.
+ConversionReport convert_weights(const std::filesystem::path& in, const std::filesystem::path& out,
+                                 const ConversionOptions& options);
+
+}  // namespace convmae
