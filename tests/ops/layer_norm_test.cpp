@@ -49,6 +49,8 @@ TEST(LayerNorm, AgreesWithTheLibraryInFloat64) {
     expect_agreement(shape, torch::kFloat, torch::kFloat, 5e-6, 5e-6);
     // Sums over rows are float32: they do not lose what bfloat16 would.
     expect_agreement(shape, torch::kBFloat16, torch::kFloat, 2e-2, 1e-5);
+    // A type without a kernel of ours.
+    expect_agreement(shape, torch::kHalf, torch::kHalf, 5e-3, 2e-2);
   }
 }
 

@@ -112,7 +112,7 @@ TEST_P(LinearTest, OfANormIsThatOfItsResult) {
   });
   for (const auto& [type, tolerance] :
        {std::pair(torch::kDouble, 1e-12), std::pair(torch::kFloat, 1e-5),
-        std::pair(torch::kBFloat16, 5e-2)}) {
+        std::pair(torch::kBFloat16, 5e-2), std::pair(torch::kHalf, 1e-2)}) {
     const auto found = run(type, ours);
     for (size_t i = 0; i < found.size(); ++i) EXPECT_LE(worst(found[i], expected[i]), tolerance);
   }
