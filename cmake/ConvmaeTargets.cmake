@@ -82,6 +82,7 @@ function(convmae_test name)
   convmae_executable(test_${name} ${torch} SOURCES ${arg_SOURCES} LIBS ${arg_LIBS}
                      GTest::gtest_main GTest::gmock)
   target_compile_definitions(test_${name} PRIVATE CONVMAE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  target_include_directories(test_${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
   add_test(NAME ${name} COMMAND test_${name})
   # Threads that spin between the many small steps of a test cost ten times the work itself.
   set_tests_properties(${name} PROPERTIES ENVIRONMENT GOMP_SPINCOUNT=1000)

@@ -1,7 +1,7 @@
 #include "pickle_defects.h"
 
 #include "raw_pickle.h"
-#include "raw_zip.h"
+#include "support/bytes.h"
 #include <array>
 #include <limits>
 #include <utility>

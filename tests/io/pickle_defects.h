@@ -1,6 +1,6 @@
 #pragma once
 
-#include "malformed.h"
+#include "support/malformed.h"
 #include <string>
 
 namespace convmae::test {

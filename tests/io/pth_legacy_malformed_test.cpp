@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include "malformed.h"
 #include "pickle_defects.h"
 #include "raw_pickle.h"
-#include "raw_zip.h"
+#include "support/bytes.h"
+#include "support/malformed.h"
 #include "test_files.h"
 
 namespace convmae {

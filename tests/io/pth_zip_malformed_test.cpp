@@ -2,10 +2,11 @@
 
 #include <gtest/gtest.h>
 
-#include "malformed.h"
 #include "pickle_defects.h"
 #include "raw_pickle.h"
 #include "raw_zip.h"
+#include "support/bytes.h"
+#include "support/malformed.h"
 #include "test_files.h"
 
 namespace convmae {
@@ -249,7 +250,7 @@ TEST(PthZipMalformedBase, IsReadWithZip64RecordsThatAgree) {
 // Files that are valid to the last byte, but only ask for more and more.
 TEST(PthZipExhaustion, IsRefusedWithinTheBudget) {
   const auto refused = [](const std::string& pickle) {
-    test::expect_refused([&](Draws& /*draws*/) { return valid_zip(pickle).file(); }, read, 1);
+    test::expect_refused([&](Draws& /*draws*/) { return valid_zip(pickle).file(); }, read, "", 1);
   };
   constexpr std::size_t kMany = 6'000'000;
   std::string pairs;

@@ -1,6 +1,6 @@
 #include "raw_pickle.h"
 
-#include "raw_zip.h"
+#include "support/bytes.h"
 
 namespace convmae::test {
 

@@ -1,12 +1,8 @@
 #include "raw_zip.h"
 
-namespace convmae::test {
+#include "support/bytes.h"
 
-std::string little(std::uint64_t value, int bytes) {
-  std::string text;
-  for (; bytes > 0; --bytes, value >>= 8) text += static_cast<char>(value & 0xFF);
-  return text;
-}
+namespace convmae::test {
 
 std::string RawZip::file() const {
   std::string body;

@@ -3,13 +3,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace convmae::test {
-
-/// A little-endian number of `bytes` bytes.
-std::string little(std::uint64_t value, int bytes);
 
 /// One member of an archive; what is set beside name and data contradicts the truth.
 struct RawMember {

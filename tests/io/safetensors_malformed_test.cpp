@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "malformed.h"
+#include "support/malformed.h"
 #include "test_files.h"
 #include <array>
 #include <cstring>

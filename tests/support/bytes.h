@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace convmae::test {
+
+/// A little-endian number of `bytes` bytes.
+inline std::string little(std::uint64_t value, int bytes) {
+  std::string text;
+  for (; bytes > 0; --bytes, value >>= 8) text += static_cast<char>(value & 0xFF);
+  return text;
+}
+
+/// A big-endian number of `bytes` bytes.
+inline std::string big(std::uint64_t value, int bytes) {
+  const std::string reversed = little(value, bytes);
+  return {reversed.rbegin(), reversed.rend()};
+}
+
+}  // namespace convmae::test
