@@ -57,8 +57,8 @@ inline void expect_refused(const MakeFile& make, const ReadFile& read, const std
       return;
     } catch (const UserError& error) {
       const std::string text = error.what();
-      EXPECT_TRUE(is_readable(text)) << "seed " << seed << ": " << text;
-      EXPECT_NE(text.find(says), std::string::npos) << "seed " << seed << ": " << text;
+      ASSERT_TRUE(is_readable(text)) << "seed " << seed << ": " << text;
+      ASSERT_NE(text.find(says), std::string::npos) << "seed " << seed << ": " << text;
     }
   }
 #ifndef __SANITIZE_ADDRESS__
@@ -103,6 +103,11 @@ void expect_as_stated(const Expectation<Defect>& expectation, const MakeFile& ma
 }
 
 /// The last argument of INSTANTIATE_TEST_SUITE_P for such a table.
-inline std::string name_of_defect(const auto& info) { return info.param.name; }
+struct NameOfDefect {
+  template <typename Defect>
+  std::string operator()(const testing::TestParamInfo<Expectation<Defect>>& row) const {
+    return row.param.name;
+  }
+};
 
 }  // namespace convmae::test

@@ -124,7 +124,7 @@ std::int64_t resolve_channels(const std::string& format, std::int64_t stored,
 
 std::string one_line(std::string message) {
   std::replace_if(
-      message.begin(), message.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, ' ');
+      message.begin(), message.end(), [](unsigned char c) { return c < 0x20 || c > 0x7E; }, ' ');
   return message;
 }
 

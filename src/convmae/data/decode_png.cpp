@@ -99,7 +99,7 @@ class Decoder {
   bool read_pixels() {
     if (setjmp(png_jmpbuf(png_)) != 0) return false;
     png_read_image(png_, rows_.data());
-    png_read_end(png_, nullptr);
+    png_read_end(png_, info_);  // without it critical chunks behind the pixels would be skipped
     return true;
   }
 

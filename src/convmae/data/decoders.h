@@ -27,7 +27,7 @@ void check_shape(const std::string& format, std::int64_t height, std::int64_t wi
 std::int64_t resolve_channels(const std::string& format, std::int64_t stored,
                               const DecodeOptions& options);
 
-/// A library's message as part of our one line: control characters become spaces.
+/// A library's message as part of our one line: all but printable ASCII becomes spaces.
 std::string one_line(std::string message);
 
 /// Pillow's rgb -> L.
