@@ -87,14 +87,6 @@ INSTANTIATE_TEST_SUITE_P(Formats, MalformedImage,
                            return name;
                          });
 
-std::vector<std::uint8_t> npy_file(const std::string& dictionary, std::size_t data_bytes) {
-  std::string text("\x93NUMPY\x01\x00", 8);
-  text += static_cast<char>(dictionary.size() & 0xFF);
-  text += static_cast<char>(dictionary.size() >> 8);
-  text += dictionary + std::string(data_bytes, '\1');
-  return {text.begin(), text.end()};
-}
-
 TEST(MalformedTiff, TilesFarLargerThanTheImageAreRefused) {
   Image image;
   try {
@@ -103,44 +95,6 @@ TEST(MalformedTiff, TilesFarLargerThanTheImageAreRefused) {
   } catch (const UserError& error) {
     EXPECT_THAT(error.what(), testing::HasSubstr("TIFF tile"));
   }
-}
-
-TEST(MalformedNpy, HeadersThatLieAreRefused) {
-  Image image;
-  for (const char* dictionary :
-       {"",
-        "{",
-        "{}",
-        "{'descr': '|u1'}",
-        "{'shape': (2, 2)}",
-        "{'descr': '|O', 'fortran_order': False, 'shape': (2, 2)}",
-        "{'descr': '>f4', 'fortran_order': False, 'shape': (2, 2)}",
-        "{'descr': '|u1', 'fortran_order': True, 'shape': (2, 2)}",
-        "{'descr': '|u1', 'fortran_order': False, 'shape': (2,)}",
-        "{'descr': '|u1', 'fortran_order': False, 'shape': (-2, 2)}",
-        "{'descr': '|u1', 'fortran_order': False, 'shape': (0, 2)}",
-        "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 2, 2, 2)}",
-        "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 9)}",
-        "{'descr': '|u1', 'fortran_order': False, 'shape': (9223372036854775807, 2)}",
-        "{'descr': '|u1', 'fortran_order': False, 'shape': (99999999999999999999, 2)}",
-        "{'descr': '|u1', 'fortran_order': False, 'shape': (4294967296, 4294967296)}",
-        "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 1, 4611686018427387904)}",
-        "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1, 4611686018427387904)}",
-        "{'descr': '<f4', 'fortran_order': False, 'shape': (4, 5, 3144441441111111111)}",
-        "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 2), 'other': 1}",
-        "{'descr': '|u1', 'fortran_order': __import__('os'), 'shape': (2, 2)}"}) {
-    EXPECT_THROW(decode_image(npy_file(dictionary, 16), {}, image), UserError) << dictionary;
-  }
-  decode_image(npy_file("{'descr': '|u1', 'fortran_order': False, 'shape': (4, 4), }", 16), {},
-               image);
-  EXPECT_EQ(image.size(), (Size{4, 4}));
-}
-
-TEST(MalformedNpy, ValuesThatAreNotFiniteAreRefused) {
-  std::vector<std::uint8_t> bytes = contents("data/images/float.npy");
-  for (std::size_t i = 1; i <= 4; ++i) bytes[bytes.size() - i] = 0xFF;
-  Image image;
-  EXPECT_THROW(decode_image(bytes, {}, image), UserError);
 }
 
 TEST(DecodeImage, SniffsTheBytesAndSaysWhatItExpected) {

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "deflate.h"
 #include "malformed_image.h"
 #include "raw_png.h"
 #include "support/bytes.h"
@@ -17,7 +18,7 @@ using test::Draws;
 using test::kTolerated;
 using test::RawPng;
 using test::sound_png;
-using test::stored;
+using test::zlib_stream;
 
 // where the fields of IHDR are
 constexpr std::size_t kWidthAt = 0;
@@ -177,7 +178,7 @@ void spoil_header(Defect defect, RawPng& png, Draws& draws) {
       return png.set_header(kInterlaceAt, 1 + some);
     default:  // interlaced_without_all_passes
       png.set_header(kInterlaceAt, 1);
-      png.pixels().data = stored(std::string(png.scanlines.size(), '\0'));
+      png.pixels().data = zlib_stream(std::string(png.scanlines.size(), '\0'));
   }
 }
 
@@ -200,7 +201,7 @@ void spoil_palette(Defect defect, RawPng& png, Draws& draws) {
     default:  // palette_index_out_of_range
       palette.resize(3);
       png.scanlines.back() = static_cast<char>(1 + draws.below(255));
-      png.pixels().data = stored(png.scanlines);
+      png.pixels().data = zlib_stream(png.scanlines);
   }
 }
 
@@ -211,7 +212,7 @@ void spoil_stream(Defect defect, RawPng& png, Draws& draws) {
     case pixels_missing:
       return png.erase(2);
     case pixels_too_few:
-      stream = stored(png.scanlines.substr(0, draws.below(png.scanlines.size())));
+      stream = zlib_stream(png.scanlines.substr(0, draws.below(png.scanlines.size())));
       return;
     case pixels_cut_inside_the_stream:
       return stream.resize(8 + draws.below(png.scanlines.size() - 1));
@@ -252,7 +253,7 @@ void spoil_stream(Defect defect, RawPng& png, Draws& draws) {
       return;
     default:  // filter_byte_unknown
       png.scanlines[draws.below(png.height) * row] = static_cast<char>(5 + draws.below(251));
-      stream = stored(png.scanlines);
+      stream = zlib_stream(png.scanlines);
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "deflate.h"
 #include "support/bytes.h"
 #include "support/malformed.h"
 #include <cstddef>
@@ -7,7 +8,6 @@
 #include <optional>
 #include <string>
 #include <vector>
-#include <zlib.h>
 
 namespace convmae::test {
 
@@ -18,22 +18,6 @@ struct Chunk {
   std::optional<std::uint32_t> length = std::nullopt;
   std::uint32_t crc_error = 0;
 };
-
-inline std::uint32_t crc_of(const std::string& text) {
-  return static_cast<std::uint32_t>(
-      crc32(0, reinterpret_cast<const Bytef*>(text.data()), static_cast<uInt>(text.size())));
-}
-
-inline std::uint32_t adler_of(const std::string& text) {
-  return static_cast<std::uint32_t>(
-      adler32(1, reinterpret_cast<const Bytef*>(text.data()), static_cast<uInt>(text.size())));
-}
-
-/// A zlib stream of one stored block.
-inline std::string stored(const std::string& text) {
-  return "\x78\x01\x01" + little(text.size(), 2) + little(~text.size(), 2) + text +
-         big(adler_of(text), 4);
-}
 
 /// A PNG in parts, to be spoiled: at first an image of 8-bit palette indices.
 struct RawPng {
@@ -76,7 +60,7 @@ inline RawPng sound_png(Draws& draws) {
   const std::string header = big(png.width, 4) + big(png.height, 4) + "\x08\x03" + big(0, 3);
   png.chunks = {{"IHDR", header},
                 {"PLTE", std::string(768, 'p')},
-                {"IDAT", stored(png.scanlines)},
+                {"IDAT", zlib_stream(png.scanlines)},
                 {"IEND", ""}};
   return png;
 }

@@ -1,6 +1,7 @@
 #include "convmae/data/npy.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/quote.h"
 
 #include <algorithm>
 #include <charconv>
@@ -21,6 +22,12 @@ class Literal {
 
   void expect(char c) {
     if (!accept(c)) malformed(std::string("expected '") + c + "' in the header");
+  }
+
+  /// Only blanks are left: numpy pads its header with them.
+  bool at_end() {
+    skip_blanks();
+    return text_.empty();
   }
 
   bool accept(char c) {
@@ -87,8 +94,8 @@ PixelType parse_type(std::string_view descr) {
   if (descr == "|u1" || descr == "<u1") return PixelType::uint8;
   if (descr == "<u2") return PixelType::uint16;
   if (descr == "<f4") return PixelType::float32;
-  throw UserError("expected a .npy of uint8, uint16 or float32 (little-endian), found type '" +
-                  std::string(descr) + "': convert it with numpy's astype");
+  throw UserError("expected a .npy of uint8, uint16 or float32 (little-endian), found type " +
+                  quote(descr) + ": convert it with numpy's astype");
 }
 
 const char* name_of(PixelType type) {
@@ -108,7 +115,10 @@ const char* name_of(PixelType type) {
 NpyHeader read_npy_header(EncodedBytes encoded) {
   if (encoded.size() < kMagicSize + 4) malformed("the file is truncated");
   const int major = encoded[6];
-  if (major < 1 || major > 3) malformed("unknown format version " + std::to_string(major));
+  const int minor = encoded[7];
+  if (major < 1 || major > 3 || minor != 0) {
+    malformed("unknown format version " + std::to_string(major) + "." + std::to_string(minor));
+  }
   const std::size_t length_bytes = major == 1 ? 2 : 4;
   std::size_t length = 0;
   for (std::size_t i = length_bytes; i-- > 0;) length = (length << 8) | encoded[kMagicSize + i];
@@ -119,30 +129,41 @@ NpyHeader read_npy_header(EncodedBytes encoded) {
   NpyHeader header;
   header.data_offset = text_at + length;
   std::optional<PixelType> type;
+  bool has_order = false;
   bool has_shape = false;
+  const auto once = [](bool seen, std::string_view key) {
+    if (seen) malformed("the key " + quote(key) + " stands twice in the header");
+  };
   literal.expect('{');
   while (!literal.accept('}')) {
     const std::string_view key = literal.quoted();
     literal.expect(':');
     if (key == "descr") {
+      once(type.has_value(), key);
       type = parse_type(literal.quoted());
     } else if (key == "fortran_order") {
+      once(has_order, key);
       if (literal.boolean()) {
         throw UserError(
             "expected a .npy in C order, found Fortran order: save numpy.ascontiguousarray(a)");
       }
+      has_order = true;
     } else if (key == "shape") {
+      once(has_shape, key);
       header.shape = literal.tuple();
       has_shape = true;
     } else {
-      malformed("unknown key in the header");
+      malformed("unknown key " + quote(key) + " in the header");
     }
     if (!literal.accept(',')) {
       literal.expect('}');
       break;
     }
   }
-  if (!type || !has_shape) malformed("the header lacks descr or shape");
+  if (!literal.at_end()) malformed("text behind the dictionary in the header");
+  if (!type || !has_order || !has_shape) {
+    malformed("the header lacks descr, fortran_order or shape");
+  }
   header.type = *type;
   return header;
 }
