@@ -23,17 +23,32 @@ struct IdxFile {
   std::vector<std::uint8_t> values;
 };
 
+[[noreturn]] void throw_damaged(const fs::path& path) {
+  throw UserError("IDX file '" + path.string() + "' is damaged or truncated: fetch it again");
+}
+
 /// Reads exactly `count` bytes; zlib hands plain files through as they are.
 void read_exactly(gzFile file, std::uint8_t* to, std::int64_t count, const fs::path& path) {
   constexpr std::int64_t kMostAtOnce = 1 << 30;
   while (count > 0) {
     const int got = gzread(file, to, static_cast<unsigned>(std::min(count, kMostAtOnce)));
-    if (got <= 0) {
-      throw UserError("IDX file '" + path.string() + "' is damaged or truncated: fetch it again");
-    }
+    if (got <= 0) throw_damaged(path);
     to += got;
     count -= got;
   }
+}
+
+/// Reading on at the end is also what makes zlib compare the checksum of a compressed file.
+void expect_end(gzFile file, const fs::path& path) {
+  std::uint8_t behind = 0;
+  const int got = gzread(file, &behind, 1);
+  int error = Z_OK;
+  gzerror(file, &error);
+  if (got > 0) {
+    throw UserError("IDX file '" + path.string() +
+                    "' holds more data than its header states: fetch it again");
+  }
+  if (got < 0 || error != Z_OK) throw_damaged(path);
 }
 
 /// An IDX file: two zero bytes, the type (8: unsigned byte), the rank, the sides as 32-bit
@@ -70,6 +85,7 @@ IdxFile read_idx(const fs::path& path, std::size_t rank) {
     idx.values.resize(static_cast<std::size_t>(done + piece));
     read_exactly(file.get(), idx.values.data() + done, piece, path);
   }
+  expect_end(file.get(), path);
   return idx;
 }
 
