@@ -61,7 +61,7 @@ int ignore_message(TIFF* /*tiff*/, void* /*user*/, const char* /*module*/, const
 
 [[noreturn]] void damaged(const Source& source) {
   const std::string message = one_line(source.message.data());
-  throw UserError("damaged TIFF: " + (message.empty() ? "it cannot be read" : message));
+  throw UserError("damaged TIFF: " + (message.empty() ? "no image in it can be read" : message));
 }
 
 using Handle = std::unique_ptr<TIFF, decltype(&TIFFClose)>;
@@ -151,20 +151,54 @@ DecodeOptions for_tiles(DecodeOptions options, Size image) {
   return options;
 }
 
-/// Reads strips or tiles, of all channels together or one plane a channel.
-void read_plain(TIFF* tiff, const Source& source, const Layout& layout,
-                const DecodeOptions& options, Image& out) {
-  const bool tiled = TIFFIsTiled(tiff) != 0;
+/// libtiff puts offset 0 for what the list of offsets lacks, and would take the header for pixels.
+void check_offsets(TIFF* tiff, bool tiled) {
+  const std::uint32_t count = tiled ? TIFFNumberOfTiles(tiff) : TIFFNumberOfStrips(tiff);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (TIFFGetStrileOffset(tiff, i) == 0) {
+      throw UserError(std::string("damaged TIFF: ") + (tiled ? "tile " : "strip ") +
+                      std::to_string(i) + " lacks its offset");
+    }
+  }
+}
+
+/// The strips or tiles of an image, of all channels together or one plane a channel.
+struct Pieces {
+  bool tiled = false;
+  bool planes = false;
+  std::int64_t rows = 0;
+  std::int64_t width = 0;
+  std::int64_t channels = 1;
+};
+
+Pieces read_pieces(TIFF* tiff, const Source& source, const Layout& layout,
+                   const DecodeOptions& options) {
+  // layout.channels are those that libtiff converts to
+  const std::int64_t samples = field<std::uint16_t>(tiff, TIFFTAG_SAMPLESPERPIXEL, 1);
   const auto planar = field<std::uint16_t>(tiff, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG);
-  const bool planes = planar == PLANARCONFIG_SEPARATE && layout.channels > 1;
+  Pieces pieces;
+  pieces.tiled = TIFFIsTiled(tiff) != 0;
+  pieces.planes = planar == PLANARCONFIG_SEPARATE && samples > 1;
+  pieces.channels = pieces.planes ? 1 : samples;
+  if (pieces.tiled) {
+    pieces.width = field<std::uint32_t>(tiff, TIFFTAG_TILEWIDTH, 0);
+    pieces.rows = field<std::uint32_t>(tiff, TIFFTAG_TILELENGTH, 0);
+  } else {
+    pieces.width = layout.size.width;
+    pieces.rows = std::min<std::int64_t>(field<std::uint32_t>(tiff, TIFFTAG_ROWSPERSTRIP, 0),
+                                         layout.size.height);
+  }
+  if (pieces.width < 1 || pieces.rows < 1) damaged(source);
+  check_shape(pieces.tiled ? "TIFF tile of an" : "TIFF strip of an", pieces.rows, pieces.width,
+              pieces.channels, layout.type, for_tiles(options, layout.size));
+  check_offsets(tiff, pieces.tiled);
+  return pieces;
+}
+
+void read_plain(TIFF* tiff, const Source& source, const Layout& layout, const Pieces& pieces,
+                Image& out) {
+  const auto& [tiled, planes, rows, width, channels] = pieces;
   const Size size = layout.size;
-  const std::int64_t width = tiled ? field<std::uint32_t>(tiff, TIFFTAG_TILEWIDTH, 0) : size.width;
-  const std::int64_t stored_rows = tiled ? field<std::uint32_t>(tiff, TIFFTAG_TILELENGTH, 0)
-                                         : field<std::uint32_t>(tiff, TIFFTAG_ROWSPERSTRIP, 0);
-  if (width < 1 || stored_rows < 1) damaged(source);
-  const std::int64_t rows = tiled ? stored_rows : std::min(stored_rows, size.height);
-  const std::int64_t channels = planes ? 1 : layout.channels;
-  check_shape("TIFF tile of an", rows, width, channels, layout.type, for_tiles(options, size));
   const std::int64_t bytes = rows * width * channels * bytes_per_value(layout.type);
   if ((tiled ? TIFFTileSize64(tiff) : TIFFStripSize64(tiff)) != static_cast<std::uint64_t>(bytes)) {
     throw UserError("TIFF with packed or subsampled pixels is not supported: convert it");
@@ -216,9 +250,10 @@ void tiff(EncodedBytes encoded, const DecodeOptions& options, Image& out) {
                          (options.channels == 1 || options.channels == 3);
   const std::int64_t visible = has_alpha || !layout.plain ? 3 : layout.channels;
   const std::int64_t delivered = resolve_channels("TIFF", visible, options);
+  const Pieces pieces = read_pieces(handle.get(), source, layout, options);
   out.resize(layout.size, layout.channels, layout.type);
   if (layout.plain) {
-    read_plain(handle.get(), source, layout, options, out);
+    read_plain(handle.get(), source, layout, pieces, out);
   } else {
     read_converted(handle.get(), source, out);
   }
