@@ -15,7 +15,8 @@ if(CONVMAE_SANITIZE)
   # GCC sees uninitialised values in what the sanitizers add to libtorch's headers.
   target_compile_options(
     convmae_options INTERFACE -fsanitize=${CONVMAE_SANITIZE} -fno-sanitize-recover=all
-                              -fno-omit-frame-pointer -Wno-maybe-uninitialized)
+                              -fno-omit-frame-pointer
+                              $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(convmae_options INTERFACE -fsanitize=${CONVMAE_SANITIZE})
 endif()
 
