@@ -281,7 +281,7 @@ std::string spoil_gzip(Defect defect, Draws& draws) {
       gzip.stream[0] = static_cast<char>(6 + draws.below(2));
       break;
     case gzip_stored_length_wrong:
-      gzip.stream[1] = static_cast<char>(gzip.stream[1] ^ (1 + draws.below(255)));
+      test::flip_bits(gzip.stream[1], 1 + draws.below(255));
       break;
     case gzip_distance_too_far:
       // fixed codes: a copy of 3 bytes from before the beginning

@@ -241,7 +241,7 @@ void spoil_stream(Defect defect, RawPng& png, Draws& draws) {
       stream[2] = static_cast<char>(6 + draws.below(2));
       return;
     case deflate_stored_length_wrong:
-      stream[3] = static_cast<char>(stream[3] ^ (1 + draws.below(255)));
+      test::flip_bits(stream[3], 1 + draws.below(255));
       return;
     case deflate_code_lengths_impossible:
       // dynamic codes: all 19 code lengths have codes of 4 bits, of which there are 16

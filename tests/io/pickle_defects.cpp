@@ -262,16 +262,12 @@ std::string spoil_numpy(PickleDefect defect, Draws& draws) {
     case PickleDefect::numpy_big_endian:
       return with_arguments(scalar(numpy_type("f8", any_of(draws, {">", "", "!"})), 8));
     default: {  // numpy_array_disagrees
-      const std::string empty = join({pickle_global("numpy._core.multiarray", "_reconstruct"),
-                                      pickle_global("numpy", "ndarray"), pickle_int(0),
-                                      "\x85"
-                                      "C\x01"
-                                      "b\x87R"});
+      const std::string empty =
+          join({pickle_global("numpy._core.multiarray", "_reconstruct"),
+                pickle_global("numpy", "ndarray"), pickle_int(0), "\x85", "C\x01", "b\x87R"});
       const std::int64_t side = std::int64_t{1} << draws.below(63);
       return with_arguments(join({empty, "(K\x01", pickle_tuple({side, 3}), numpy_type("f8", "<"),
-                                  "\x89"
-                                  "C\x08"
-                                  "12345678tb"}));
+                                  "\x89", "C\x08", "12345678tb"}));
     }
   }
 }

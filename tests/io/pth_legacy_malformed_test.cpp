@@ -60,7 +60,7 @@ enum class Defect {
 std::string spoil_begin(Defect defect, Legacy& file, Draws& draws) {
   switch (defect) {
     case Defect::magic_wrong:
-      file.magic[4 + draws.below(10)] ^= static_cast<char>(1 + draws.below(255));
+      test::flip_bits(file.magic[4 + draws.below(10)], 1 + draws.below(255));
       break;
     case Defect::magic_not_a_number:
       file.magic = draws.below(2) == 0 ? "\x80\x02N." : "\x80\x02}.";

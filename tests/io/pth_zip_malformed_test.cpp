@@ -117,12 +117,12 @@ std::string spoil_member(Defect defect, RawZip& zip, Draws& draws) {
   const auto some = static_cast<std::uint32_t>(1 + draws.below(1000));
   switch (defect) {
     case Defect::central_header_broken:
-      any.central_signature[draws.below(4)] ^= static_cast<char>(1 + draws.below(100));
+      test::flip_bits(any.central_signature[draws.below(4)], 1 + draws.below(100));
       break;
     case Defect::local_header_broken:
       // the first signature makes it a ZIP file
-      zip.members[1 + draws.below(3)].local_signature[draws.below(4)] ^=
-          static_cast<char>(1 + draws.below(100));
+      test::flip_bits(zip.members[1 + draws.below(3)].local_signature[draws.below(4)],
+                      1 + draws.below(100));
       break;
     case Defect::compressed:
       any.method = static_cast<std::uint16_t>(some);

@@ -18,4 +18,9 @@ inline std::string big(std::uint64_t value, int bytes) {
   return {reversed.rbegin(), reversed.rend()};
 }
 
+/// Changes the byte in the bits that are set in `bits`.
+inline void flip_bits(char& byte, std::uint64_t bits) {
+  byte = static_cast<char>(static_cast<unsigned char>(byte) ^ bits);
+}
+
 }  // namespace convmae::test
