@@ -32,7 +32,7 @@ class TrainingCommand {
 
  protected:
   TrainingCommand(CLI::App& command, CommandLine& line, TrainingFlags::Wording wording)
-      : line_(line), table_(command), flags_(table_, options_, config_, std::move(wording)) {}
+      : table_(command), flags_(table_, options_, config_, std::move(wording)), line_(line) {}
 
   void add_model(ModelFlags::Part part) {
     model_.emplace(table_, options_.model, options_.model_config, part);
@@ -42,9 +42,7 @@ class TrainingCommand {
   /// Returns the exit code.
   virtual int train(const RunContext& context) = 0;
 
-  CommandLine& line_;
   Options options_;
-  std::string config_;
   OptionTable table_;
   TrainingFlags flags_;
 
@@ -63,6 +61,8 @@ class TrainingCommand {
     model_->resolve();
   }
 
+  CommandLine& line_;
+  std::string config_;
   std::optional<ModelFlags> model_;
 };
 
