@@ -29,7 +29,8 @@ using torch::autograd::variable_list;
 
 attention_kernel::Kernels kernels_for(const Tensor& x) {
   return for_this_cpu(attention_kernel::kernels_baseline, attention_kernel::kernels_avx2,
-                      attention_kernel::kernels_avx512)(element_of(x));
+                      attention_kernel::kernels_avx512,
+                      attention_kernel::kernels_avx512_bf16)(element_of(x));
 }
 
 /// Queries, keys and values inside the tensors that hold them: [B, tokens, parts * C].

@@ -4,7 +4,9 @@
 
 #include <array>
 #include <cpuid.h>
+#include <cstdlib>
 #include <cstring>
+#include <string_view>
 
 namespace convmae {
 namespace {
@@ -22,6 +24,19 @@ Registers cpuid(unsigned leaf, unsigned subleaf = 0) {
   return r;
 }
 
+bool has_avx512_bf16() { return (cpuid(7, 1).eax >> 5 & 1U) != 0; }
+
+KernelLevel find_kernel_level() {
+  const std::string capability = at::get_cpu_capability();
+  if (capability == "AVX512") {
+    const char* const cap = std::getenv("ATEN_CPU_CAPABILITY");
+    const bool capped = cap != nullptr && std::string_view(cap) == "avx512";
+    return has_avx512_bf16() && !capped ? KernelLevel::avx512_bf16 : KernelLevel::avx512;
+  }
+  if (capability == "AVX2") return KernelLevel::avx2;
+  return KernelLevel::baseline;
+}
+
 std::string brand() {
   std::array<unsigned, 12> words{};
   for (unsigned i = 0; i < 3; ++i) {
@@ -37,14 +52,14 @@ std::string brand() {
 }  // namespace
 
 KernelLevel cpu_kernel_level() {
-  const std::string capability = at::get_cpu_capability();
-  if (capability == "AVX512") return KernelLevel::avx512;
-  if (capability == "AVX2") return KernelLevel::avx2;
-  return KernelLevel::baseline;
+  static const KernelLevel level = find_kernel_level();
+  return level;
 }
 
 std::string to_string(KernelLevel level) {
   switch (level) {
+    case KernelLevel::avx512_bf16:
+      return "avx512_bf16";
     case KernelLevel::avx512:
       return "avx512";
     case KernelLevel::avx2:
@@ -69,8 +84,7 @@ CpuVendor cpu_vendor() {
 
 bool cpu_has_bf16() {
   const bool amx = (cpuid(7).edx >> 22 & 1U) != 0;
-  const bool avx512 = (cpuid(7, 1).eax >> 5 & 1U) != 0;
-  return cpu_kernel_level() == KernelLevel::avx512 && (amx || avx512);
+  return cpu_kernel_level() >= KernelLevel::avx512 && (amx || has_avx512_bf16());
 }
 
 std::string describe_cpu() {
@@ -79,13 +93,12 @@ std::string describe_cpu() {
     if (has) flags += std::string(" ") + name;
   };
   const Registers seven = cpuid(7);
-  const Registers seven_one = cpuid(7, 1);
   add((seven.ebx >> 5 & 1U) != 0, "avx2");
   add((cpuid(1).ecx >> 12 & 1U) != 0, "fma");
   add((seven.ebx >> 16 & 1U) != 0, "avx512f");
   add((seven.ebx >> 31 & 1U) != 0, "avx512vl");
   add((seven.ecx >> 11 & 1U) != 0, "avx512_vnni");
-  add((seven_one.eax >> 5 & 1U) != 0, "avx512_bf16");
+  add(has_avx512_bf16(), "avx512_bf16");
   add((seven.edx >> 22 & 1U) != 0, "amx_bf16");
   return brand() + " [" + (flags.empty() ? "" : flags.substr(1)) + "], kernels " +
          to_string(cpu_kernel_level());

@@ -5,17 +5,19 @@
 namespace convmae {
 
 /// The instruction set that our kernels are picked for.
-enum class KernelLevel { baseline, avx2, avx512 };
+enum class KernelLevel { baseline, avx2, avx512, avx512_bf16 };
 
 /// What this CPU offers, capped by ATEN_CPU_CAPABILITY (default, avx2, avx512) as ATen's own
-/// kernels.
+/// kernels; avx512 leaves bfloat16 instructions out.
 KernelLevel cpu_kernel_level();
 std::string to_string(KernelLevel level);
 
-/// Of three builds of the same kernels the one for this CPU.
+/// Of the builds of the same kernels the one for this CPU.
 template <typename Kernels>
-Kernels for_this_cpu(Kernels baseline, Kernels avx2, Kernels avx512) {
+Kernels for_this_cpu(Kernels baseline, Kernels avx2, Kernels avx512, Kernels avx512_bf16) {
   switch (cpu_kernel_level()) {
+    case KernelLevel::avx512_bf16:
+      return avx512_bf16;
     case KernelLevel::avx512:
       return avx512;
     case KernelLevel::avx2:

@@ -45,5 +45,6 @@ struct Kernels {
 Kernels kernels_baseline(Element element);
 Kernels kernels_avx2(Element element);
 Kernels kernels_avx512(Element element);
+Kernels kernels_avx512_bf16(Element element);
 
 }  // namespace convmae::depthwise

@@ -73,7 +73,7 @@ std::string to_string(GemmBackend backend) {
 // way, 5 % faster on the direct one (docs/performance.md).
 GemmBackend default_gemm_backend(at::ScalarType type) {
   const bool slow_mkl =
-      cpu_vendor() != CpuVendor::intel && cpu_kernel_level() == KernelLevel::avx512;
+      cpu_vendor() != CpuVendor::intel && cpu_kernel_level() >= KernelLevel::avx512;
   const bool has_onednn = type == at::kFloat || type == at::kBFloat16;
   return slow_mkl && has_onednn ? GemmBackend::onednn : GemmBackend::aten;
 }

@@ -44,5 +44,6 @@ struct Kernels {
 Kernels kernels_baseline(Element element);
 Kernels kernels_avx2(Element element);
 Kernels kernels_avx512(Element element);
+Kernels kernels_avx512_bf16(Element element);
 
 }  // namespace convmae::layer_norm_kernel

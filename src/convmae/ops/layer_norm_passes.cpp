@@ -25,7 +25,8 @@ bool use_kernel(const Tensor& x) { return has_kernel(x) && x.numel() > 0; }
 
 layer_norm_kernel::Kernels kernels_for(const Tensor& x) {
   return for_this_cpu(layer_norm_kernel::kernels_baseline, layer_norm_kernel::kernels_avx2,
-                      layer_norm_kernel::kernels_avx512)(element_of(x));
+                      layer_norm_kernel::kernels_avx512,
+                      layer_norm_kernel::kernels_avx512_bf16)(element_of(x));
 }
 
 /// Rows are worked on in so many parts, whose sums are added in their order: the number of threads

@@ -93,7 +93,7 @@ depthwise::Kernels kernels_for(const Tensor& x) {
               "masked_depthwise_conv2d: float32, float64 or bfloat16 expected, found ",
               x.scalar_type());
   return for_this_cpu(depthwise::kernels_baseline, depthwise::kernels_avx2,
-                      depthwise::kernels_avx512)(element_of(x));
+                      depthwise::kernels_avx512, depthwise::kernels_avx512_bf16)(element_of(x));
 }
 
 /// Number in nested order of every cell of a block in raster order. With sides {a, b} the cell at

@@ -31,7 +31,7 @@ bool has_gelu_kernel(const Tensor& x) { return has_kernel(x) && x.scalar_type() 
 
 gelu_kernel::Kernels kernels_for(const Tensor& x) {
   return for_this_cpu(gelu_kernel::kernels_baseline, gelu_kernel::kernels_avx2,
-                      gelu_kernel::kernels_avx512)(element_of(x));
+                      gelu_kernel::kernels_avx512, gelu_kernel::kernels_avx512_bf16)(element_of(x));
 }
 
 constexpr std::int64_t kGrain = 32768;
