@@ -1,9 +1,9 @@
 #include "convmae/ops/attention.h"
 
-#include "convmae/ops/attention_kernel.h"
 #include "convmae/ops/cpu_features.h"
 #include "convmae/ops/gemm.h"
-#include "convmae/ops/kernel_dispatch.h"
+#include "convmae/ops/kernels/attention.h"
+#include "convmae/ops/kernels/dispatch.h"
 #include "convmae/ops/linear.h"
 
 #include <ATen/Parallel.h>

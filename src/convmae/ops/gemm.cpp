@@ -1,6 +1,7 @@
 #include "convmae/ops/gemm.h"
 
 #include "convmae/base/error.h"
+#include "convmae/ops/column_sums.h"
 #include "convmae/ops/cpu_features.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -115,7 +116,7 @@ at::Tensor ops::weight_gradient(const at::Tensor& grad, const at::Tensor& rows) 
 }
 
 at::Tensor ops::bias_gradient(const at::Tensor& grad, at::ScalarType type) {
-  return grad.sum(0, /*keepdim=*/false, type);
+  return column_sums(grad).to(type);
 }
 
 at::Tensor ops::as_rows(const at::Tensor& x, const at::Tensor& matrix) {

@@ -1,8 +1,8 @@
 #include "convmae/ops/layer_norm_passes.h"
 
 #include "convmae/ops/cpu_features.h"
-#include "convmae/ops/kernel_dispatch.h"
-#include "convmae/ops/layer_norm_kernel.h"
+#include "convmae/ops/kernels/dispatch.h"
+#include "convmae/ops/kernels/layer_norm.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>

@@ -1,8 +1,8 @@
 #include "convmae/ops/masked_depthwise_conv2d.h"
 
 #include "convmae/ops/cpu_features.h"
-#include "convmae/ops/depthwise_kernel.h"
-#include "convmae/ops/kernel_dispatch.h"
+#include "convmae/ops/kernels/depthwise.h"
+#include "convmae/ops/kernels/dispatch.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -37,9 +37,9 @@ void check_arguments(const Tensor& x, const Tensor& weight, const OptionalTensor
               nesting, " means ", side * side, " cells a block, found x ", x.sizes());
   TORCH_CHECK(weight.dim() == 4 && weight.size(0) == x.size(3) && weight.size(1) == 1 &&
                   weight.size(2) == weight.size(3) && weight.size(2) % 2 == 1 &&
-                  weight.size(2) <= depthwise::kMaxKernel,
+                  weight.size(2) <= depthwise_kernel::kMaxKernel,
               "masked_depthwise_conv2d: weight must be [", x.size(3),
-              ", 1, k, k] with an odd k of at most ", depthwise::kMaxKernel, ", found ",
+              ", 1, k, k] with an odd k of at most ", depthwise_kernel::kMaxKernel, ", found ",
               weight.sizes());
   TORCH_CHECK(weight.scalar_type() == x.scalar_type() ||
                   (x.scalar_type() == at::kBFloat16 && weight.scalar_type() == at::kFloat),
@@ -88,12 +88,13 @@ void check_indices(const Tensor& kept, const Tensor& slot) {
 // ---- CPU
 // ------------------------------------------------------------------------------------------
 
-depthwise::Kernels kernels_for(const Tensor& x) {
+depthwise_kernel::Kernels kernels_for(const Tensor& x) {
   TORCH_CHECK(has_kernel(x),
               "masked_depthwise_conv2d: float32, float64 or bfloat16 expected, found ",
               x.scalar_type());
-  return for_this_cpu(depthwise::kernels_baseline, depthwise::kernels_avx2,
-                      depthwise::kernels_avx512, depthwise::kernels_avx512_bf16)(element_of(x));
+  return for_this_cpu(depthwise_kernel::kernels_baseline, depthwise_kernel::kernels_avx2,
+                      depthwise_kernel::kernels_avx512,
+                      depthwise_kernel::kernels_avx512_bf16)(element_of(x));
 }
 
 /// Number in nested order of every cell of a block in raster order. With sides {a, b} the cell at
@@ -139,14 +140,14 @@ class ProblemTables {
     problem_.nested_of_raster = nested_of_raster_.data();
     problem_.raster_of_nested = raster_of_nested_.data();
   }
-  const depthwise::Problem& operator*() const { return problem_; }
+  const depthwise_kernel::Problem& operator*() const { return problem_; }
 
  private:
   Tensor kept_;
   Tensor slot_;
   std::vector<int64_t> nested_of_raster_;
   std::vector<int64_t> raster_of_nested_;
-  depthwise::Problem problem_;
+  depthwise_kernel::Problem problem_;
 };
 
 /// [C, 1, k, k] -> [k*k, C] in the accumulation type.

@@ -1,9 +1,9 @@
 #include "convmae/ops/mlp.h"
 
 #include "convmae/ops/cpu_features.h"
-#include "convmae/ops/gelu_kernel.h"
 #include "convmae/ops/gemm.h"
-#include "convmae/ops/kernel_dispatch.h"
+#include "convmae/ops/kernels/dispatch.h"
+#include "convmae/ops/kernels/gelu.h"
 #include "convmae/ops/product_input.h"
 
 #include <ATen/Parallel.h>

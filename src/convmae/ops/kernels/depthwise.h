@@ -1,13 +1,13 @@
 #pragma once
 
-#include "convmae/ops/element.h"
+#include "convmae/ops/kernels/element.h"
 
 #include <cstdint>
 
 /// The inner loops of masked_depthwise_conv2d. The implementation is compiled once per instruction
 /// set and picked at run time; this header is all that those files share with the rest of the
 /// program, so that no inline function compiled for a newer CPU can end up in common code.
-namespace convmae::depthwise {
+namespace convmae::depthwise_kernel {
 
 constexpr int kMaxKernel = 15;
 
@@ -47,4 +47,4 @@ Kernels kernels_avx2(Element element);
 Kernels kernels_avx512(Element element);
 Kernels kernels_avx512_bf16(Element element);
 
-}  // namespace convmae::depthwise
+}  // namespace convmae::depthwise_kernel

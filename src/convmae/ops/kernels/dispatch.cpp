@@ -1,4 +1,4 @@
-#include "convmae/ops/kernel_dispatch.h"
+#include "convmae/ops/kernels/dispatch.h"
 
 #include <c10/util/Exception.h>
 

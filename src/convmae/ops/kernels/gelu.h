@@ -1,10 +1,10 @@
 #pragma once
 
-#include "convmae/ops/element.h"
+#include "convmae/ops/kernels/element.h"
 
 #include <cstdint>
 
-/// The loops of ops::gelu, compiled once per instruction set; see depthwise_kernel.h.
+/// The loops of ops::gelu, compiled once per instruction set; see depthwise.h.
 namespace convmae::gelu_kernel {
 
 struct Kernels {

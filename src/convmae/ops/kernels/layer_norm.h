@@ -1,10 +1,10 @@
 #pragma once
 
-#include "convmae/ops/element.h"
+#include "convmae/ops/kernels/element.h"
 
 #include <cstdint>
 
-/// The loops of ops::layer_norm, compiled once per instruction set; see depthwise_kernel.h.
+/// The loops of ops::layer_norm, compiled once per instruction set; see depthwise.h.
 namespace convmae::layer_norm_kernel {
 
 /// Rows [rows, dim] of the element type. Everything else is in the accumulation type: double for

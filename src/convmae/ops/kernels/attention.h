@@ -1,10 +1,10 @@
 #pragma once
 
-#include "convmae/ops/element.h"
+#include "convmae/ops/kernels/element.h"
 
 #include <cstdint>
 
-/// The loops of ops::attention, compiled once per instruction set; see depthwise_kernel.h.
+/// The loops of ops::attention, compiled once per instruction set; see depthwise.h.
 namespace convmae::attention_kernel {
 
 /// Rows of numbers of the element type, one a token; the numbers of a row are contiguous.

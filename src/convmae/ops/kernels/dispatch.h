@@ -1,6 +1,6 @@
 #pragma once
 
-#include "convmae/ops/element.h"
+#include "convmae/ops/kernels/element.h"
 
 #include <ATen/core/Tensor.h>
 

@@ -1,3 +1,0 @@
-#define CONVMAE_VECTOR_BYTES 64
-#define CONVMAE_KERNELS kernels_avx512
-#include "convmae/ops/attention_kernel.inc"

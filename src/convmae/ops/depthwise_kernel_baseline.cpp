@@ -1,3 +1,0 @@
-#define CONVMAE_VECTOR_BYTES 16
-#define CONVMAE_KERNELS kernels_baseline
-#include "convmae/ops/depthwise_kernel.inc"
