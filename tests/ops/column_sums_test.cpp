@@ -27,8 +27,15 @@ void expect_agreement(const at::Tensor& x) {
 
 TEST(ColumnSums, AgreeWithFloat64) {
   torch::manual_seed(6);
-  for (const auto& [rows, columns] : {std::pair(1, 1), {7, 3}, {8, 16}, {23, 33}, {1000, 257},
-                                      {64, 1024}, {0, 5}, {0, 600}, {5, 0}}) {
+  for (const auto& [rows, columns] : {std::pair(1, 1),
+                                      {7, 3},
+                                      {8, 16},
+                                      {23, 33},
+                                      {1000, 257},
+                                      {64, 1024},
+                                      {0, 5},
+                                      {0, 600},
+                                      {5, 0}}) {
     for (const auto type : {torch::kDouble, torch::kFloat, torch::kBFloat16, torch::kHalf}) {
       expect_agreement(torch::randn({rows, columns}, torch::kDouble).to(type));
     }
