@@ -22,9 +22,8 @@ struct EvalOptions {
   std::string checkpoint;
   std::string data;
   std::string out;
-  std::int64_t batch_size = 64;
-  std::int64_t num_workers = 2;
   bool per_class = false;
+  BatchFlags batches;
   InferenceFlags inference;
 };
 
@@ -47,8 +46,8 @@ void run(const EvalOptions& options) {
   const std::vector<std::int64_t> class_of = match_classes(*source, classes, "--data");
 
   LoaderConfig config;
-  config.batch_size = options.batch_size;
-  config.num_workers = static_cast<int>(options.num_workers);
+  config.batch_size = options.batches.batch_size;
+  config.num_workers = static_cast<int>(options.batches.num_workers);
   config.shuffle = false;
   config.drop_last = false;
   config.on_bad_sample = OnBadSample::error;
@@ -96,12 +95,7 @@ void add_eval(CLI::App& app) {
   command->add_option("--out,--output_dir", options->out,
                       "Directory for eval.json, confusion.csv and confusion.png");
   command->add_flag("--per_class", options->per_class, "Print recall and precision of each class");
-  command->add_option("--batch_size", options->batch_size, "Images at a time")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command->add_option("--num_workers", options->num_workers, "Threads that load images")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
+  options->batches.add_to(*command);
   options->inference.add_to(*command);
   command->callback([options] { run(*options); });
 }

@@ -13,12 +13,7 @@ void FeatureFlags::add_to(CLI::App& command) {
       ->required();
   command.add_option("--num_heads", num_heads_,
                      "Attention heads of the encoder [as the file or its widths tell]");
-  command.add_option("--batch_size", batch_size_, "Images at once")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command.add_option("--num_workers", num_workers_, "Threads that load images")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
+  batches_.add_to(command);
   inference_.add_to(command);
 }
 
@@ -28,7 +23,8 @@ FeatureModel FeatureFlags::load_model() const {
 }
 
 FeatureReading FeatureFlags::reading(std::function<void(std::int64_t)> progress) const {
-  return {batch_size_, num_workers_, inference_.exif_orientation(), std::move(progress)};
+  return {batches_.batch_size, batches_.num_workers, inference_.exif_orientation(),
+          std::move(progress)};
 }
 
 }  // namespace convmae

@@ -24,8 +24,7 @@ class FeatureFlags {
  private:
   std::string checkpoint_;
   std::optional<std::int64_t> num_heads_;
-  std::int64_t batch_size_ = 64;
-  std::int64_t num_workers_ = 2;
+  BatchFlags batches_;
   InferenceFlags inference_;
 };
 

@@ -14,6 +14,19 @@
 
 namespace convmae {
 
+void add_num_workers(CLI::App& command, std::int64_t& num_workers) {
+  command.add_option("--num_workers", num_workers, "Threads that load images")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+}
+
+void BatchFlags::add_to(CLI::App& command) {
+  command.add_option("--batch_size", batch_size, "Images at a time")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  add_num_workers(command, num_workers);
+}
+
 void InferenceFlags::add_to(CLI::App& command) {
   command.add_flag("--exif_orientation", exif_orientation_, "Turn images as EXIF says");
   command.add_option("--precision", precision_, "fp32, or bf16 where the CPU has it")
@@ -33,7 +46,7 @@ at::Tensor read_image(SampleTransform& transform, const std::string& path) {
   std::vector<std::uint8_t> bytes;
   read_file(path, bytes);
   const TransformConfig& config = transform.config();
-  const at::Tensor image =
+  at::Tensor image =
       at::empty({1, config.decode.channels, config.output.height, config.output.width}, at::kFloat);
   try {
     transform.apply(bytes, {}, image.mutable_data_ptr<float>());

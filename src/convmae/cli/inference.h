@@ -5,9 +5,21 @@
 #include <ATen/core/Tensor.h>
 #include <CLI/App.hpp>
 
+#include <cstdint>
 #include <string>
 
 namespace convmae {
+
+/// --num_workers of commands that read many images.
+void add_num_workers(CLI::App& command, std::int64_t& num_workers);
+
+/// How many images a command takes at a time, and with how many threads it loads them.
+struct BatchFlags {
+  std::int64_t batch_size = 64;
+  std::int64_t num_workers = 2;
+
+  void add_to(CLI::App& command);
+};
 
 /// The flags of every command that takes images through a network without training it.
 class InferenceFlags {

@@ -1,5 +1,6 @@
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/image_progress.h"
+#include "convmae/cli/inference.h"
 #include "convmae/train/evaluation/image_statistics.h"
 
 #include <CLI/CLI.hpp>
@@ -66,9 +67,7 @@ void add_stats(CLI::App& app) {
   command->add_option("--in_chans", options->in_chans, "Channels of an image")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_option("--num_workers", options->num_workers, "Threads that load images")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
+  add_num_workers(*command, options->num_workers);
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options] { run(*options); });
 }
