@@ -21,7 +21,7 @@ constexpr int kInternalErrorCode = 1;
 std::string version_text() {
   std::string text = "convmae " + convmae::program_version();
   for (const auto& [name, value] : convmae::environment()) {
-    if (name != "version") text += "\n  " + name + ": " + value;
+    if (name != "version") text.append("\n  ").append(name).append(": ").append(value);
   }
   return text;
 }
@@ -60,10 +60,7 @@ int fail(const std::string& message) {
   return kUserErrorCode;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  convmae::choose_process_settings(argv);
+int run(int argc, char** argv) {
   convmae::CommandLine line;
   line.text = convmae::command_text(argc, argv);
   CLI::App app("Masked image modelling with a convolutional and transformer encoder", "convmae");
@@ -92,6 +89,15 @@ int main(int argc, char** argv) {
     return app.exit(request);
   } catch (const CLI::ParseError& error) {
     return fail(parse_message(app, error));
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  convmae::choose_process_settings(argv);
+  try {
+    return run(argc, argv);
   } catch (const convmae::UserError& error) {
     return fail(error.what());
   } catch (const c10::Error& error) {
