@@ -243,6 +243,17 @@ class Stats(FeaturesTest):
         line = self.run_command("stats", self.data, "--input_size", 32).splitlines()[-1]
         self.pretrain("--batch_size", 10, "--epochs", 1, *line.split())
 
+    def test_numbers_out_of_range(self):
+        for flag, value, expected in (("--in_chans", "0", "above 0"),
+                                      ("--num_workers", "-1", "of 0 or more"),
+                                      ("--num_workers", "two", "of 0 or more")):
+            self.assert_user_error(run_program("stats", self.data, flag, value), flag,
+                                   f"must be a number {expected}, found {value}")
+
+    def test_a_misspelt_flag_comes_before_the_missing_one(self):
+        self.assert_user_error(run_program("eval", "--chekpoint", "a", "--data", self.data),
+                               "unknown flag --chekpoint")
+
 
 class Probe(FeaturesTest):
     def probed(self, *arguments, **keywords):

@@ -40,6 +40,7 @@ class Info(ProgramTest):
         self.assert_user_error(run_program("info", "--model", "giant"), "giant", "base")
         self.assert_user_error(run_program("info", "--input_size", 100), "multiples of 16")
         self.assert_user_error(run_program("info", "--bogus"), "unknown flag --bogus")
+        self.assert_user_error(run_program("inform"), "unknown command inform")
 
 
 if __name__ == "__main__":

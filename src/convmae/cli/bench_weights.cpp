@@ -1,4 +1,5 @@
 #include "convmae/cli/command_line.h"
+#include "convmae/cli/validators.h"
 #include "convmae/io/file_descriptor.h"
 #include "convmae/io/weights.h"
 #include "convmae/train/cpu_clock.h"
@@ -86,7 +87,7 @@ void add_bench_weights(CLI::App& bench) {
   const auto options = std::make_shared<BenchWeightsOptions>();
   command->add_option("file", options->file, "PyTorch checkpoint or safetensors")->required();
   command->add_option("--rounds", options->rounds, "Measurements of each")
-      ->check(CLI::PositiveNumber)
+      ->check(positive())
       ->capture_default_str();
   command->callback([options] { run(*options); });
 }

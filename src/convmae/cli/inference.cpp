@@ -2,6 +2,7 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/cli/validators.h"
 #include "convmae/data/file_source.h"
 #include "convmae/train/evaluation/precision.h"
 
@@ -16,13 +17,13 @@ namespace convmae {
 
 void add_num_workers(CLI::App& command, std::int64_t& num_workers) {
   command.add_option("--num_workers", num_workers, "Threads that load images")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->capture_default_str();
 }
 
 void BatchFlags::add_to(CLI::App& command) {
   command.add_option("--batch_size", batch_size, "Images at a time")
-      ->check(CLI::PositiveNumber)
+      ->check(positive())
       ->capture_default_str();
   add_num_workers(command, num_workers);
 }
@@ -32,7 +33,7 @@ void InferenceFlags::add_to(CLI::App& command) {
   command.add_option("--precision", precision_, "fp32, or bf16 where the CPU has it")
       ->capture_default_str();
   command.add_option("--threads", threads_, "Threads that compute; 0: one a CPU")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->capture_default_str();
 }
 

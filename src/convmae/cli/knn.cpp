@@ -3,6 +3,7 @@
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/feature_flags.h"
 #include "convmae/cli/image_progress.h"
+#include "convmae/cli/validators.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -99,10 +100,10 @@ void add_knn(CLI::App& app) {
                       "--data among all others]");
   command->add_option("--k", options->k, "Neighbours that vote")
       ->delimiter(',')
-      ->check(CLI::PositiveNumber)
+      ->check(positive())
       ->capture_default_str();
   command->add_option("--temperature", options->temperature, "Of the weights of votes")
-      ->check(CLI::PositiveNumber)
+      ->check(positive())
       ->capture_default_str();
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options] { run(*options); });

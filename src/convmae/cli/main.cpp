@@ -35,10 +35,16 @@ std::string parse_message(const CLI::App& app, const CLI::ParseError& error) {
     path += " " + command->get_name();
   }
   const std::string help = "; see " + path + " --help";
+  // What is not known comes before what is missing: it may be the missing, misspelt.
+  const bool may_be_unknown = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
+                              dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
   const std::vector<std::string> unknown = command->remaining();
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !unknown.empty()) {
+  if (may_be_unknown && !unknown.empty()) {
     const bool is_flag = unknown.front().starts_with("-");
-    return (is_flag ? "unknown flag " : "unexpected argument ") + unknown.front() + help;
+    const char* const kind = is_flag           ? "unknown flag "
+                             : command == &app ? "unknown command "
+                                               : "unexpected argument ";
+    return kind + unknown.front() + help;
   }
   return error.what() + help;
 }

@@ -1,5 +1,6 @@
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/inference.h"
+#include "convmae/cli/validators.h"
 #include "convmae/train/evaluation/batches.h"
 #include "convmae/train/weights/classifier_weights.h"
 
@@ -94,7 +95,7 @@ void add_predict(CLI::App& app) {
       ->required();
   command->add_option("images", options->images, "JPEG, PNG, WebP, TIFF or .npy files")->required();
   command->add_option("--top", options->top, "Classes for each image")
-      ->check(CLI::PositiveNumber)
+      ->check(positive())
       ->capture_default_str();
   command->add_flag("--json", options->json, "A JSON array instead of a table");
   options->inference.add_to(*command);

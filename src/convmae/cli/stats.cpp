@@ -1,6 +1,7 @@
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/image_progress.h"
 #include "convmae/cli/inference.h"
+#include "convmae/cli/validators.h"
 #include "convmae/train/evaluation/image_statistics.h"
 
 #include <CLI/CLI.hpp>
@@ -62,10 +63,10 @@ void add_stats(CLI::App& app) {
   command->add_option("--input_size", options->input_size, "Pixels: a side, or height and width")
       ->expected(1, 2)
       ->delimiter(',')
-      ->check(CLI::PositiveNumber)
+      ->check(positive())
       ->capture_default_str();
   command->add_option("--in_chans", options->in_chans, "Channels of an image")
-      ->check(CLI::PositiveNumber)
+      ->check(positive())
       ->capture_default_str();
   add_num_workers(*command, options->num_workers);
   command->add_flag("--json", options->json, "Print JSON");

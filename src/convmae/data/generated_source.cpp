@@ -98,9 +98,8 @@ std::vector<std::uint8_t> encode_jpeg(const Image& image, int quality) {
   }
   jpeg_finish_compress(&info);
   jpeg_destroy_compress(&info);
-  std::vector<std::uint8_t> bytes(buffer, buffer + size);
-  std::free(buffer);
-  return bytes;
+  const std::unique_ptr<unsigned char, void (*)(void*)> owner(buffer, std::free);
+  return {buffer, buffer + size};
 }
 
 }  // namespace

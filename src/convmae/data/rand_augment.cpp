@@ -34,9 +34,9 @@ AugmentOp parse_augment_op(std::string_view name) {
   constexpr std::string_view kSuffix = "Increasing";
   const std::string_view base =
       name.ends_with(kSuffix) ? name.substr(0, name.size() - kSuffix.size()) : name;
-  const auto found = std::find_if(kNames.begin(), kNames.end(),
-                                  [base](const auto& entry) { return entry.first == base; });
-  if (found != kNames.end()) return found->second;
+  for (const auto& [known, op] : kNames) {
+    if (known == base) return op;
+  }
   throw UserError("expected the name of a RandAugment operation such as Rotate, found " +
                   quote(name) + ": check the spelling");
 }

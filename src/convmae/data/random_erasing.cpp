@@ -68,8 +68,8 @@ class NoiseTables {
     }
   }
 
-  std::array<float, kSteps> radius_;
-  std::array<float, kSteps + kSteps / 4> cosine_;  // a quarter more: the sine is the cosine there
+  std::array<float, kSteps> radius_{};
+  std::array<float, kSteps + kSteps / 4> cosine_{};  // a quarter more: the sine is the cosine there
 };
 
 }  // namespace

@@ -19,7 +19,7 @@ void row_along_width(const std::uint8_t* in, const PassWeights& weights, std::ui
   for (std::int64_t x = 0; x < weights.outputs; ++x) {
     const std::uint8_t* from = in + weights.first[x] * channels;
     const std::int32_t* weight = weights.weights + x * weights.stride;
-    std::array<std::int32_t, channels> sums;
+    std::array<std::int32_t, channels> sums{};
     sums.fill(kHalf);
     for (std::int64_t tap = 0; tap < weights.count[x]; ++tap) {
       for (std::int64_t c = 0; c < channels; ++c) {
@@ -62,7 +62,7 @@ void along_width(Rows in, std::int64_t rows, std::int64_t channels, const PassWe
 
 void along_height(Rows in, std::int64_t values, const PassWeights& weights, std::uint8_t* out) {
   constexpr std::int64_t kChunk = 128;  // sums that stay in the first cache
-  std::array<std::int32_t, kChunk> sums;
+  std::array<std::int32_t, kChunk> sums{};
   for (std::int64_t y = 0; y < weights.outputs; ++y) {
     for (std::int64_t begin = 0; begin < values; begin += kChunk) {
       const std::int64_t count = std::min(kChunk, values - begin);

@@ -108,7 +108,7 @@ void along_width(Rows in, std::int64_t rows, std::int64_t channels, const PassWe
                  std::uint8_t* out) {
   if (channels != 3) return kResizeGeneric.along_width(in, rows, channels, weights, out);
   for (std::int64_t y = 0; y < rows; y += kRowsTogether) {
-    RowGroup group;
+    RowGroup group{};
     for (int i = 0; i < kRowsTogether; ++i) {
       const std::int64_t row = y + i < rows ? y + i : rows - 1;  // the last one again, if need be
       group.in[i] = in.data + row * in.stride;
@@ -159,12 +159,12 @@ void block_along_height(Rows in, const PassWeights& weights, std::int64_t y, std
     const std::int16_t* pair = halves + (tap / 4) * 8 + tap % 4;
     const __m256i low = _mm256_broadcastd_epi32(_mm_loadu_si32(pair));
     const __m256i high = _mm256_broadcastd_epi32(_mm_loadu_si32(pair + 4));
-    for (int part = 0; part < 2; ++part) {
+    for (std::int64_t part = 0; part < 2; ++part) {
       sums[part].add(_mm_loadu_si128(reinterpret_cast<const __m128i*>(a + part * 16)),
                      _mm_loadu_si128(reinterpret_cast<const __m128i*>(b + part * 16)), low, high);
     }
   }
-  for (int part = 0; part < 2; ++part) {
+  for (std::int64_t part = 0; part < 2; ++part) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(out + part * 16), sums[part].bytes());
   }
 }

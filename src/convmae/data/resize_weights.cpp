@@ -34,8 +34,9 @@ ResizeWeights resize_weights(std::int64_t in, std::int64_t out, std::int64_t beg
   result.weights.resize(static_cast<std::size_t>((end - begin) * result.stride));
   for (std::int64_t x = begin; x < end; ++x) {
     const double centre = (static_cast<double>(x) + 0.5) * scale;
-    const auto first = std::max<std::int64_t>(static_cast<std::int64_t>(centre - support + 0.5), 0);
-    const auto last = std::min(static_cast<std::int64_t>(centre + support + 0.5), in);
+    const auto first =
+        std::max<std::int64_t>(static_cast<std::int64_t>(std::trunc(centre - support + 0.5)), 0);
+    const auto last = std::min(static_cast<std::int64_t>(std::trunc(centre + support + 0.5)), in);
     double* weights = result.weights.data() + (x - begin) * result.stride;
     double sum = 0.0;
     for (std::int64_t tap = 0; tap < last - first; ++tap) {

@@ -81,8 +81,8 @@ struct TarReader::Header {
   char type = '0';
 };
 
-TarReader::TarReader(std::filesystem::path path) : path_(std::move(path)) {
-  file_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+TarReader::TarReader(std::filesystem::path path)
+    : path_(std::move(path)), file_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC)) {
   struct stat status {};
   if (file_ < 0 || ::fstat(file_, &status) != 0) {
     const std::string reason = std::strerror(errno);

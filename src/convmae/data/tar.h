@@ -42,12 +42,12 @@ class TarReader {
   [[noreturn]] void fail(const std::string& what) const;
 
   std::filesystem::path path_;
-  int file_ = -1;
+  int file_;
   std::int64_t file_size_ = 0;
   std::int64_t offset_ = 0;  // of the header that is looked at
   std::int64_t next_ = 0;    // of the one behind it
   /// The header's block and the one behind it: small members need no second read.
-  std::array<char, 2 * kBlock> blocks_;
+  std::array<char, 2 * kBlock> blocks_{};
 };
 
 }  // namespace convmae

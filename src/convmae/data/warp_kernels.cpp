@@ -23,8 +23,8 @@ void sample(const WarpSource& source, double x, double y, std::uint8_t* out) {
   const auto top = static_cast<std::int64_t>(std::floor(y));
   const double dx = x - static_cast<double>(left);
   const double dy = y - static_cast<double>(top);
-  std::array<std::int64_t, 4> columns;
-  std::array<const std::uint8_t*, 4> rows;
+  std::array<std::int64_t, 4> columns{};
+  std::array<const std::uint8_t*, 4> rows{};
   for (std::int64_t i = 0; i < 4; ++i) {
     const auto tap = static_cast<std::size_t>(i);
     columns[tap] = 3 * std::clamp<std::int64_t>(left - 1 + i, 0, source.width - 1);
@@ -32,7 +32,7 @@ void sample(const WarpSource& source, double x, double y, std::uint8_t* out) {
     rows[tap] = source.pixels + row * source.width * 3;
   }
   for (std::int64_t c = 0; c < 3; ++c) {
-    std::array<double, 4> along;
+    std::array<double, 4> along{};
     for (std::size_t i = 0; i < 4; ++i) {
       const std::uint8_t* row = rows[i] + c;
       along[i] = cubic(row[columns[0]], row[columns[1]], row[columns[2]], row[columns[3]], dx);

@@ -12,10 +12,8 @@ namespace {
 
 /// Inputs, weights and activations inside the reference; the rest are results.
 bool is_result(const std::string& name) {
-  for (const char* prefix : {"in.", "param.", "buffer.", "act."}) {
-    if (name.starts_with(prefix)) return false;
-  }
-  return true;
+  const auto inputs = {"in.", "param.", "buffer.", "act."};
+  return std::ranges::none_of(inputs, [&](const char* prefix) { return name.starts_with(prefix); });
 }
 
 std::set<std::string> strings_of(const Json& config, const char* key) {
@@ -41,11 +39,11 @@ void note(Verdict& verdict, double error, const std::string& name) {
   }
 }
 
-double error_in_tolerances(at::Tensor ours, at::Tensor golden, double rounding) {
+double error_in_tolerances(const at::Tensor& ours, const at::Tensor& golden, double rounding) {
   if (ours.sizes() != golden.sizes()) return std::numeric_limits<double>::infinity();
   if (golden.numel() == 0) return 0;
-  ours = ours.to(at::kDouble);
-  const double difference = (ours - golden.to(at::kDouble)).abs().max().item<double>();
+  const auto difference =
+      (ours.to(at::kDouble) - golden.to(at::kDouble)).abs().max().item<double>();
   if (golden.scalar_type() == at::kByte) {
     return difference == 0 ? 0 : std::numeric_limits<double>::infinity();
   }

@@ -65,7 +65,7 @@ ModelConfig model_config(const GoldenFile& file) {
 std::shared_ptr<PretrainModel> load_pretrain_model(const GoldenFile& file, bool norm_pix_loss) {
   ModelConfig config = model_config(file);
   config.norm_pix_loss = norm_pix_loss;
-  const auto model = make_pretrain_model(config);
+  auto model = make_pretrain_model(config);
   load_parameters(file, *model);
   return model;
 }
@@ -77,7 +77,7 @@ std::shared_ptr<Classifier> load_classifier(const GoldenFile& file, ClassifierHe
   config.pool = json.value("global_pool", true) ? Pool::mean : Pool::token;
   config.head = head;
   config.num_classes = json.at("num_classes").get<std::int64_t>();
-  const auto classifier = std::make_shared<Classifier>(config);
+  auto classifier = std::make_shared<Classifier>(config);
   load_parameters(file, *classifier);
   return classifier;
 }
