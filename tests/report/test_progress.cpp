@@ -1,3 +1,4 @@
+#include "convmae/report/image_progress.h"
 #include "convmae/report/progress.h"
 
 #include <gmock/gmock.h>
@@ -218,6 +219,43 @@ TEST(Terminal, NoColorIsHonoured) {
   ::setenv("NO_COLOR", "1", 1);
   EXPECT_FALSE(standard_error().colour);
   ::unsetenv("NO_COLOR");
+}
+
+TEST(ProgressLine, OtherTextsAreCutToTheTerminal) {
+  Screen screen;
+  ProgressLine line(screen.terminal(true), 10, screen.clock());
+  screen.columns = 10;
+  line.update("0123456789");
+  EXPECT_EQ(screen.take(), "\r\x1b[K012345678");
+  line.update("too soon");
+  EXPECT_EQ(screen.take(), "");
+}
+
+TEST(ImageProgress, ShowsWhatTakesLongerThanAnInterval) {
+  Screen screen;
+  ProgressLine line(screen.terminal(false), 10, screen.clock());
+  {
+    ImageProgress progress(line, 5000, "held-out images");
+    screen.now += 9;
+    progress.update(90);
+    EXPECT_EQ(screen.take(), "");
+    screen.now += 3;
+    progress.update(120);
+    EXPECT_EQ(screen.take(), "120 of 5000 held-out images, 10 images/s\n");
+  }
+  EXPECT_EQ(screen.take(), "");
+}
+
+TEST(ImageProgress, TakesItsLineAway) {
+  Screen screen;
+  ProgressLine line(screen.terminal(true), 10, screen.clock());
+  {
+    ImageProgress progress(line, 5000, "held-out images");
+    screen.now += 2;
+    progress.update(100);
+    EXPECT_EQ(screen.take(), "\r\x1b[K100 of 5000 held-out images, 50 images/s");
+  }
+  EXPECT_EQ(screen.take(), "\r\x1b[K");
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 #include "convmae/cli/command_line.h"
-#include "convmae/cli/image_progress.h"
 #include "convmae/cli/inference.h"
 #include "convmae/report/format.h"
+#include "convmae/report/image_progress.h"
 #include "convmae/train/evaluation/batches.h"
 #include "convmae/train/evaluation/classes.h"
 #include "convmae/train/evaluation/classifier_batches.h"
@@ -54,10 +54,11 @@ void run(const EvalOptions& options) {
   Loader loader(source,
                 evaluation_transform(loaded.preprocessing, options.inference.exif_orientation()),
                 config);
-  ImageProgress progress(source->size());
-  const ClassificationMetrics metrics =
-      evaluate_classifier(*loaded.model, loader, {loaded.preprocessing, type}, class_of,
-                          [&progress](std::int64_t done) { progress.update(done); });
+  const ClassificationMetrics metrics = [&] {
+    ImageProgress progress(source->size());
+    return evaluate_classifier(*loaded.model, loader, {loaded.preprocessing, type}, class_of,
+                               [&](std::int64_t done) { progress.update(done); });
+  }();
 
   std::printf("%s on %s\n", loaded.file.c_str(), source->description().c_str());
   std::printf(

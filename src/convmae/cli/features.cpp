@@ -2,7 +2,7 @@
 
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/feature_flags.h"
-#include "convmae/cli/image_progress.h"
+#include "convmae/report/image_progress.h"
 
 #include <CLI/CLI.hpp>
 

@@ -2,8 +2,8 @@
 #include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/feature_flags.h"
-#include "convmae/cli/image_progress.h"
 #include "convmae/cli/validators.h"
+#include "convmae/report/image_progress.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>

@@ -1,7 +1,7 @@
 #include "convmae/cli/command_line.h"
-#include "convmae/cli/image_progress.h"
 #include "convmae/cli/inference.h"
 #include "convmae/cli/validators.h"
+#include "convmae/report/image_progress.h"
 #include "convmae/train/evaluation/image_statistics.h"
 
 #include <CLI/CLI.hpp>
@@ -37,12 +37,14 @@ std::string flag_text(const std::vector<double>& values) {
 
 void run(const StatsOptions& options) {
   const std::shared_ptr<const ImageSource> source = open_source(options.data, Split::train);
-  ImageProgress progress(source->size());
-  const ImageStatistics found =
-      image_statistics(source, {.size = {options.input_size.front(), options.input_size.back()},
-                                .channels = options.in_chans,
-                                .num_workers = options.num_workers,
-                                .progress = [&](std::int64_t done) { progress.update(done); }});
+  const ImageStatistics found = [&] {
+    ImageProgress progress(source->size());
+    return image_statistics(source,
+                            {.size = {options.input_size.front(), options.input_size.back()},
+                             .channels = options.in_chans,
+                             .num_workers = options.num_workers,
+                             .progress = [&](std::int64_t done) { progress.update(done); }});
+  }();
   if (options.json) {
     const nlohmann::ordered_json json{
         {"images", found.images}, {"mean", found.mean}, {"std", found.std}};

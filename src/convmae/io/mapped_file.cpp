@@ -42,7 +42,7 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 }
 
 bool MappedFile::contains(std::span<const std::byte> part) const {
-  const std::less_equal<const std::byte*> not_after;
+  const std::less_equal<> not_after;
   return not_after(bytes_.data(), part.data()) &&
          not_after(part.data() + part.size(), bytes_.data() + bytes_.size());
 }

@@ -45,8 +45,7 @@ std::string twos_complement(std::string_view decimal) {
 
 }  // namespace
 
-PickleWriter::PickleWriter(const Value& root) {
-  pickle_ = "\x80\x02";
+PickleWriter::PickleWriter(const Value& root) : pickle_("\x80\x02") {
   write(root);
   pickle_ += '.';
 }

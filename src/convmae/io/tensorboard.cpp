@@ -49,9 +49,10 @@ double wall_time() {
 std::string file_name() {
   static std::atomic<unsigned> counter{0};
   std::array<char, 256> host{};
-  if (::gethostname(host.data(), host.size() - 1) != 0) std::strcpy(host.data(), "localhost");
+  const bool known = ::gethostname(host.data(), host.size() - 1) == 0;
   return "events.out.tfevents." + std::to_string(static_cast<std::int64_t>(wall_time())) + "." +
-         host.data() + "." + std::to_string(::getpid()) + "." + std::to_string(counter++);
+         (known ? host.data() : "localhost") + "." + std::to_string(::getpid()) + "." +
+         std::to_string(counter++);
 }
 
 // Field numbers of event.proto, summary.proto, tensor.proto and types.proto of TensorBoard.

@@ -177,9 +177,9 @@ const Value* WeightFile::optimizer() const {
 }
 
 const std::map<std::string, std::string>& WeightFile::metadata() const {
-  static const std::map<std::string, std::string> kNone;
+  static const std::map<std::string, std::string> none;
   const SafetensorsFile* const file = safetensors();
-  return file == nullptr ? kNone : file->metadata();
+  return file == nullptr ? none : file->metadata();
 }
 
 }  // namespace convmae

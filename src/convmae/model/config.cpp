@@ -114,8 +114,8 @@ std::vector<std::string> model_preset_names() {
 
 ModelConfig model_preset(const std::string& name, Method method) {
   const auto& presets = method == Method::mae ? vit_presets() : conv_presets();
-  const auto found = std::find_if(presets.begin(), presets.end(),
-                                  [&](const Preset& preset) { return name == preset.name; });
+  const auto* const found = std::find_if(presets.begin(), presets.end(),
+                                         [&](const Preset& preset) { return name == preset.name; });
   if (found == presets.end()) {
     std::string names;
     for (const std::string& known : model_preset_names()) {

@@ -147,19 +147,38 @@ ProgressLine::ProgressLine(Terminal terminal, double plain_interval, Clock clock
 
 ProgressLine::~ProgressLine() { clear(); }
 
-void ProgressLine::update(const Progress& progress) {
+bool ProgressLine::due() {
   const double now = clock_();
-  const bool last = progress.epoch == progress.epochs && progress.step == progress.steps;
-  if (now - last_shown_ < interval_ && !last) return;
+  if (now - last_shown_ < interval_) return false;
   last_shown_ = now;
+  return true;
+}
+
+int ProgressLine::columns() const {
+  // One column stays free: in the last one some terminals already begin a new line.
+  return terminal_.interactive ? std::max(terminal_.columns() - 1, 1) : 0;
+}
+
+void ProgressLine::show(std::string text) {
   if (!terminal_.interactive) {
-    terminal_.write(progress_text(progress, 0, false, false) + "\n");
+    terminal_.write(text + "\n");
     return;
   }
-  // One column stays free: in the last one some terminals already begin a new line.
-  const int columns = std::max(terminal_.columns() - 1, 1);
-  drawn_ = progress_text(progress, columns, terminal_.colour, terminal_.unicode);
+  drawn_ = std::move(text);
   terminal_.write(std::string(kEraseLine) + drawn_);
+}
+
+void ProgressLine::update(const Progress& progress) {
+  const bool last = progress.epoch == progress.epochs && progress.step == progress.steps;
+  if (!due() && !last) return;
+  show(progress_text(progress, columns(), terminal_.interactive && terminal_.colour,
+                     terminal_.interactive && terminal_.unicode));
+}
+
+void ProgressLine::update(std::string_view text) {
+  if (!due()) return;
+  show(std::string(terminal_.interactive ? text.substr(0, static_cast<std::size_t>(columns()))
+                                         : text));
 }
 
 void ProgressLine::message(std::string_view text) {

@@ -44,14 +44,23 @@ class ProgressLine {
 
   /// Shows `progress` if it is time to; the last step of the last epoch is always shown.
   void update(const Progress& progress);
+  /// Shows another text, as much of it as fits, if it is time to.
+  void update(std::string_view text);
   /// Writes a line of text that stays, above the progress line.
   void message(std::string_view text);
   /// Takes the progress line away, so that others can write; the next update brings it back.
   void clear();
 
+  double interval() const { return interval_; }  ///< seconds between two updates
+  double seconds() const { return clock_(); }
+
   static double monotonic_seconds();
 
  private:
+  bool due();
+  int columns() const;
+  void show(std::string text);
+
   Terminal terminal_;
   double interval_;
   Clock clock_;

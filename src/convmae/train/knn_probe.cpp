@@ -4,6 +4,7 @@
 #include "convmae/train/evaluation/batches.h"
 
 #include <array>
+#include <utility>
 
 namespace convmae {
 
@@ -20,9 +21,12 @@ KnnProbe::KnnProbe(const PretrainOptions& options)
   }
 }
 
-double KnnProbe::top1(const std::shared_ptr<PretrainModel>& model) const {
+double KnnProbe::top1(const std::shared_ptr<PretrainModel>& model,
+                      std::function<void(std::int64_t)> progress) const {
+  FeatureReading reading = reading_;
+  reading.progress = std::move(progress);
   const LabelledFeatures features =
-      labelled_features(FeatureModel(model, preprocessing_), source_, reading_);
+      labelled_features(FeatureModel(model, preprocessing_), source_, reading);
   const std::array<std::int64_t, 1> neighbours{kNeighbours};
   return knn_scores_leaving_one_out(features, neighbours, kTemperature).front().top1;
 }

@@ -5,6 +5,7 @@
 #include "convmae/train/pretrain_options.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 namespace convmae {
@@ -22,8 +23,9 @@ class KnnProbe {
 
   std::int64_t images() const { return source_->size(); }
   std::int64_t classes() const { return std::ssize(source_->classes()); }
-  /// The share of the images that is classified rightly.
-  double top1(const std::shared_ptr<PretrainModel>& model) const;
+  /// The share of the images that is classified rightly. `progress` hears how many are done.
+  double top1(const std::shared_ptr<PretrainModel>& model,
+              std::function<void(std::int64_t)> progress) const;
 
  private:
   std::shared_ptr<const ImageSource> source_;

@@ -90,7 +90,7 @@ class LinprobeRun : public ClassifierRun {
     if (!options_.features_cached) {
       return load_batches(training_transform(options_), epoch, batch);
     }
-    if (!table_) table_ = compute_features({source(), class_of()});
+    if (!table_) table_ = compute_features({source(), class_of()}, "training images");
     return std::make_unique<ImageNumbers>(options_, source()->size(), epoch, batch);
   }
 
@@ -106,7 +106,7 @@ class LinprobeRun : public ClassifierRun {
 
   ClassificationMetrics evaluate() override {
     if (!options_.features_cached) return ClassifierRun::evaluate();
-    if (!held_out_table_) held_out_table_ = compute_features(*held_out());
+    if (!held_out_table_) held_out_table_ = compute_features(*held_out(), "held-out images");
     const at::NoGradGuard no_grad;
     classifier().eval();
     ClassificationMetrics metrics(classifier().config().num_classes);
@@ -128,17 +128,19 @@ class LinprobeRun : public ClassifierRun {
   }
 
   /// Looks at every image once, without augmentation.
-  FeatureTable compute_features(const LabelledImages& images) {
+  FeatureTable compute_features(const LabelledImages& images, const std::string& what) {
     const std::unique_ptr<Loader> loader = evaluation_loader(options_, images.source);
     const std::int64_t count = images.source->size();
     FeatureTable table{at::empty({count, classifier().encoder().width()}, at::kFloat),
                        at::empty({count}, at::kLong)};
+    const auto progress = image_progress(count, what);
     std::int64_t done = 0;
     while (const std::optional<Batch> batch = loader->next()) {
       table.features.narrow(0, done, batch->count).copy_(encode(*batch));
       const std::vector<std::int64_t> labels = labels_of(*batch, images.class_of);
       table.labels.narrow(0, done, batch->count).copy_(at::tensor(labels));
       done += batch->count;
+      progress(done);
     }
     return table;
   }

@@ -177,13 +177,14 @@ class PretrainRun : public TrainingRun {
   std::optional<Evaluation> evaluate_held_out() {
     if (!held_out_) return std::nullopt;
     const Stopwatch watch(seconds_of("evaluation"));
-    return evaluate(*model_, options_, held_out_);
+    return evaluate(*model_, options_, held_out_,
+                    image_progress(held_out_->size(), "held-out images"));
   }
 
   std::optional<double> probe_features() {
     if (!probe_) return std::nullopt;
     const Stopwatch watch(seconds_of("probe"));
-    return probe_->top1(model_);
+    return probe_->top1(model_, image_progress(probe_->images(), "images of the probe"));
   }
 
   void draw_panel() {

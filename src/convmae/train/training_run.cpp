@@ -223,6 +223,12 @@ void TrainingRun::show_progress(double lr) {
                    .eta_seconds = eta});
 }
 
+std::function<void(std::int64_t)> TrainingRun::image_progress(std::int64_t total,
+                                                              const std::string& what) {
+  const auto progress = std::make_shared<ImageProgress>(console_, total, what);
+  return [progress](std::int64_t done) { progress->update(done); };
+}
+
 void TrainingRun::refresh_report(RunStatus status) {
   write_report(status, ending_);
   reported_ = Clock::now();

@@ -3,6 +3,7 @@
 #include "convmae/data/loader.h"
 #include "convmae/data/source.h"
 #include "convmae/data/transforms.h"
+#include "convmae/report/image_progress.h"
 #include "convmae/report/progress.h"
 #include "convmae/report/report.h"
 #include "convmae/train/interrupt.h"
@@ -23,6 +24,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -111,6 +113,8 @@ class TrainingRun {
   virtual void write_report(RunStatus status, const std::string& note) = 0;
 
   void say(const std::string& text) { console_.message(text); }
+  /// Shows of how many of `total` images it has heard, and what they are, as long as it exists.
+  std::function<void(std::int64_t)> image_progress(std::int64_t total, const std::string& what);
   /// The training images through `transform`, from an epoch's micro-batch on.
   std::unique_ptr<BatchStream> load_batches(TransformConfig transform, std::int64_t epoch,
                                             std::int64_t batch);

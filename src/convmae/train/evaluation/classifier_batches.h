@@ -36,12 +36,12 @@ struct ImageInput {
 DropPath draw_drop_path(const std::vector<double>& rates, std::uint64_t seed, std::uint64_t epoch,
                         std::span<const std::int64_t> positions);
 
-/// Looks at every image that `loader` delivers with the model in evaluation mode. `shown` hears how
-/// many images are done.
+/// Looks at every image that `loader` delivers with the model in evaluation mode. `progress`
+/// hears how many images are done.
 ClassificationMetrics evaluate_classifier(Classifier& model, Loader& loader,
                                           const ImageInput& input,
                                           const std::vector<std::int64_t>& class_of,
-                                          const std::function<void(std::int64_t)>& shown = {});
+                                          const std::function<void(std::int64_t)>& progress);
 
 /// A batch's labels in the classifier's numbers.
 std::vector<std::int64_t> labels_of(const Batch& batch, const std::vector<std::int64_t>& class_of);

@@ -29,7 +29,8 @@ double baseline_loss(const at::Tensor& images, const at::Tensor& mask, bool norm
 }
 
 Evaluation evaluate(PretrainModel& model, const PretrainOptions& options,
-                    std::shared_ptr<const ImageSource> source) {
+                    std::shared_ptr<const ImageSource> source,
+                    const std::function<void(std::int64_t)>& progress) {
   const at::NoGradGuard no_grad;
   const Preprocessing preprocessing = preprocessing_of(options);
   const std::unique_ptr<Loader> loader = evaluation_loader(options, std::move(source));
@@ -44,6 +45,7 @@ Evaluation evaluate(PretrainModel& model, const PretrainOptions& options,
     result.images += batch->count;
     result.loss += weight * output.loss.item<double>();
     result.baseline += weight * baseline_loss(images, output.mask, model.config().norm_pix_loss);
+    progress(result.images);
   }
   result.loss /= static_cast<double>(result.images);
   result.baseline /= static_cast<double>(result.images);

@@ -5,6 +5,7 @@
 #include "convmae/train/pretrain_options.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 namespace convmae {
@@ -20,9 +21,11 @@ struct Evaluation {
   double baseline = 0;
 };
 
-/// Evaluates on every image of `source` with masks that depend on the seed alone.
+/// Evaluates on every image of `source` with masks that depend on the seed alone. `progress` hears
+/// how many images are done.
 Evaluation evaluate(PretrainModel& model, const PretrainOptions& options,
-                    std::shared_ptr<const ImageSource> source);
+                    std::shared_ptr<const ImageSource> source,
+                    const std::function<void(std::int64_t)>& progress);
 
 /// Loss of the learning-free prediction on one batch: images [B, C, H, W], mask [views*B, L] with 1
 /// = removed, L any regular grid over the image.
