@@ -15,7 +15,7 @@ LayerNorm::LayerNorm(std::int64_t dim, double eps) : eps_(eps) {
   bias = register_parameter("bias", torch::empty({dim}));
 }
 
-at::Tensor LayerNorm::forward(const at::Tensor& x) {
+at::Tensor LayerNorm::forward(const at::Tensor& x) const {
   return ops::layer_norm(x, parameters_for_product());
 }
 

@@ -25,7 +25,7 @@ enum class WeightShape { linear, convolution };
 class LayerNorm : public torch::nn::Module {
  public:
   LayerNorm(std::int64_t dim, double eps);
-  at::Tensor forward(const at::Tensor& x);
+  at::Tensor forward(const at::Tensor& x) const;
 
   /// For the layer behind, which then need not keep what this one gives.
   ops::Norm parameters_for_product() const { return {weight, bias, eps_}; }

@@ -16,7 +16,7 @@ at::Tensor column_sums(const at::Tensor& x) {
   const at::ScalarType type = accumulation_type(x);
   if (!has_kernel(x) || x.numel() == 0) return x.sum(0, /*keepdim=*/false, type);
   const at::Tensor rows = x.contiguous();
-  const at::Tensor sums = at::empty({x.size(1)}, x.options().dtype(type));
+  at::Tensor sums = at::empty({x.size(1)}, x.options().dtype(type));
   const auto kernels = for_this_cpu(
       column_sums_kernel::kernels_baseline, column_sums_kernel::kernels_avx2,
       column_sums_kernel::kernels_avx512, column_sums_kernel::kernels_avx512_bf16)(element_of(x));
