@@ -11,6 +11,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <cmath>
 #include <cstdio>
 #include <iostream>
 #include <string>
@@ -88,6 +89,9 @@ void print_json(const Report& report) {
                                   {"calls", product.calls},
                                   {"aten_gflops", product.aten_gflops},
                                   {"onednn_gflops", product.onednn_gflops}});
+      if (product.native_gflops) {
+        json["products"].back()["native_gflops"] = *product.native_gflops;
+      }
     }
   }
   if (result.dense_cost) {
@@ -97,14 +101,17 @@ void print_json(const Report& report) {
   std::cout << json.dump(2) << std::endl;
 }
 
+std::string rounded(double number) { return std::to_string(std::llround(number)); }
+
 void print_products(const Report& report) {
-  std::printf("\n%-17s %7s %6s %6s %6s %8s %8s\n", "matrix products", "rows", "in", "out", "calls",
-              "aten", "onednn");
+  std::printf("\n%-17s %7s %6s %6s %6s %8s %8s %8s\n", "matrix products", "rows", "in", "out",
+              "calls", "aten", "onednn", "native");
   for (const ProductRate& product : report.products) {
-    std::printf("  %-15s %7lld %6lld %6lld %6lld %8.0f %8.0f  GFLOP/s\n",
+    std::printf("  %-15s %7lld %6lld %6lld %6lld %8.0f %8.0f %8s  GFLOP/s\n",
                 kind_name(product.shape.kind).c_str(), static_cast<long long>(product.shape.rows),
                 static_cast<long long>(product.shape.in), static_cast<long long>(product.shape.out),
-                static_cast<long long>(product.calls), product.aten_gflops, product.onednn_gflops);
+                static_cast<long long>(product.calls), product.aten_gflops, product.onednn_gflops,
+                product.native_gflops ? rounded(*product.native_gflops).c_str() : "-");
   }
   constexpr double kPercent = 100;
   std::printf("%-28s %10.3f\n", "products alone, at best", report.limit_seconds());
@@ -156,7 +163,7 @@ class BenchStepCommand {
     table_.add("batch_size", report_.options.batch_size, "Images of a step");
     table_.add("steps", report_.options.steps, "Steps that are measured, after a first one");
     table_.add("threads", report_.threads, "Threads that compute");
-    table_.add("gemm", report_.gemm, "Matrix products: auto, aten or onednn");
+    table_.add("gemm", report_.gemm, "Matrix products: auto, aten, onednn or native");
     table_.add("precision", report_.precision, "fp32, or bf16 where the CPU has it");
     table_.add("seed", report_.options.seed, "Of the model's weights");
     if (task == BenchmarkTask::pretrain) {

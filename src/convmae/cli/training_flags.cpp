@@ -64,7 +64,7 @@ void TrainingFlags::add_machine() {
   table_.group("Machine");
   table_.add("seed", options_.seed, "Decides every random draw");
   table_.add("threads", options_.threads, "Threads that compute; 0: one a CPU");
-  table_.add("gemm", options_.gemm, "Matrix products: auto, aten or onednn");
+  table_.add("gemm", options_.gemm, "Matrix products: auto, aten, onednn or native");
   table_.add("precision", options_.precision, "fp32, or bf16: faster, where the CPU has it");
 }
 

@@ -215,7 +215,7 @@ int main(int argc, char** argv) {
   }
   if (arguments.size() != 1 || arguments[0].starts_with("-")) {
     std::cerr
-        << "usage: convmae_golden [--dump OUT] [--gemm aten|onednn] DIR\n"
+        << "usage: convmae_golden [--dump OUT] [--gemm aten|onednn|native] DIR\n"
            "Replays the golden files of the published code in DIR and prints a line per file\n"
            "with the worst error. --dump writes what was computed to OUT; --gemm overrules the\n"
            "backend of matrix products. Exits 1 on a miss.\n";

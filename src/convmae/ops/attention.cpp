@@ -157,7 +157,7 @@ class Attention : public torch::autograd::Function<Attention> {
                     kernels.backward(head, pass, scratch);
                   });
     if (context->needs_input_grad(1)) {
-      result[1] = weight_gradient(grad, out.flatten(0, 1)).to(weight_type);
+      result[1] = weight_gradient(grad, out.flatten(0, 1), weight_type);
     }
     if (context->needs_input_grad(3)) {
       result[3] = bias_gradient(grad, weight_type);

@@ -82,9 +82,10 @@ CpuVendor cpu_vendor() {
   return CpuVendor::other;
 }
 
+bool cpu_has_amx() { return (cpuid(7).edx >> 22 & 1U) != 0; }
+
 bool cpu_has_bf16() {
-  const bool amx = (cpuid(7).edx >> 22 & 1U) != 0;
-  return cpu_kernel_level() >= KernelLevel::avx512 && (amx || has_avx512_bf16());
+  return cpu_kernel_level() >= KernelLevel::avx512 && (cpu_has_amx() || has_avx512_bf16());
 }
 
 std::string describe_cpu() {
@@ -99,7 +100,7 @@ std::string describe_cpu() {
   add((seven.ebx >> 31 & 1U) != 0, "avx512vl");
   add((seven.ecx >> 11 & 1U) != 0, "avx512_vnni");
   add(has_avx512_bf16(), "avx512_bf16");
-  add((seven.edx >> 22 & 1U) != 0, "amx_bf16");
+  add(cpu_has_amx(), "amx_bf16");
   return brand() + " [" + (flags.empty() ? "" : flags.substr(1)) + "], kernels " +
          to_string(cpu_kernel_level());
 }

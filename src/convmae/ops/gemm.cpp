@@ -3,6 +3,7 @@
 #include "convmae/base/error.h"
 #include "convmae/ops/column_sums.h"
 #include "convmae/ops/cpu_features.h"
+#include "convmae/ops/native_gemm.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/linear.h>
@@ -48,7 +49,11 @@ at::Tensor gemm_onednn(const at::Tensor& a, const at::Tensor& b,
   return op.call(a, b, bias_of(a, bias), "none", c10::List<std::optional<at::Scalar>>(), "");
 }
 
-/// a [M, K] times the transpose of b [N, K], plus bias [N].
+bool native_takes(const at::Tensor& a, const at::Tensor& b, std::int64_t depth) {
+  return gemm_backend(a.scalar_type()) == GemmBackend::native && native_gemm::takes(a, b, depth);
+}
+
+/// a [M, K] times the transpose of b [N, K], plus bias [N], by the libraries.
 at::Tensor gemm(const at::Tensor& a, const at::Tensor& b,
                 const std::optional<at::Tensor>& bias = std::nullopt) {
   if (gemm_backend(a.scalar_type()) == GemmBackend::onednn && onednn_takes(a, b)) {
@@ -57,26 +62,62 @@ at::Tensor gemm(const at::Tensor& a, const at::Tensor& b,
   return at::linear(a, b, bias_of(a, bias));
 }
 
+// The direct way to oneDNN wants its first operand contiguous: one of the two factors is copied in
+// transposed order, and if that is the right one, the result too. The smaller copy wins. ATen's own
+// way takes transposed operands, and for bfloat16 leads to oneDNN as well.
+at::Tensor library_weight_gradient(const at::Tensor& grad, const at::Tensor& rows) {
+  if (grad.scalar_type() == at::kBFloat16) return at::linear(grad.t(), rows.t());
+  const std::int64_t m = grad.size(0);
+  const std::int64_t out = grad.size(1);
+  const std::int64_t in = rows.size(1);
+  const bool onednn = gemm_backend(grad.scalar_type()) == GemmBackend::onednn;
+  if (onednn && m * in + out * in < m * out) return gemm(rows.t(), grad.t()).t().contiguous();
+  return gemm(grad.t(), rows.t());
+}
+
 }  // namespace
 
 GemmBackend parse_gemm_backend(const std::string& name) {
   if (name == "aten") return GemmBackend::aten;
   if (name == "onednn") return GemmBackend::onednn;
-  throw UserError("no backend of matrix products is named " + name + ": choose aten or onednn");
+  if (name == "native") {
+    if (!native_gemm::available()) {
+      throw UserError("matrix products by the backend native need a CPU with AVX-512 BF16");
+    }
+    return GemmBackend::native;
+  }
+  throw UserError("no backend of matrix products is named " + name +
+                  ": choose aten, onednn or native");
 }
 
 std::string to_string(GemmBackend backend) {
-  return backend == GemmBackend::onednn ? "onednn" : "aten";
+  switch (backend) {
+    case GemmBackend::onednn:
+      return "onednn";
+    case GemmBackend::native:
+      return "native";
+    case GemmBackend::aten:
+      break;
+  }
+  return "aten";
 }
 
 // MKL picks slower kernels on CPUs that are not Intel's: on an AMD CPU with AVX-512, one thread, it
-// gives 95-100 GFLOP/s in float32 where oneDNN gives 180-215. bfloat16 goes to oneDNN on either
-// way, 5 % faster on the direct one (docs/performance.md).
+// gives 95-100 GFLOP/s in float32 where oneDNN gives 180-215. In bfloat16 our kernels come nearer
+// to what the CPU can do than oneDNN's (docs/performance.md), unless it has AMX, which they do not
+// use.
 GemmBackend default_gemm_backend(at::ScalarType type) {
+  if (type == at::kBFloat16 && has_gemm_backend(GemmBackend::native) && !cpu_has_amx()) {
+    return GemmBackend::native;
+  }
   const bool slow_mkl =
       cpu_vendor() != CpuVendor::intel && cpu_kernel_level() >= KernelLevel::avx512;
   const bool has_onednn = type == at::kFloat || type == at::kBFloat16;
   return slow_mkl && has_onednn ? GemmBackend::onednn : GemmBackend::aten;
+}
+
+bool has_gemm_backend(GemmBackend backend) {
+  return backend != GemmBackend::native || native_gemm::available();
 }
 
 void set_gemm_backend(std::optional<GemmBackend> backend) {
@@ -85,34 +126,36 @@ void set_gemm_backend(std::optional<GemmBackend> backend) {
 
 GemmBackend gemm_backend(at::ScalarType type) {
   const int overruled = g_overruled;
-  return overruled < 0 ? default_gemm_backend(type) : static_cast<GemmBackend>(overruled);
+  if (overruled < 0) return default_gemm_backend(type);
+  const auto backend = static_cast<GemmBackend>(overruled);
+  const bool refuses = backend == GemmBackend::native && type != at::kBFloat16;
+  return refuses ? default_gemm_backend(type) : backend;
 }
 
 at::Tensor ops::product(const at::Tensor& rows, const at::Tensor& weight,
                         const std::optional<at::Tensor>& bias) {
   count(ProductShape::Kind::forward, rows.size(0), rows.size(1), weight.size(0),
         rows.scalar_type());
+  if (native_takes(rows, weight, rows.size(1))) return native_gemm::product(rows, weight, bias);
   return gemm(rows, weight, bias);
 }
 
 at::Tensor ops::input_gradient(const at::Tensor& grad, const at::Tensor& weight) {
   count(ProductShape::Kind::input_gradient, grad.size(0), weight.size(1), weight.size(0),
         grad.scalar_type());
+  if (native_takes(grad, weight, grad.size(1))) return native_gemm::input_gradient(grad, weight);
   return gemm(grad, weight.t());
 }
 
-// The direct way to oneDNN wants its first operand contiguous: one of the two factors is copied in
-// transposed order, and if that is the right one, the result too. The smaller copy wins. ATen's own
-// way takes transposed operands, and for bfloat16 leads to oneDNN as well.
-at::Tensor ops::weight_gradient(const at::Tensor& grad, const at::Tensor& rows) {
-  const std::int64_t m = grad.size(0);
-  const std::int64_t out = grad.size(1);
-  const std::int64_t in = rows.size(1);
-  count(ProductShape::Kind::weight_gradient, m, in, out, grad.scalar_type());
-  if (grad.scalar_type() == at::kBFloat16) return at::linear(grad.t(), rows.t());
-  const bool onednn = gemm_backend(grad.scalar_type()) == GemmBackend::onednn;
-  if (onednn && m * in + out * in < m * out) return gemm(rows.t(), grad.t()).t().contiguous();
-  return gemm(grad.t(), rows.t());
+at::Tensor ops::weight_gradient(const at::Tensor& grad, const at::Tensor& rows,
+                                at::ScalarType type) {
+  count(ProductShape::Kind::weight_gradient, grad.size(0), rows.size(1), grad.size(1),
+        grad.scalar_type());
+  constexpr std::int64_t kAnyDepth = 0;
+  if (native_takes(grad, rows, kAnyDepth)) {
+    return native_gemm::weight_gradient(grad, rows).to(type);
+  }
+  return library_weight_gradient(grad, rows).to(type);
 }
 
 at::Tensor ops::bias_gradient(const at::Tensor& grad, at::ScalarType type) {

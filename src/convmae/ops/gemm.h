@@ -10,10 +10,11 @@
 
 namespace convmae {
 
-/// Who multiplies matrices: at::linear (MKL in the published wheels), or the wheel's oneDNN.
-enum class GemmBackend { aten, onednn };
+/// Who multiplies matrices: at::linear (MKL in the published wheels), the wheel's oneDNN, or our
+/// own kernels (native_gemm.h: bfloat16 on CPUs with AVX-512 BF16).
+enum class GemmBackend { aten, onednn, native };
 
-/// Throws UserError for another name.
+/// Throws UserError for another name, and for a backend that this CPU lacks.
 GemmBackend parse_gemm_backend(const std::string& name);
 std::string to_string(GemmBackend backend);
 
@@ -21,8 +22,12 @@ std::string to_string(GemmBackend backend);
 /// that the same machine always computes the same bits. `convmae bench` checks the table.
 GemmBackend default_gemm_backend(at::ScalarType type);
 
-/// Overrules the table for all types in this process; none returns to the table. Set it before the
-/// first step: it is a property of a run, written to its log and checkpoints.
+/// Whether this CPU has the backend at all.
+bool has_gemm_backend(GemmBackend backend);
+
+/// Overrules the table for all types in this process (native: for bfloat16); none returns to the
+/// table. Set it before the first step: it is a property of a run, written to its log and
+/// checkpoints.
 void set_gemm_backend(std::optional<GemmBackend> backend);
 /// The backend in force.
 GemmBackend gemm_backend(at::ScalarType type);
@@ -30,16 +35,16 @@ GemmBackend gemm_backend(at::ScalarType type);
 namespace ops {
 
 /// The three products of a Linear with `in` inputs and `out` outputs on M rows. Any strides; any
-/// backend; empty matrices, float64 and float16 always go to ATen, as oneDNN refuses them. Not
-/// differentiable.
+/// backend; what it does not take goes to ATen: empty matrices and float16 always, for native all
+/// but bfloat16 and sums over an odd number of products. Not differentiable.
 ///
 /// rows [M, in] times the transpose of weight [out, in], plus bias [out]: [M, out].
 at::Tensor product(const at::Tensor& rows, const at::Tensor& weight,
                    const std::optional<at::Tensor>& bias = std::nullopt);
 /// grad [M, out] times weight [out, in]: [M, in].
 at::Tensor input_gradient(const at::Tensor& grad, const at::Tensor& weight);
-/// The transpose of grad [M, out] times rows [M, in]: [out, in].
-at::Tensor weight_gradient(const at::Tensor& grad, const at::Tensor& rows);
+/// The transpose of grad [M, out] times rows [M, in], in this type: [out, in].
+at::Tensor weight_gradient(const at::Tensor& grad, const at::Tensor& rows, at::ScalarType type);
 /// The sum of grad [M, out] over its rows, in this type: [out].
 at::Tensor bias_gradient(const at::Tensor& grad, at::ScalarType type);
 

@@ -49,7 +49,7 @@ class Linear : public torch::autograd::Function<Linear> {
       result[5] = inner.bias;
     }
     if (context->needs_input_grad(1)) {
-      result[1] = weight_gradient(grad, input.operand()).to(weight_type);
+      result[1] = weight_gradient(grad, input.operand(), weight_type);
     }
     if (context->saved_data["has_bias"].toBool() && context->needs_input_grad(3)) {
       result[3] = bias_gradient(grad, weight_type);

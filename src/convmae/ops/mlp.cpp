@@ -146,7 +146,7 @@ class Mlp : public torch::autograd::Function<Mlp> {
     if (needs(6)) result[6] = bias_gradient(grad, weight_type);
     const bool needs_input = needs(0) || input.has_norm();
     if (!needs_input && !needs(1) && !needs(3)) {
-      if (needs(4)) result[4] = weight_gradient(grad, gelu_values(hidden)).to(weight_type);
+      if (needs(4)) result[4] = weight_gradient(grad, gelu_values(hidden), weight_type);
       return result;
     }
     Tensor grad_hidden;
@@ -154,7 +154,7 @@ class Mlp : public torch::autograd::Function<Mlp> {
       Tensor values;
       std::tie(values, grad_hidden) =
           gelu_values_and_gradient(hidden, input_gradient(grad, operand2));
-      if (needs(4)) result[4] = weight_gradient(grad, values).to(weight_type);
+      if (needs(4)) result[4] = weight_gradient(grad, values, weight_type);
     }
     if (needs(3)) result[3] = bias_gradient(grad_hidden, weight_type);
     if (needs_input) {
@@ -163,7 +163,7 @@ class Mlp : public torch::autograd::Function<Mlp> {
       result[7] = inner.weight;
       result[8] = inner.bias;
     }
-    if (needs(1)) result[1] = weight_gradient(grad_hidden, input.operand()).to(weight_type);
+    if (needs(1)) result[1] = weight_gradient(grad_hidden, input.operand(), weight_type);
     return result;
   }
 };

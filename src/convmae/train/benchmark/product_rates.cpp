@@ -26,7 +26,7 @@ double gflops(const ops::ProductShape& shape, GemmBackend backend) {
       case ops::ProductShape::Kind::weight_gradient:
         break;
     }
-    return ops::weight_gradient(grad, rows);
+    return ops::weight_gradient(grad, rows, shape.type);
   };
   const double seconds = cpu_seconds_of(compute, kTurnSeconds);
   set_gemm_backend(in_force);
@@ -35,7 +35,9 @@ double gflops(const ops::ProductShape& shape, GemmBackend backend) {
 
 }  // namespace
 
-double ProductRate::best_gflops() const { return std::max(aten_gflops, onednn_gflops); }
+double ProductRate::best_gflops() const {
+  return std::max({aten_gflops, onednn_gflops, native_gflops.value_or(0)});
+}
 
 double ProductRate::seconds_at_best() const {
   return shape.flops() * static_cast<double>(calls) / best_gflops() / 1e9;
@@ -49,8 +51,15 @@ std::vector<ProductRate> measure_products(const std::map<ops::ProductShape, std:
   const at::NoGradGuard no_grad;
   std::vector<ProductRate> rates;
   for (const auto& [shape, count] : calls) {
-    rates.push_back(
-        {shape, count, gflops(shape, GemmBackend::aten), gflops(shape, GemmBackend::onednn)});
+    ProductRate rate;
+    rate.shape = shape;
+    rate.calls = count;
+    rate.aten_gflops = gflops(shape, GemmBackend::aten);
+    rate.onednn_gflops = gflops(shape, GemmBackend::onednn);
+    if (shape.type == at::kBFloat16 && has_gemm_backend(GemmBackend::native)) {
+      rate.native_gflops = gflops(shape, GemmBackend::native);
+    }
+    rates.push_back(rate);
   }
   return rates;
 }

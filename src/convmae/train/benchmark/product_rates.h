@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <vector>
 
 namespace convmae {
@@ -11,9 +12,10 @@ namespace convmae {
 /// How fast each backend computes one of a step's matrix products, alone and in a warm cache.
 struct ProductRate {
   ops::ProductShape shape;
-  std::int64_t calls = 0;    ///< a step
-  double aten_gflops = 0;    ///< GFLOP a CPU second
-  double onednn_gflops = 0;  ///< likewise
+  std::int64_t calls = 0;               ///< a step
+  double aten_gflops = 0;               ///< GFLOP a CPU second
+  double onednn_gflops = 0;             ///< likewise
+  std::optional<double> native_gflops;  ///< likewise, for types and CPUs that it is there for
 
   double best_gflops() const;
   /// CPU seconds that the calls of a step take at the best rate.

@@ -1,0 +1,217 @@
+#include "convmae/ops/kernels/bf16_gemm.h"
+
+#include <cstring>
+#include <immintrin.h>
+
+namespace convmae::bf16_gemm {
+namespace {
+
+constexpr std::int64_t kLanes = 16;
+// 24 sums, 4 vectors of the panel and one of the left factor fill the 32 registers.
+constexpr int kTileRows = 6;
+constexpr int kTileVectors = kPanelColumns / kLanes;
+
+std::int64_t least(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
+
+/// The lowest `count` bits; none if it is not positive, all of Mask if it is more.
+template <typename Mask>
+Mask first_bits(std::int64_t count) {
+  constexpr std::int64_t kBits = 8 * sizeof(Mask);
+  if (count <= 0) return 0;
+  return count >= kBits ? static_cast<Mask>(~Mask{0})
+                        : static_cast<Mask>((Mask{1} << count) - Mask{1});
+}
+
+#include "convmae/ops/kernels/transpose_square.inc"
+
+typedef Number Numbers __attribute__((vector_size(2 * kLanes)));
+typedef Pair Pairs __attribute__((vector_size(4 * kLanes)));
+
+/// The pairs of 16 columns: one number each of two rows; `second` may be absent.
+__m512i interleave(const Number* first, const Number* second, __mmask16 columns) {
+  const auto load = [columns](const Number* from) {
+    const __m256i numbers = _mm256_maskz_loadu_epi16(columns, from);
+    return __builtin_convertvector(reinterpret_cast<Numbers>(numbers), Pairs);
+  };
+  const Pairs pairs = second == nullptr ? load(first) : load(first) | load(second) << 16;
+  return reinterpret_cast<__m512i>(pairs);
+}
+
+/// kRows rows of the left factor times kVectors vectors of the panel, added to `sums`.
+template <int kRows, int kVectors>
+__attribute__((always_inline)) inline void accumulate(const Number* left, std::int64_t stride,
+                                                      const Pair* panel, std::int64_t pairs,
+                                                      __m512 (&sums)[kRows][kVectors]) {
+  for (std::int64_t k = 0; k < pairs; ++k) {
+    __m512i right[kVectors];
+    for (int v = 0; v < kVectors; ++v) {
+      right[v] = _mm512_loadu_si512(panel + k * kPanelColumns + v * kLanes);
+    }
+    for (int r = 0; r < kRows; ++r) {
+      int pair = 0;
+      std::memcpy(&pair, left + r * stride + 2 * k, sizeof pair);
+      const auto same = reinterpret_cast<__m512bh>(_mm512_set1_epi32(pair));
+      for (int v = 0; v < kVectors; ++v) {
+        sums[r][v] = _mm512_dpbf16_ps(sums[r][v], same, reinterpret_cast<__m512bh>(right[v]));
+      }
+    }
+  }
+}
+
+void prefetch_to_write(const void* address) { __builtin_prefetch(address, 1); }
+
+// Stores under a mask are slow on some CPUs: only where there is something to mask.
+constexpr __mmask16 kAll = 0xFFFF;
+
+/// Where sums start and go: the result in bfloat16, with a bias. The result's memory is fetched
+/// while the sums are computed, which a short depth would else wait for.
+struct ToBf16 {
+  const float* bias;
+  Number* out;
+  std::int64_t stride;
+
+  __m512 start(std::int64_t row, std::int64_t column, __mmask16 mask) const {
+    prefetch_to_write(out + row * stride + column);
+    return bias == nullptr ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(mask, bias + column);
+  }
+  void finish(std::int64_t row, std::int64_t column, __mmask16 mask, __m512 sum) const {
+    Number* const to = out + row * stride + column;
+    const auto numbers = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(sum));
+    if (mask == kAll) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), numbers);
+    } else {
+      _mm256_mask_storeu_epi16(to, mask, numbers);
+    }
+  }
+};
+
+/// The result in float32, which may be added to.
+struct ToFloat {
+  bool add;
+  float* out;
+  std::int64_t stride;
+
+  __m512 start(std::int64_t row, std::int64_t column, __mmask16 mask) const {
+    prefetch_to_write(out + row * stride + column);
+    return add ? _mm512_maskz_loadu_ps(mask, out + row * stride + column) : _mm512_setzero_ps();
+  }
+  void finish(std::int64_t row, std::int64_t column, __mmask16 mask, __m512 sum) const {
+    float* const to = out + row * stride + column;
+    if (mask == kAll) {
+      _mm512_storeu_ps(to, sum);
+    } else {
+      _mm512_mask_storeu_ps(to, mask, sum);
+    }
+  }
+};
+
+template <int kRows, int kVectors, typename Result>
+void multiply_tile(const Left& left, std::int64_t row, const Pair* panel, std::int64_t pairs,
+                   std::int64_t columns, const Result& result) {
+  __m512 sums[kRows][kVectors];
+  const auto last = first_bits<__mmask16>(columns - (kVectors - 1) * kLanes);
+  const auto mask = [last](int v) { return v + 1 < kVectors ? kAll : last; };
+  for (int r = 0; r < kRows; ++r) {
+    for (int v = 0; v < kVectors; ++v) sums[r][v] = result.start(row + r, v * kLanes, mask(v));
+  }
+  accumulate<kRows, kVectors>(left.data + row * left.stride, left.stride, panel, pairs, sums);
+  for (int r = 0; r < kRows; ++r) {
+    for (int v = 0; v < kVectors; ++v) result.finish(row + r, v * kLanes, mask(v), sums[r][v]);
+  }
+}
+
+template <int kVectors, typename Result>
+void multiply_rows(const Left& left, const Pair* panel, std::int64_t pairs, std::int64_t columns,
+                   const Result& result) {
+  std::int64_t row = 0;
+  for (; row + kTileRows <= left.rows; row += kTileRows) {
+    multiply_tile<kTileRows, kVectors>(left, row, panel, pairs, columns, result);
+  }
+  for (; row < left.rows; ++row) {
+    multiply_tile<1, kVectors>(left, row, panel, pairs, columns, result);
+  }
+}
+
+template <typename Result>
+void multiply_panel(const Left& left, const Pair* panel, std::int64_t pairs, std::int64_t columns,
+                    const Result& result) {
+  switch ((columns + kLanes - 1) / kLanes) {
+    case 1:
+      return multiply_rows<1>(left, panel, pairs, columns, result);
+    case 2:
+      return multiply_rows<2>(left, panel, pairs, columns, result);
+    case 3:
+      return multiply_rows<3>(left, panel, pairs, columns, result);
+    default:
+      return multiply_rows<kTileVectors>(left, panel, pairs, columns, result);
+  }
+}
+
+}  // namespace
+
+void pack_transposed(const Number* from, std::int64_t stride, std::int64_t columns,
+                     std::int64_t depth, Pair* panel) {
+  for (std::int64_t k = 0; k < depth; k += 2 * kLanes) {
+    const auto mask = first_bits<__mmask32>(depth - k);
+    const std::int64_t pairs = least(kLanes, pairs_of(depth - k));
+    for (std::int64_t first = 0; first < kPanelColumns; first += kLanes) {
+      __m512i square[kLanes];
+      for (std::int64_t i = 0; i < kLanes; ++i) {
+        square[i] = first + i < columns
+                        ? _mm512_maskz_loadu_epi16(mask, from + (first + i) * stride + k)
+                        : _mm512_setzero_si512();
+      }
+      transpose_square(square);
+      Pair* const to = panel + k / 2 * kPanelColumns + first;
+      for (std::int64_t i = 0; i < pairs; ++i) {
+        _mm512_storeu_si512(to + i * kPanelColumns, square[i]);
+      }
+    }
+  }
+}
+
+void pack(const Number* from, std::int64_t stride, std::int64_t columns, std::int64_t depth,
+          Pair* panel) {
+  for (std::int64_t k = 0; k < depth; k += 2) {
+    const Number* const first = from + k * stride;
+    const Number* const second = k + 1 < depth ? first + stride : nullptr;
+    for (std::int64_t c = 0; c < kPanelColumns; c += kLanes) {
+      const auto mask = first_bits<__mmask16>(columns - c);
+      _mm512_storeu_si512(panel + k / 2 * kPanelColumns + c,
+                          interleave(first + c, second == nullptr ? nullptr : second + c, mask));
+    }
+  }
+}
+
+void transpose(const Number* from, std::int64_t stride, std::int64_t depth, std::int64_t columns,
+               Number* to, std::int64_t to_stride) {
+  for (std::int64_t k = 0; k < depth; k += kDepthStep) {
+    for (std::int64_t c = 0; c < columns; c += kLanes) {
+      const auto mask = first_bits<__mmask16>(columns - c);
+      __m512i square[kLanes];
+      for (std::int64_t i = 0; i < kLanes; ++i) {
+        const Number* const first = from + (k + 2 * i) * stride + c;
+        square[i] = k + 2 * i >= depth
+                        ? _mm512_setzero_si512()
+                        : interleave(first, k + 2 * i + 1 < depth ? first + stride : nullptr, mask);
+      }
+      transpose_square(square);
+      const std::int64_t count = least(kLanes, columns - c);
+      for (std::int64_t i = 0; i < count; ++i) {
+        _mm512_storeu_si512(to + (c + i) * to_stride + k, square[i]);
+      }
+    }
+  }
+}
+
+void multiply(const Left& left, const Pair* panel, std::int64_t pairs, const float* bias,
+              Number* out, std::int64_t out_stride, std::int64_t columns) {
+  multiply_panel(left, panel, pairs, columns, ToBf16{bias, out, out_stride});
+}
+
+void multiply(const Left& left, const Pair* panel, std::int64_t pairs, bool add, float* out,
+              std::int64_t out_stride, std::int64_t columns) {
+  multiply_panel(left, panel, pairs, columns, ToFloat{add, out, out_stride});
+}
+
+}  // namespace convmae::bf16_gemm
