@@ -72,6 +72,7 @@ void expect_matches_plain(const std::vector<int64_t>& x_shape, int64_t hidden, i
     std::vector<at::Tensor> leaves;
     std::vector<std::vector<int64_t>> shapes{x_shape, {hidden, in}, {hidden}, {out, hidden}, {out}};
     if (with_norm) shapes.insert(shapes.end(), {{in}, {in}});
+    leaves.reserve(shapes.size());
     for (const auto& shape : shapes) {
       leaves.push_back(torch::randn(shape, torch::kDouble).to(t).requires_grad_());
     }
@@ -96,7 +97,7 @@ void expect_matches_plain(const std::vector<int64_t>& x_shape, int64_t hidden, i
   for (size_t i = 0; i < ours.size(); ++i) {
     ASSERT_EQ(ours[i].sizes(), plain[i].sizes());
     if (ours[i].numel() == 0) continue;
-    const double worst =
+    const auto worst =
         ((ours[i].to(torch::kDouble) - plain[i]).abs().max() / plain[i].abs().max().clamp_min(1))
             .template item<double>();
     EXPECT_LE(worst, tolerance) << i;

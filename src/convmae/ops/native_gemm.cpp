@@ -69,7 +69,7 @@ template <typename Pack>
 Tensor multiply(const Tensor& left, std::int64_t columns, const float* bias, Pack&& pack) {
   const std::int64_t rows = left.size(0);
   const std::int64_t depth = left.size(1);
-  const Tensor result = at::empty({rows, columns}, left.options());
+  Tensor result = at::empty({rows, columns}, left.options());
   const Number* const from = numbers_of(left);
   Number* const to = mutable_numbers_of(result);
   for_each_block(rows, columns, depth, pack, [&](const Block& block, const Pair* panel) {
@@ -125,7 +125,7 @@ Tensor weight_gradient(const Tensor& grad, const Tensor& rows) {
   // One step more: rows a power of two apart would share their places in the cache.
   const std::int64_t stride = (divided_up(most, bf16_gemm::kDepthStep) + 1) * bf16_gemm::kDepthStep;
   const Tensor transposed = at::empty({out, stride}, left.options());
-  const Tensor result = at::empty({out, in}, left.options().dtype(at::kFloat));
+  Tensor result = at::empty({out, in}, left.options().dtype(at::kFloat));
   Number* const left_rows = mutable_numbers_of(transposed);
   auto* const to = result.mutable_data_ptr<float>();
   for (std::int64_t first = 0; first < left.size(0); first += kDepthAtOnce) {

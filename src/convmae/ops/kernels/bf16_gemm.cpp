@@ -24,8 +24,8 @@ Mask first_bits(std::int64_t count) {
 
 #include "convmae/ops/kernels/transpose_square.inc"
 
-typedef Number Numbers __attribute__((vector_size(2 * kLanes)));
-typedef Pair Pairs __attribute__((vector_size(4 * kLanes)));
+using Numbers __attribute__((vector_size(2 * kLanes))) = Number;
+using Pairs __attribute__((vector_size(4 * kLanes))) = Pair;
 
 /// The pairs of 16 columns: one number each of two rows; `second` may be absent.
 __m512i interleave(const Number* first, const Number* second, __mmask16 columns) {
