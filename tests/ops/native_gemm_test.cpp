@@ -33,7 +33,7 @@ at::Tensor exact(const at::Tensor& x) { return x.to(torch::kDouble); }
 /// Sums of `depth` products in float32, and one rounding to the type of the result.
 void expect_close(const at::Tensor& found, const at::Tensor& expected) {
   const double rounding = found.scalar_type() == torch::kBFloat16 ? 0.00391 : 1e-6;
-  const double scale = expected.abs().max().item<double>();
+  const auto scale = expected.abs().max().item<double>();
   EXPECT_TRUE(torch::allclose(exact(found), expected, rounding, 2e-6 * scale));
 }
 
