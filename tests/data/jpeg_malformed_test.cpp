@@ -385,6 +385,15 @@ TEST_P(JpegMalformed, IsTakenAsStated) {
       GetParam(), [](Draws& draws) { return spoil(GetParam().defect, draws); }, test::decode);
 }
 
+TEST_P(JpegMalformed, IsTakenAsStatedByFastDecodingToo) {
+  const auto decode_fast = [](const std::string& file) {
+    test::decode_with({.fast_cover = Size{1000, 1000}}, file);
+    test::decode_with({.fast_cover = Size{16, 16}}, file);
+  };
+  test::expect_as_stated<Defect>(
+      GetParam(), [](Draws& draws) { return spoil(GetParam().defect, draws); }, decode_fast);
+}
+
 INSTANTIATE_TEST_SUITE_P(Defects, JpegMalformed, testing::ValuesIn(kDefects), test::NameOfDefect{});
 
 TEST(JpegMalformedBase, IsDecodedWithoutADefect) {

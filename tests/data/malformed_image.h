@@ -12,15 +12,16 @@ namespace convmae::test {
 
 constexpr std::int64_t kMostPixels = 1 << 20;
 
-/// What training does with an image of a data set.
-inline void decode(const std::string& file) {
-  DecodeOptions options;
+inline void decode_with(DecodeOptions options, const std::string& file) {
   options.max_pixels = kMostPixels;
   options.apply_exif_orientation = true;
   const std::vector<std::uint8_t> bytes(file.begin(), file.end());
   Image image;
   decode_image(bytes, options, image);
 }
+
+/// What training does with an image of a data set.
+inline void decode(const std::string& file) { decode_with({}, file); }
 
 /// A file of tests/data/images.
 inline std::string sound_image(const std::string& name) {

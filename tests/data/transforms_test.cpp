@@ -45,6 +45,33 @@ TEST(Resize, AConstantImageStaysConstantAtAnyScale) {
   }
 }
 
+TEST(Resize, CoarseWeightsKeepConstantsAndStayNearTheExactPixels) {
+  Resizer exact;
+  Resizer coarse(WeightPrecision::coarse);
+  for (const std::int64_t channels : {1, 3}) {
+    const Image image = random_image({61, 83}, channels, 4);
+    Image flat({61, 83}, channels);
+    std::fill_n(flat.row<std::uint8_t>(0), flat.num_values(), std::uint8_t{200});
+    for (const Size size : {Size{40, 50}, Size{16, 100}, Size{7, 9}}) {
+      Image expected;
+      Image found;
+      const Box whole{0, 0, 61, 83};
+      exact.resize(image, whole, size, Filter::bicubic, expected);
+      coarse.resize(image, whole, size, Filter::bicubic, found);
+      std::int64_t far = 0;
+      for (std::int64_t i = 0; i < found.num_values(); ++i) {
+        const int distance =
+            std::abs(expected.row<std::uint8_t>(0)[i] - found.row<std::uint8_t>(0)[i]);
+        ASSERT_LE(distance, 3);
+        far += distance > 1 ? 1 : 0;
+      }
+      EXPECT_LE(far, found.num_values() / 20);
+      coarse.resize(flat, whole, size, Filter::bicubic, found);
+      EXPECT_THAT(values_of(found), testing::Each(200));
+    }
+  }
+}
+
 TEST(Resize, ACropEqualsTheSamePixelsCutOutBefore) {
   const Image image = random_image({40, 60}, 3, 1);
   const Box box{7, 11, 23, 31};

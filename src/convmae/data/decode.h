@@ -24,7 +24,7 @@ struct DecodeOptions {
   bool apply_exif_orientation = false;
   /// Larger images are refused before memory is taken for them (default: Pillow's hard limit).
   std::int64_t max_pixels = 178'956'970;
-  /// JPEG only, faster and inexact: colour is upsampled without interpolation, and the image is
+  /// JPEG only, faster and inexact: colour is repeated instead of interpolated, and the image is
   /// decoded at 1/2, 1/4 or 1/8 of its size where the part that is wanted keeps at least this size.
   std::optional<Size> fast_cover;
 };

@@ -14,7 +14,8 @@ namespace {
 struct Uint8Pass {
   using Value = std::uint8_t;
 
-  explicit Uint8Pass(ResizeWeights exact) : weights(std::move(exact)) {}
+  Uint8Pass(ResizeWeights exact, WeightPrecision precision)
+      : weights(std::move(exact), precision) {}
 
   void along_width(const Value* in, std::int64_t stride, std::int64_t rows, std::int64_t channels,
                    Value* out) const {
@@ -31,7 +32,7 @@ struct Uint8Pass {
 struct FloatPass {
   using Value = float;
 
-  explicit FloatPass(ResizeWeights exact) : weights(std::move(exact)) {}
+  FloatPass(ResizeWeights exact, WeightPrecision /*precision*/) : weights(std::move(exact)) {}
 
   void along_width(const Value* in, std::int64_t stride, std::int64_t rows, std::int64_t channels,
                    Value* out) const {
@@ -63,7 +64,7 @@ struct FloatPass {
 
 template <typename Pass>
 void run(const Image& in, const Box& crop, Size size, const Box& window, Filter filter,
-         Image& between, Image& out) {
+         WeightPrecision precision, Image& between, Image& out) {
   using Value = typename Pass::Value;
   ResizeWeights width =
       resize_weights(crop.width, size.width, window.left, window.left + window.width, filter);
@@ -85,14 +86,15 @@ void run(const Image& in, const Box& crop, Size size, const Box& window, Filter 
   if (needs_width) {
     Image& target = needs_height ? between : out;
     target.resize({rows, window.width}, channels, in.type());
-    Pass(std::move(width)).along_width(source, stride, rows, channels, target.row<Value>(0));
+    Pass(std::move(width), precision)
+        .along_width(source, stride, rows, channels, target.row<Value>(0));
     source = target.row<Value>(0);
     stride = values;
   } else {
     source += window.left * channels;
   }
   if (needs_height) {
-    Pass(std::move(height)).along_height(source, stride, values, out.row<Value>(0));
+    Pass(std::move(height), precision).along_height(source, stride, values, out.row<Value>(0));
   } else if (!needs_width) {
     for (std::int64_t y = 0; y < rows; ++y) {
       std::copy_n(source + y * stride, values, out.row<Value>(y));
@@ -109,12 +111,12 @@ void Resizer::resize(const Image& in, const Box& crop, Size size, const Box& win
   assert(window.top >= 0 && window.left >= 0 && window.height > 0 && window.width > 0);
   assert(window.top + window.height <= size.height && window.left + window.width <= size.width);
   if (in.type() == PixelType::uint8) {
-    run<Uint8Pass>(in, crop, size, window, filter, between_, out);
+    run<Uint8Pass>(in, crop, size, window, filter, precision_, between_, out);
   } else if (in.type() == PixelType::uint16) {
     convert_to_float(in, as_float_);
-    run<FloatPass>(as_float_, crop, size, window, filter, between_, out);
+    run<FloatPass>(as_float_, crop, size, window, filter, precision_, between_, out);
   } else {
-    run<FloatPass>(in, crop, size, window, filter, between_, out);
+    run<FloatPass>(in, crop, size, window, filter, precision_, between_, out);
   }
 }
 

@@ -16,6 +16,7 @@ struct PassWeights {
   /// four high parts. The last group is filled up with zeros.
   const std::int16_t* halves = nullptr;
   std::int64_t halves_stride = 0;
+  bool coarse = false;  ///< all low parts are zero
 };
 
 constexpr int kLowBits = 12;

@@ -30,14 +30,15 @@ __m256i broadcast_pair(const std::int16_t* weights) {
   return _mm256_broadcastd_epi32(_mm_loadu_si32(weights));
 }
 
-/// Sums of one RGB pixel of two rows: dwords r g b 0 | r g b 0.
+/// Sums of one RGB pixel of two rows: dwords r g b 0 | r g b 0. Coarse weights have no low parts.
+template <bool coarse>
 struct PixelSums {
   __m256i low;
   __m256i high;
 
   void add(__m256i pixels, __m256i order, __m256i low_weights, __m256i high_weights) {
     const __m256i pair = _mm256_shuffle_epi8(pixels, order);
-    low = _mm256_add_epi32(low, _mm256_madd_epi16(pair, low_weights));
+    if (!coarse) low = _mm256_add_epi32(low, _mm256_madd_epi16(pair, low_weights));
     high = _mm256_add_epi32(high, _mm256_madd_epi16(pair, high_weights));
   }
 
@@ -65,6 +66,7 @@ void store_pixel(std::uint8_t* out, int pixel, bool last) {
   }
 }
 
+template <bool coarse>
 void rgb_rows_along_width(const RowGroup& rows, const PassWeights& weights) {
   // RGB pixels -> words r0 r1 g0 g1 b0 b1 0 0, and the same of the two pixels behind them.
   const __m256i first_pair = _mm256_broadcastsi128_si256(
@@ -75,8 +77,8 @@ void rgb_rows_along_width(const RowGroup& rows, const PassWeights& weights) {
     const std::int64_t from = weights.first[x] * 3;
     const std::int16_t* halves = weights.halves + x * weights.halves_stride;
     const std::int64_t count = weights.count[x];
-    PixelSums upper{};
-    PixelSums lower{};
+    PixelSums<coarse> upper{};
+    PixelSums<coarse> lower{};
     for (std::int64_t tap = 0; tap < count; tap += 4, halves += 8) {
       const std::int64_t at = from + tap * 3;
       const __m256i upper_pixels = load_two(rows.in[0] + at, rows.in[1] + at);
@@ -114,11 +116,13 @@ void along_width(Rows in, std::int64_t rows, std::int64_t channels, const PassWe
       group.in[i] = in.data + row * in.stride;
       group.out[i] = out + row * weights.outputs * 3;
     }
-    rgb_rows_along_width(group, weights);
+    weights.coarse ? rgb_rows_along_width<true>(group, weights)
+                   : rgb_rows_along_width<false>(group, weights);
   }
 }
 
 /// Two parts of 16 values of two rows each, times a pair of weights, added to the sums.
+template <bool coarse>
 struct Sums {
   __m256i low[2];
   __m256i high[2];
@@ -126,8 +130,10 @@ struct Sums {
   void add(__m128i a, __m128i b, __m256i low_weights, __m256i high_weights) {
     const __m256i first = _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(a, b));
     const __m256i second = _mm256_cvtepu8_epi16(_mm_unpackhi_epi8(a, b));
-    low[0] = _mm256_add_epi32(low[0], _mm256_madd_epi16(first, low_weights));
-    low[1] = _mm256_add_epi32(low[1], _mm256_madd_epi16(second, low_weights));
+    if (!coarse) {
+      low[0] = _mm256_add_epi32(low[0], _mm256_madd_epi16(first, low_weights));
+      low[1] = _mm256_add_epi32(low[1], _mm256_madd_epi16(second, low_weights));
+    }
     high[0] = _mm256_add_epi32(high[0], _mm256_madd_epi16(first, high_weights));
     high[1] = _mm256_add_epi32(high[1], _mm256_madd_epi16(second, high_weights));
   }
@@ -148,11 +154,12 @@ struct Sums {
 constexpr std::int64_t kBlock = 32;  // values of a row that are summed together
 
 /// kBlock values of output `y`. A missing partner of the last tap has weight 0, so any row will do.
+template <bool coarse>
 void block_along_height(Rows in, const PassWeights& weights, std::int64_t y, std::uint8_t* out) {
   const std::int64_t count = weights.count[y];
   const std::int16_t* halves = weights.halves + y * weights.halves_stride;
   const std::uint8_t* row = in.data + weights.first[y] * in.stride;
-  Sums sums[2] = {};
+  Sums<coarse> sums[2] = {};
   for (std::int64_t tap = 0; tap < count; tap += 2) {
     const std::uint8_t* a = row + tap * in.stride;
     const std::uint8_t* b = tap + 1 < count ? a + in.stride : a;
@@ -175,7 +182,10 @@ void along_height(Rows in, std::int64_t values, const PassWeights& weights, std:
     for (std::int64_t begin = 0; begin < values; begin += kBlock) {
       // The last block overlaps the one before, so that it is whole.
       const std::int64_t at = begin + kBlock <= values ? begin : values - kBlock;
-      block_along_height({in.data + at, in.stride}, weights, y, out + y * values + at);
+      const Rows block{in.data + at, in.stride};
+      std::uint8_t* const to = out + y * values + at;
+      weights.coarse ? block_along_height<true>(block, weights, y, to)
+                     : block_along_height<false>(block, weights, y, to);
     }
   }
 }

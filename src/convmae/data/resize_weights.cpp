@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 #include <utility>
 
 namespace convmae {
@@ -50,12 +51,14 @@ ResizeWeights resize_weights(std::int64_t in, std::int64_t out, std::int64_t beg
   return result;
 }
 
-FixedPointWeights::FixedPointWeights(ResizeWeights weights) : exact_(std::move(weights)) {
+FixedPointWeights::FixedPointWeights(ResizeWeights weights, WeightPrecision precision)
+    : exact_(std::move(weights)), precision_(precision) {
   fixed_.reserve(exact_.weights.size());
   for (const double weight : exact_.weights) {
     const double scaled = weight * (1 << kWeightBits);
     fixed_.push_back(static_cast<std::int32_t>(scaled + (scaled < 0 ? -0.5 : 0.5)));
   }
+  if (precision_ == WeightPrecision::coarse) make_coarse();
   constexpr std::int64_t kGroup = 4;
   const std::int64_t groups = (exact_.stride + kGroup - 1) / kGroup;
   halves_stride_ = groups * kGroup * 2;
@@ -72,9 +75,25 @@ FixedPointWeights::FixedPointWeights(ResizeWeights weights) : exact_(std::move(w
   }
 }
 
+void FixedPointWeights::make_coarse() {
+  constexpr std::int32_t kStep = 1 << kLowBits;
+  for (std::int64_t output = 0; output < exact_.outputs(); ++output) {
+    const std::span weights(fixed_.data() + output * exact_.stride,
+                            static_cast<std::size_t>(exact_.stride));
+    std::int32_t missing = 1 << kWeightBits;
+    for (std::int32_t& weight : weights) {
+      weight = (weight + kStep / 2) / kStep * kStep;
+      missing -= weight;
+    }
+    *std::max_element(weights.begin(), weights.end()) += missing;
+  }
+}
+
 PassWeights FixedPointWeights::view() const {
-  return {exact_.outputs(), exact_.first.data(), exact_.count.data(), exact_.stride,
-          fixed_.data(),    halves_.data(),      halves_stride_};
+  return {exact_.outputs(),    exact_.first.data(),
+          exact_.count.data(), exact_.stride,
+          fixed_.data(),       halves_.data(),
+          halves_stride_,      precision_ == WeightPrecision::coarse};
 }
 
 }  // namespace convmae

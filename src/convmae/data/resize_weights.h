@@ -28,16 +28,19 @@ ResizeWeights resize_weights(std::int64_t in, std::int64_t out, std::int64_t beg
 constexpr int kWeightBits = 32 - 8 - 2;
 
 /// The same rounded to multiples of 2^-kWeightBits, half away from zero, in the two forms that the
-/// inner loops take.
+/// inner loops take. Coarse ones are multiples of 2^kLowBits times that, whose sum is one.
 class FixedPointWeights {
  public:
-  explicit FixedPointWeights(ResizeWeights weights);
+  FixedPointWeights(ResizeWeights weights, WeightPrecision precision);
 
   /// Valid as long as this object.
   PassWeights view() const;
 
  private:
+  void make_coarse();
+
   ResizeWeights exact_;
+  WeightPrecision precision_;
   std::vector<std::int32_t> fixed_;
   std::vector<std::int16_t> halves_;
   std::int64_t halves_stride_;

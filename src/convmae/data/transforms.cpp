@@ -142,7 +142,9 @@ void normalise(const Image& image, float scale, const Normalisation& normalisati
   }
 }
 
-SampleTransform::SampleTransform(TransformConfig config) : config_(std::move(config)) {
+SampleTransform::SampleTransform(TransformConfig config)
+    : config_(std::move(config)),
+      resizer_(config_.fast_decode ? WeightPrecision::coarse : WeightPrecision::full) {
   const Size output = config_.output;
   const std::int64_t channels = config_.decode.channels;
   const auto& [mean, std] = config_.normalisation;

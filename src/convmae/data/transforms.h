@@ -65,7 +65,7 @@ struct TransformConfig {
   std::optional<RandAugment> rand_augment;      ///< after crop and mirror; 8-bit RGB only
   std::optional<RandomErasing> random_erasing;  ///< on the normalised pixels
   Filter filter = Filter::bicubic;
-  /// Random crops only: see DecodeOptions::fast_cover.
+  /// Random crops only, inexact: see DecodeOptions::fast_cover and WeightPrecision::coarse.
   bool fast_decode = false;
   DecodeOptions decode;  ///< `decode.channels` is the number of channels delivered
   Normalisation normalisation = Normalisation::defaults(3);
