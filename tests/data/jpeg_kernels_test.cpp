@@ -37,8 +37,8 @@ double pixel_of(const Block& block, int size, int x, int y) {
   double sum = 128;
   for (int u = 0; u < size; ++u) {
     for (int v = 0; v < size; ++v) {
-      sum += static_cast<double>(block[static_cast<std::size_t>(8 * u + v)]) * basis(u, x) *
-             basis(v, y);
+      const std::int64_t at = std::int64_t{8} * u + v;
+      sum += static_cast<double>(block[static_cast<std::size_t>(at)]) * basis(u, x) * basis(v, y);
     }
   }
   return std::clamp(sum, 0.0, 255.0);
@@ -49,19 +49,19 @@ class JpegKernelsTest : public testing::TestWithParam<const JpegKernels*> {};
 TEST_P(JpegKernelsTest, TransformBlocksOfEverySize) {
   std::mt19937 random(1);
   for (const int size : {8, 4, 2, 1}) {
-    for (int i = 0; i < 200; ++i) {
+    for (int draw = 0; draw < 200; ++draw) {
       const Block block = random_block(random);
-      std::array<std::uint8_t, 8 * 11> out{};
+      constexpr std::size_t kStride = 11;
+      std::array<std::uint8_t, 8 * kStride> out{};
       out.fill(7);
-      GetParam()->inverse_transform(block.data(), size, out.data(), 11);
-      for (int y = 0; y < 8; ++y) {
-        for (int x = 0; x < 11; ++x) {
-          const int found = out[static_cast<std::size_t>(11 * y + x)];
-          if (x < size && y < size) {
-            ASSERT_NEAR(found, pixel_of(block, size, x, y), 0.51) << size << " " << x << " " << y;
-          } else {
-            ASSERT_EQ(found, 7) << "written outside of the block";
-          }
+      GetParam()->inverse_transform(block.data(), size, out.data(), kStride);
+      for (std::size_t i = 0; i < out.size(); ++i) {
+        const auto x = static_cast<int>(i % kStride);
+        const auto y = static_cast<int>(i / kStride);
+        if (x < size && y < size) {
+          ASSERT_NEAR(out[i], pixel_of(block, size, x, y), 0.51) << size << " " << x << " " << y;
+        } else {
+          ASSERT_EQ(out[i], 7) << "written outside of the block";
         }
       }
     }

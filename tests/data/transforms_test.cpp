@@ -221,7 +221,7 @@ TEST(SampleTransform, AugmentsAfterCropAndMirror) {
   TransformConfig config;
   config.output = {16, 16};
   const std::vector<std::uint8_t> file = npy_of(random_image({40, 30}, 3, 6));
-  std::vector<float> plain(3 * 16 * 16);
+  std::vector<float> plain(std::size_t{3} * 16 * 16);
   SampleTransform(config).apply(file, {1, 0, 4}, plain.data());
   config.rand_augment = RandAugment{};
   config.rand_augment->layers = 0;

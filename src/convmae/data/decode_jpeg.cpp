@@ -254,7 +254,7 @@ class Decoder {
   bool read_pixels(Image& out) {
     if (setjmp(errors_.jump) != 0) return false;
     while (info_.output_scanline < bottom_) {
-      std::uint8_t* row = out.row<std::uint8_t>(info_.output_scanline - top_);
+      auto* row = out.row<std::uint8_t>(info_.output_scanline - top_);
       if (!line_.empty()) {
         std::uint8_t* line = line_.data();
         jpeg_read_scanlines(&info_, &line, 1);

@@ -9,7 +9,7 @@ namespace convmae {
 namespace {
 
 constexpr std::size_t kCoefficients = JpegKernels::kCoefficients;
-constexpr std::size_t kSide = 8;
+constexpr std::int64_t kSide = 8;
 // A block takes no more than 64 symbols of 16 bits with numbers of 15, of segments that end before.
 constexpr std::size_t kOvershoot = 512;
 
@@ -22,10 +22,10 @@ struct Position {
 constexpr std::array<Position, kCoefficients> zigzag() {
   std::array<Position, kCoefficients> order{};
   std::size_t k = 0;
-  for (std::size_t sum = 0; sum < 2 * kSide - 1; ++sum) {
-    for (std::size_t i = 0; i <= sum; ++i) {
-      const std::size_t v = sum % 2 == 0 ? sum - i : i;  // every other diagonal upwards
-      const std::size_t u = sum - v;
+  for (std::int64_t sum = 0; sum < 2 * kSide - 1; ++sum) {
+    for (std::int64_t i = 0; i <= sum; ++i) {
+      const std::int64_t v = sum % 2 == 0 ? sum - i : i;  // every other diagonal upwards
+      const std::int64_t u = sum - v;
       if (u < kSide && v < kSide) {
         order[k++] = {static_cast<std::uint8_t>(u), static_cast<std::uint8_t>(v)};
       }
@@ -88,7 +88,7 @@ struct Channel {
     positions.fill(JpegKernels::kOutside);
     for (std::size_t k = 0; k < kCoefficients; ++k) {
       const auto [u, v] = kZigzag[k];
-      scale[k] = component.quantisation[kSide * v + u];
+      scale[k] = component.quantisation[static_cast<std::size_t>(kSide * v + u)];
       positions[k] = static_cast<std::uint8_t>(kSide * u + v);
     }
     const auto too_large = [](std::uint8_t symbol) { return symbol > 15; };
@@ -160,7 +160,7 @@ class ScanDecoder {
       channel.repeat_vertical = most_vertical_ / channel.vertical;
       channel.side = eighths_;
       // Where the image is reduced, colour of a lower resolution is not.
-      while (channel.side < std::int64_t{kSide} && channel.repeat_horizontal % 2 == 0 &&
+      while (channel.side < kSide && channel.repeat_horizontal % 2 == 0 &&
              channel.repeat_vertical % 2 == 0) {
         channel.side *= 2;
         channel.repeat_horizontal /= 2;
