@@ -46,7 +46,7 @@ void for_each_block(std::int64_t rows, std::int64_t columns, std::int64_t depth,
   const std::int64_t panels = divided_up(columns, kPanelColumns);
   const std::int64_t wanted = threads == 1 ? 1 : divided_up(threads * kTasksAThread, panels);
   const std::int64_t parts = std::clamp<std::int64_t>(rows / kLeastRows, 1, wanted);
-  const std::int64_t part_rows = divided_up(rows, parts);
+  const std::int64_t part_rows = divided_up(divided_up(rows, parts), kPanelColumns) * kPanelColumns;
   at::parallel_for(0, panels * parts, 1, [&](std::int64_t begin, std::int64_t end) {
     const Tensor memory = at::empty({pairs_of(depth) * kPanelColumns}, at::kInt);
     auto* const panel = static_cast<Pair*>(memory.mutable_data_ptr());
@@ -121,20 +121,21 @@ Tensor weight_gradient(const Tensor& grad, const Tensor& rows) {
   const Tensor right = rows.contiguous();
   const std::int64_t out = left.size(1);
   const std::int64_t in = right.size(1);
-  const std::int64_t most = std::min(left.size(0), kDepthAtOnce);
-  // One step more: rows a power of two apart would share their places in the cache.
-  const std::int64_t stride = (divided_up(most, bf16_gemm::kDepthStep) + 1) * bf16_gemm::kDepthStep;
-  const Tensor transposed = at::empty({out, stride}, left.options());
+  const std::int64_t panels = divided_up(out, kPanelColumns);
+  const std::int64_t panel_size = pairs_of(std::min(left.size(0), kDepthAtOnce)) * kPanelColumns;
+  const Tensor packed = at::empty({panels, panel_size}, at::kInt);
   Tensor result = at::empty({out, in}, left.options().dtype(at::kFloat));
-  Number* const left_rows = mutable_numbers_of(transposed);
+  auto* const left_panels = static_cast<Pair*>(packed.mutable_data_ptr());
   auto* const to = result.mutable_data_ptr<float>();
   for (std::int64_t first = 0; first < left.size(0); first += kDepthAtOnce) {
     const std::int64_t depth = std::min(kDepthAtOnce, left.size(0) - first);
-    const Number* const from = numbers_of(left) + first * out;
-    constexpr std::int64_t kGrain = 64;
-    at::parallel_for(0, out, kGrain, [&](std::int64_t begin, std::int64_t end) {
-      bf16_gemm::transpose(from + begin, out, depth, end - begin, left_rows + begin * stride,
-                           stride);
+    at::parallel_for(0, panels, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t panel = begin; panel < end; ++panel) {
+        const std::int64_t column = panel * kPanelColumns;
+        bf16_gemm::pack(numbers_of(left) + first * out + column, out,
+                        std::min(kPanelColumns, out - column), depth,
+                        left_panels + panel * panel_size);
+      }
     });
     for_each_block(
         out, in, depth,
@@ -143,9 +144,14 @@ Tensor weight_gradient(const Tensor& grad, const Tensor& rows) {
                           depth, panel);
         },
         [&](const Block& block, const Pair* panel) {
-          bf16_gemm::multiply({left_rows + block.first_row * stride, stride, block.rows}, panel,
-                              pairs_of(depth), first > 0,
-                              to + block.first_row * in + block.first_column, in, block.columns);
+          for (std::int64_t row = block.first_row; row < block.first_row + block.rows;
+               row += kPanelColumns) {
+            const std::int64_t rows_here =
+                std::min(kPanelColumns, block.first_row + block.rows - row);
+            bf16_gemm::multiply({left_panels + row / kPanelColumns * panel_size, rows_here}, panel,
+                                pairs_of(depth), first > 0, to + row * in + block.first_column, in,
+                                block.columns);
+          }
         });
   }
   return result;

@@ -7,8 +7,8 @@ namespace convmae::bf16_gemm {
 namespace {
 
 constexpr std::int64_t kLanes = 16;
-// 24 sums, 4 vectors of the panel and one of the left factor fill the 32 registers.
-constexpr int kTileRows = 6;
+// 24 sums, 3 vectors of the panel and some of the left factor fill the 32 registers.
+constexpr int kTileRows = 8;
 constexpr int kTileVectors = kPanelColumns / kLanes;
 
 std::int64_t least(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
@@ -37,22 +37,56 @@ __m512i interleave(const Number* first, const Number* second, __mmask16 columns)
   return reinterpret_cast<__m512i>(pairs);
 }
 
+// Four bytes of every row make a pair, sixteen pairs a line of the cache.
+constexpr std::int64_t kPairsALine = 16;
+
+/// One pair of a left factor in all lanes.
+__m512bh in_all_lanes(const void* pair) {
+  int value = 0;
+  std::memcpy(&value, pair, sizeof value);
+  return reinterpret_cast<__m512bh>(_mm512_set1_epi32(value));
+}
+
+__m512bh pair_of(const Left& left, std::int64_t row, std::int64_t k) {
+  return in_all_lanes(left.data + row * left.stride + 2 * k);
+}
+__m512bh pair_of(const PackedLeft& left, std::int64_t row, std::int64_t k) {
+  return in_all_lanes(left.panel + k * kPanelColumns + row);
+}
+
+Left from_row(const Left& left, std::int64_t row) {
+  return {left.data + row * left.stride, left.stride, left.rows - row};
+}
+PackedLeft from_row(const PackedLeft& left, std::int64_t row) {
+  return {left.panel + row, left.rows - row};
+}
+
+/// Fetches the rows of the next tile, each of which would else start with a wait.
+template <int kRows>
+void prefetch_next(const Left& left, std::int64_t k) {
+  for (int r = 0; r < kRows; ++r) {
+    __builtin_prefetch(left.data + (kRows + r) * left.stride + 2 * k);
+  }
+}
+template <int kRows>
+void prefetch_next(const PackedLeft& /*left*/, std::int64_t /*k*/) {}
+
 /// kRows rows of the left factor times kVectors vectors of the panel, added to `sums`.
-template <int kRows, int kVectors>
-__attribute__((always_inline)) inline void accumulate(const Number* left, std::int64_t stride,
-                                                      const Pair* panel, std::int64_t pairs,
+template <int kRows, int kVectors, typename Factor>
+__attribute__((always_inline)) inline void accumulate(const Factor& left, const Pair* panel,
+                                                      std::int64_t pairs,
                                                       __m512 (&sums)[kRows][kVectors]) {
   for (std::int64_t k = 0; k < pairs; ++k) {
-    __m512i right[kVectors];
+    if (k % kPairsALine == 0) prefetch_next<kRows>(left, k);
+    __m512bh right[kVectors];
     for (int v = 0; v < kVectors; ++v) {
-      right[v] = _mm512_loadu_si512(panel + k * kPanelColumns + v * kLanes);
+      right[v] =
+          reinterpret_cast<__m512bh>(_mm512_loadu_si512(panel + k * kPanelColumns + v * kLanes));
     }
     for (int r = 0; r < kRows; ++r) {
-      int pair = 0;
-      std::memcpy(&pair, left + r * stride + 2 * k, sizeof pair);
-      const auto same = reinterpret_cast<__m512bh>(_mm512_set1_epi32(pair));
+      const __m512bh same = pair_of(left, r, k);
       for (int v = 0; v < kVectors; ++v) {
-        sums[r][v] = _mm512_dpbf16_ps(sums[r][v], same, reinterpret_cast<__m512bh>(right[v]));
+        sums[r][v] = _mm512_dpbf16_ps(sums[r][v], same, right[v]);
       }
     }
   }
@@ -105,8 +139,8 @@ struct ToFloat {
   }
 };
 
-template <int kRows, int kVectors, typename Result>
-void multiply_tile(const Left& left, std::int64_t row, const Pair* panel, std::int64_t pairs,
+template <int kRows, int kVectors, typename Factor, typename Result>
+void multiply_tile(const Factor& left, std::int64_t row, const Pair* panel, std::int64_t pairs,
                    std::int64_t columns, const Result& result) {
   __m512 sums[kRows][kVectors];
   const auto last = first_bits<__mmask16>(columns - (kVectors - 1) * kLanes);
@@ -114,14 +148,14 @@ void multiply_tile(const Left& left, std::int64_t row, const Pair* panel, std::i
   for (int r = 0; r < kRows; ++r) {
     for (int v = 0; v < kVectors; ++v) sums[r][v] = result.start(row + r, v * kLanes, mask(v));
   }
-  accumulate<kRows, kVectors>(left.data + row * left.stride, left.stride, panel, pairs, sums);
+  accumulate<kRows, kVectors>(from_row(left, row), panel, pairs, sums);
   for (int r = 0; r < kRows; ++r) {
     for (int v = 0; v < kVectors; ++v) result.finish(row + r, v * kLanes, mask(v), sums[r][v]);
   }
 }
 
-template <int kVectors, typename Result>
-void multiply_rows(const Left& left, const Pair* panel, std::int64_t pairs, std::int64_t columns,
+template <int kVectors, typename Factor, typename Result>
+void multiply_rows(const Factor& left, const Pair* panel, std::int64_t pairs, std::int64_t columns,
                    const Result& result) {
   std::int64_t row = 0;
   for (; row + kTileRows <= left.rows; row += kTileRows) {
@@ -132,16 +166,14 @@ void multiply_rows(const Left& left, const Pair* panel, std::int64_t pairs, std:
   }
 }
 
-template <typename Result>
-void multiply_panel(const Left& left, const Pair* panel, std::int64_t pairs, std::int64_t columns,
+template <typename Factor, typename Result>
+void multiply_panel(const Factor& left, const Pair* panel, std::int64_t pairs, std::int64_t columns,
                     const Result& result) {
   switch ((columns + kLanes - 1) / kLanes) {
     case 1:
       return multiply_rows<1>(left, panel, pairs, columns, result);
     case 2:
       return multiply_rows<2>(left, panel, pairs, columns, result);
-    case 3:
-      return multiply_rows<3>(left, panel, pairs, columns, result);
     default:
       return multiply_rows<kTileVectors>(left, panel, pairs, columns, result);
   }
@@ -183,33 +215,12 @@ void pack(const Number* from, std::int64_t stride, std::int64_t columns, std::in
   }
 }
 
-void transpose(const Number* from, std::int64_t stride, std::int64_t depth, std::int64_t columns,
-               Number* to, std::int64_t to_stride) {
-  for (std::int64_t k = 0; k < depth; k += kDepthStep) {
-    for (std::int64_t c = 0; c < columns; c += kLanes) {
-      const auto mask = first_bits<__mmask16>(columns - c);
-      __m512i square[kLanes];
-      for (std::int64_t i = 0; i < kLanes; ++i) {
-        const Number* const first = from + (k + 2 * i) * stride + c;
-        square[i] = k + 2 * i >= depth
-                        ? _mm512_setzero_si512()
-                        : interleave(first, k + 2 * i + 1 < depth ? first + stride : nullptr, mask);
-      }
-      transpose_square(square);
-      const std::int64_t count = least(kLanes, columns - c);
-      for (std::int64_t i = 0; i < count; ++i) {
-        _mm512_storeu_si512(to + (c + i) * to_stride + k, square[i]);
-      }
-    }
-  }
-}
-
 void multiply(const Left& left, const Pair* panel, std::int64_t pairs, const float* bias,
               Number* out, std::int64_t out_stride, std::int64_t columns) {
   multiply_panel(left, panel, pairs, columns, ToBf16{bias, out, out_stride});
 }
 
-void multiply(const Left& left, const Pair* panel, std::int64_t pairs, bool add, float* out,
+void multiply(const PackedLeft& left, const Pair* panel, std::int64_t pairs, bool add, float* out,
               std::int64_t out_stride, std::int64_t columns) {
   multiply_panel(left, panel, pairs, columns, ToFloat{add, out, out_stride});
 }

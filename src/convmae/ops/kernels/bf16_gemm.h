@@ -10,14 +10,12 @@ namespace convmae::bf16_gemm {
 using Number = std::uint16_t;
 using Pair = std::uint32_t;
 
-/// The right factor is packed into panels of so many columns.
-constexpr std::int64_t kPanelColumns = 64;
-/// What left factors that transpose() writes have as a depth: multiples of this.
-constexpr std::int64_t kDepthStep = 32;
+/// Factors are packed into panels of so many columns.
+constexpr std::int64_t kPanelColumns = 48;
 
 constexpr std::int64_t pairs_of(std::int64_t depth) { return (depth + 1) / 2; }
 
-/// Writes panel [pairs_of(depth), kPanelColumns] from a right factor of `columns` columns at most
+/// Writes panel [pairs_of(depth), kPanelColumns] from a factor of `columns` columns at most
 /// kPanelColumns; what is missing is zero. Either stored as [columns, depth]...
 void pack_transposed(const Number* from, std::int64_t stride, std::int64_t columns,
                      std::int64_t depth, Pair* panel);
@@ -25,14 +23,15 @@ void pack_transposed(const Number* from, std::int64_t stride, std::int64_t colum
 void pack(const Number* from, std::int64_t stride, std::int64_t columns, std::int64_t depth,
           Pair* panel);
 
-/// from [depth, columns] to [columns, depth], whose rows are `to_stride` apart and filled up with
-/// zeros to a multiple of kDepthStep.
-void transpose(const Number* from, std::int64_t stride, std::int64_t depth, std::int64_t columns,
-               Number* to, std::int64_t to_stride);
-
+/// A left factor as it is stored...
 struct Left {
   const Number* data;  ///< [rows, 2 * pairs]
   std::int64_t stride;
+  std::int64_t rows;
+};
+/// ...or kPanelColumns rows of it at most, packed: the columns of its transpose.
+struct PackedLeft {
+  const Pair* panel;
   std::int64_t rows;
 };
 
@@ -40,7 +39,7 @@ struct Left {
 void multiply(const Left& left, const Pair* panel, std::int64_t pairs, const float* bias,
               Number* out, std::int64_t out_stride, std::int64_t columns);
 /// The same, into float32, or added to what is there.
-void multiply(const Left& left, const Pair* panel, std::int64_t pairs, bool add, float* out,
+void multiply(const PackedLeft& left, const Pair* panel, std::int64_t pairs, bool add, float* out,
               std::int64_t out_stride, std::int64_t columns);
 
 }  // namespace convmae::bf16_gemm
