@@ -48,13 +48,15 @@ class Linear : public torch::nn::Module {
   at::Tensor forward_part(const at::Tensor& x, std::int64_t first, std::int64_t count);
 
   /// The weight for a product with numbers of this type.
-  ops::Operand operand(at::ScalarType type) { return cache_.operand(weight, type); }
+  ops::Operand operand(at::ScalarType type) { return cache_->operand(weight, type); }
+  /// What keeps that weight, for the optimizer.
+  const std::shared_ptr<ops::OperandCache>& operand_cache() const { return cache_; }
 
   at::Tensor weight;
   at::Tensor bias;
 
  private:
-  ops::OperandCache cache_;
+  std::shared_ptr<ops::OperandCache> cache_ = std::make_shared<ops::OperandCache>();
 };
 
 /// A convolution whose kernel equals its stride, on channels-last cells in nested raster order,

@@ -22,19 +22,27 @@ at::Tensor Operand::matrix_in(at::ScalarType type) const {
   return as_matrix(numbers.detach()).to(type);
 }
 
+bool OperandCache::is_current(const at::Tensor& weight) const {
+  return copy_.defined() && copy_.sizes() == weight.sizes() && data_ == weight.const_data_ptr() &&
+         version_ == weight._version();
+}
+
 Operand OperandCache::operand(const at::Tensor& weight, at::ScalarType type) {
   if (weight.scalar_type() == type) return weight;
-  const bool current = copy_.defined() && copy_.scalar_type() == type &&
-                       copy_.sizes() == weight.sizes() && data_ == weight.const_data_ptr() &&
-                       version_ == weight._version();
-  if (!current) {
+  if (!is_current(weight) || copy_.scalar_type() != type) {
     const at::NoGradGuard no_grad;
     // A new tensor, not the old one overwritten: a graph of the last step may still hold that.
     copy_ = weight.to(type);
     data_ = weight.const_data_ptr();
-    version_ = static_cast<std::uint32_t>(weight._version());
+    version_ = weight._version();
   }
   return {weight, copy_};
+}
+
+at::Tensor OperandCache::copy_to_change(const at::Tensor& weight) const {
+  const bool fits = is_current(weight) && copy_.scalar_type() == at::kBFloat16 &&
+                    copy_.is_contiguous() && copy_.storage().use_count() == 1;
+  return fits ? copy_ : at::Tensor();
 }
 
 }  // namespace convmae::ops

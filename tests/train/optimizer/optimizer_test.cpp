@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <memory>
 
 namespace convmae {
 namespace {
@@ -134,6 +135,37 @@ TEST(AdamW, ShowsThatParametersChanged) {
   optimizer.step(0.5);
   EXPECT_TRUE(at::equal(cache.operand(weight, at::kBFloat16).copy, weight.to(at::kBFloat16)));
   EXPECT_LT(weight[0][0].item<double>(), 0.9);
+}
+
+TEST(AdamW, ChangesCopiesInPlaceUnlessAGraphHoldsThem) {
+  const auto cache = std::make_shared<ops::OperandCache>();
+  ParamGroup group;
+  group.add("w", at::randn({8, 8}).requires_grad_(true), cache);
+  AdamW optimizer({group}, {});
+  const at::Tensor& weight = group.params[0];
+  const auto step = [&] {
+    weight.mutable_grad() = at::ones({8, 8});
+    optimizer.step(0.5);
+  };
+  const auto copy = [&] { return cache->operand(weight, at::kBFloat16).copy; };
+  const void* const place = copy().const_data_ptr();
+  step();
+  EXPECT_EQ(copy().const_data_ptr(), place);
+  EXPECT_TRUE(at::equal(copy(), weight.to(at::kBFloat16)));
+
+  const at::Tensor held = cache->operand(weight, at::kBFloat16).matrix_in(at::kBFloat16);
+  const at::Tensor before = held.clone();
+  step();
+  EXPECT_TRUE(at::equal(held, before));
+  EXPECT_TRUE(at::equal(copy(), weight.to(at::kBFloat16)));
+
+  // A change that the optimizer did not make is never lost.
+  {
+    const at::NoGradGuard no_grad;
+    weight.mul_(2);
+  }
+  step();
+  EXPECT_TRUE(at::equal(copy(), weight.to(at::kBFloat16)));
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "convmae/train/optimizer/optimizer.h"
 
+#include "convmae/ops/adamw.h"
+
 #include <ATen/ATen.h>
 
 #include <utility>
@@ -24,28 +26,22 @@ void AdamW::step(double lr) {
   last_lr_ = lr;
   std::size_t next_state = 0;
   for (const ParamGroup& group : groups()) {
-    std::vector<at::Tensor> params;
-    std::vector<at::Tensor> grads;
-    std::vector<at::Tensor> exp_avgs;
-    std::vector<at::Tensor> exp_avg_sqs;
-    std::vector<at::Tensor> steps;
-    for (const at::Tensor& param : group.params) {
-      const State& state = states_[next_state++].state;
+    for (std::size_t i = 0; i < group.params.size(); ++i) {
+      const at::Tensor& param = group.params[i];
+      State& state = states_[next_state++].state;
       if (!param.grad().defined()) continue;
-      params.push_back(param);
-      grads.push_back(param.grad());
-      exp_avgs.push_back(state.exp_avg);
-      exp_avg_sqs.push_back(state.exp_avg_sq);
-      steps.push_back(state.step);
+      ops::OperandCache* const cache = i < group.caches.size() ? group.caches[i].get() : nullptr;
+      const at::Tensor copy = cache == nullptr ? at::Tensor() : cache->copy_to_change(param);
+      state.step.add_(1);
+      ops::adamw_step({param, param.grad(), state.exp_avg, state.exp_avg_sq, copy},
+                      {.lr = lr * group.lr_scale,
+                       .beta1 = options_.beta1,
+                       .beta2 = options_.beta2,
+                       .eps = options_.eps,
+                       .weight_decay = group.weight_decay,
+                       .step = static_cast<std::int64_t>(state.step.item<float>())});
+      if (copy.defined()) cache->renewed(param);
     }
-    if (params.empty()) continue;
-    for (at::Tensor& step : steps) step.add_(1);
-    at::_fused_adamw_(params, grads, exp_avgs, exp_avg_sqs, /*max_exp_avg_sqs=*/{}, steps,
-                      lr * group.lr_scale, options_.beta1, options_.beta2, group.weight_decay,
-                      options_.eps, /*amsgrad=*/false, /*maximize=*/false);
-    // The fused update leaves the version counters as they were, by which copies of parameters
-    // (ops/operand.h) and graphs of older steps learn of the change.
-    for (const at::Tensor& param : params) param.unsafeGetTensorImpl()->bump_version();
   }
 }
 
