@@ -37,7 +37,7 @@ class BenchDataCommand {
     table_.add("augment", augment_,
                "none, or full: RandAugment and random erasing as in fine-tuning");
     table_.add("fast_decode", transform_.fast_decode,
-               "Decode JPEG at a reduced size where the crop allows: other pixels");
+               "Decode JPEG and resize in less time, to slightly other pixels");
     table_.group("Measurement");
     table_.add("images", images_, "Images that are taken through the pipeline");
     table_.add("seed", seed_, "Of crops and augmentation");

@@ -27,7 +27,7 @@ void TrainingFlags::add_images() {
   table_.add("flip", options_.flip, "Mirror half of the images");
   table_.add("exif_orientation", options_.exif_orientation, "Turn images as EXIF says");
   table_.add("fast_decode", options_.fast_decode,
-             "Decode JPEG at a reduced size where the crop allows: faster, other pixels");
+             "Decode JPEG and resize in less time, to slightly other pixels");
   table_.add("on_bad_sample", options_.on_bad_sample,
              "Undecodable images: skip (replace and list them) or error");
   table_.add("max_bad_share", options_.max_bad_share, "Share of bad images that stops the run");

@@ -28,9 +28,11 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 attention_kernel::Kernels kernels_for(const Tensor& x) {
+  // The AVX-512 kernels multiply bfloat16 numbers in float32.
+  const auto newest = cpu_has_fast_bf16() ? attention_kernel::kernels_avx512_bf16
+                                          : attention_kernel::kernels_avx512;
   return for_this_cpu(attention_kernel::kernels_baseline, attention_kernel::kernels_avx2,
-                      attention_kernel::kernels_avx512,
-                      attention_kernel::kernels_avx512_bf16)(element_of(x));
+                      attention_kernel::kernels_avx512, newest)(element_of(x));
 }
 
 /// Queries, keys and values inside the tensors that hold them: [B, tokens, parts * C].

@@ -24,6 +24,8 @@ Registers cpuid(unsigned leaf, unsigned subleaf = 0) {
   return r;
 }
 
+bool has_amx() { return (cpuid(7).edx >> 22 & 1U) != 0; }
+
 bool has_avx512_bf16() { return (cpuid(7, 1).eax >> 5 & 1U) != 0; }
 
 KernelLevel find_kernel_level() {
@@ -82,10 +84,10 @@ CpuVendor cpu_vendor() {
   return CpuVendor::other;
 }
 
-bool cpu_has_amx() { return (cpuid(7).edx >> 22 & 1U) != 0; }
+bool cpu_has_fast_bf16() { return cpu_kernel_level() == KernelLevel::avx512_bf16 && !has_amx(); }
 
 bool cpu_has_bf16() {
-  return cpu_kernel_level() >= KernelLevel::avx512 && (cpu_has_amx() || has_avx512_bf16());
+  return cpu_kernel_level() >= KernelLevel::avx512 && (has_amx() || has_avx512_bf16());
 }
 
 std::string describe_cpu() {
@@ -100,7 +102,7 @@ std::string describe_cpu() {
   add((seven.ebx >> 31 & 1U) != 0, "avx512vl");
   add((seven.ecx >> 11 & 1U) != 0, "avx512_vnni");
   add(has_avx512_bf16(), "avx512_bf16");
-  add(cpu_has_amx(), "amx_bf16");
+  add(has_amx(), "amx_bf16");
   return brand() + " [" + (flags.empty() ? "" : flags.substr(1)) + "], kernels " +
          to_string(cpu_kernel_level());
 }

@@ -31,8 +31,9 @@ Kernels for_this_cpu(Kernels baseline, Kernels avx2, Kernels avx512, Kernels avx
 enum class CpuVendor { amd, intel, other };
 CpuVendor cpu_vendor();
 
-/// Whether the CPU multiplies tiles of bfloat16 (AMX).
-bool cpu_has_amx();
+/// Whether AVX-512 BF16 multiplies faster than float32 does: on CPUs with AMX, which are meant to
+/// multiply bfloat16 by that, it takes longer.
+bool cpu_has_fast_bf16();
 /// Whether the CPU multiplies bfloat16 natively (AVX-512 BF16 or AMX).
 bool cpu_has_bf16();
 

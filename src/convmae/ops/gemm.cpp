@@ -64,9 +64,15 @@ at::Tensor gemm(const at::Tensor& a, const at::Tensor& b,
 
 // The direct way to oneDNN wants its first operand contiguous: one of the two factors is copied in
 // transposed order, and if that is the right one, the result too. The smaller copy wins. ATen's own
-// way takes transposed operands, and for bfloat16 leads to oneDNN as well.
+// way takes transposed operands, and for bfloat16 leads to oneDNN as well. But that takes long to
+// transpose the gradient; where each of its numbers is used often, a transpose of ours pays.
 at::Tensor library_weight_gradient(const at::Tensor& grad, const at::Tensor& rows) {
-  if (grad.scalar_type() == at::kBFloat16) return at::linear(grad.t(), rows.t());
+  if (grad.scalar_type() == at::kBFloat16) {
+    constexpr std::int64_t kOften = 512;
+    const bool ours = rows.size(1) >= kOften && native_gemm::available() &&
+                      native_gemm::takes(grad, rows, /*depth=*/0);
+    return at::linear(ours ? native_gemm::transposed(grad) : grad.t(), rows.t());
+  }
   const std::int64_t m = grad.size(0);
   const std::int64_t out = grad.size(1);
   const std::int64_t in = rows.size(1);
@@ -104,12 +110,10 @@ std::string to_string(GemmBackend backend) {
 
 // MKL picks slower kernels on CPUs that are not Intel's: on an AMD CPU with AVX-512, one thread, it
 // gives 95-100 GFLOP/s in float32 where oneDNN gives 180-215. In bfloat16 our kernels come nearer
-// to what the CPU can do than oneDNN's (docs/performance.md), unless it has AMX, which they do not
+// to what the CPU can do than oneDNN's (docs/performance.md), except for AMX, which they do not
 // use.
 GemmBackend default_gemm_backend(at::ScalarType type) {
-  if (type == at::kBFloat16 && has_gemm_backend(GemmBackend::native) && !cpu_has_amx()) {
-    return GemmBackend::native;
-  }
+  if (type == at::kBFloat16 && cpu_has_fast_bf16()) return GemmBackend::native;
   const bool slow_mkl =
       cpu_vendor() != CpuVendor::intel && cpu_kernel_level() >= KernelLevel::avx512;
   const bool has_onednn = type == at::kFloat || type == at::kBFloat16;
