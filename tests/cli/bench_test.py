@@ -1,6 +1,7 @@
 """`convmae bench`: what a step, its operators and loading weights cost."""
 
 import json
+import os
 import unittest
 from pathlib import Path
 
@@ -56,6 +57,14 @@ class BenchPretrain(ProgramTest):
         result = run_program("bench", "pretrain", *SMALL, "--gemm", "aten", "--no_products")
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("2 steps of 2 images on 1 thread, fp32, aten matrix products", result.stdout)
+
+    @unittest.skipUnless(len(os.sched_getaffinity(0)) > 1, "one CPU")
+    def test_threads_bound_to_cpus_keep_a_cpu_each(self):
+        places = ",".join(f"{{{cpu}}}" for cpu in sorted(os.sched_getaffinity(0))[:2])
+        result = run_program("bench", "pretrain", *SMALL, "--no_products", "--threads", 2,
+                             env=dict(os.environ, OMP_PLACES=places, OMP_PROC_BIND="true"))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertNotIn("places", result.stderr)  # libgomp: Number of places reduced from 2 to 1
 
     def test_errors(self):
         self.assert_user_error(run_program("bench", "pretrain", "--bogus"),

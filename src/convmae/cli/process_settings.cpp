@@ -4,8 +4,14 @@
 #include <array>
 #include <cstdlib>
 #include <malloc.h>
+#include <sched.h>
 #include <string_view>
 #include <unistd.h>
+#include <vector>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
 namespace convmae {
 namespace {
@@ -31,6 +37,21 @@ bool runs_a_network(char** argv) {
          std::find(kOthers.begin(), kOthers.end(), argv[1]) == kOthers.end();
 }
 
+// With OMP_PROC_BIND or OMP_PLACES libgomp binds the first thread to a place of its own as soon as
+// it is loaded. A second start would take that place for all there is.
+void unbind_first_thread() {
+#ifdef _OPENMP
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  for (int place = 0; place < omp_get_num_places(); ++place) {
+    std::vector<int> ids(omp_get_place_num_procs(place));
+    omp_get_place_proc_ids(place, ids.data());
+    for (const int id : ids) CPU_SET(id, &cpus);
+  }
+  if (CPU_COUNT(&cpus) > 0) ::sched_setaffinity(0, sizeof(cpus), &cpus);
+#endif
+}
+
 // Between two parallel regions libgomp's threads spin for milliseconds before they sleep, and take
 // the CPUs away from the threads that load images and from everyone else: on two busy CPUs a small
 // model trained four times slower that way. A tenth of a millisecond catches the usual gap (a
@@ -39,6 +60,7 @@ bool runs_a_network(char** argv) {
 void shorten_spinning(char** argv) {
   if (std::getenv("GOMP_SPINCOUNT") != nullptr || std::getenv("OMP_WAIT_POLICY") != nullptr) return;
   ::setenv("GOMP_SPINCOUNT", "30000", /*overwrite=*/1);
+  unbind_first_thread();
   ::execv("/proc/self/exe", argv);
   // Where there is no /proc, the program goes on as it is.
 }
