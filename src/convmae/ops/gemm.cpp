@@ -111,9 +111,11 @@ std::string to_string(GemmBackend backend) {
 // MKL picks slower kernels on CPUs that are not Intel's: on an AMD CPU with AVX-512, one thread, it
 // gives 95-100 GFLOP/s in float32 where oneDNN gives 180-215. In bfloat16 our kernels come nearer
 // to what the CPU can do than oneDNN's (docs/performance.md), except for AMX, which they do not
-// use.
+// use. There ATen comes to oneDNN too, but adds the bias in passes of its own.
 GemmBackend default_gemm_backend(at::ScalarType type) {
-  if (type == at::kBFloat16 && cpu_has_fast_bf16()) return GemmBackend::native;
+  if (type == at::kBFloat16 && cpu_has_bf16()) {
+    return cpu_has_fast_bf16() ? GemmBackend::native : GemmBackend::onednn;
+  }
   const bool slow_mkl =
       cpu_vendor() != CpuVendor::intel && cpu_kernel_level() >= KernelLevel::avx512;
   const bool has_onednn = type == at::kFloat || type == at::kBFloat16;
