@@ -18,7 +18,7 @@ test:            ## Build everything and run the tests
 	@tools/setup build test
 	@tools/configure release -DCONVMAE_TESTS=ON
 	@cmake --build build --parallel $(JOBS)
-	@ctest --test-dir build --output-on-failure
+	@ctest --test-dir build --parallel $(JOBS) --output-on-failure
 
 demo:            ## Pretrain a small model on photographs (at most 6 minutes) and show what it learned
 	@tools/demo

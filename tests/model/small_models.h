@@ -2,7 +2,8 @@
 
 #include "convmae/model/pretrain_model.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 namespace convmae {
 

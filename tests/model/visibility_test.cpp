@@ -1,7 +1,7 @@
 #include "convmae/model/visibility.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace convmae {
 namespace {

@@ -1,7 +1,8 @@
 #include "convmae/ops/attention.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <optional>
 #include <tuple>

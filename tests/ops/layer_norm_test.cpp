@@ -1,7 +1,8 @@
 #include "convmae/ops/layer_norm.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <vector>
 

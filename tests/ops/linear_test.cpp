@@ -4,7 +4,8 @@
 #include "convmae/ops/gemm.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <utility>
 #include <vector>

@@ -1,7 +1,8 @@
 #include "convmae/ops/masked_depthwise_conv2d.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "support/dense_map.h"
 #include <random>
@@ -178,9 +179,9 @@ TEST(MaskedDepthwiseConv2d, RefusesWhatDoesNotFit) {
   const at::Tensor weight = torch::zeros({3, 1, 3, 3});
   const at::Tensor kept = torch::tensor({{0, 3}}, torch::kLong);
   const at::Tensor slot = dense::slot_of(kept, 2, 2);
-  const auto call = [&](const at::Tensor& x_, const at::Tensor& weight_, const at::Tensor& kept_,
-                        const at::Tensor& slot_, std::vector<int64_t> nesting) {
-    return ops::masked_depthwise_conv2d(x_, weight_, std::nullopt, kept_, slot_, nesting);
+  const auto call = [](const at::Tensor& input, const at::Tensor& taps, const at::Tensor& blocks,
+                       const at::Tensor& rows, const std::vector<int64_t>& nesting) {
+    return ops::masked_depthwise_conv2d(input, taps, std::nullopt, blocks, rows, nesting);
   };
   EXPECT_NO_THROW(call(x, weight, kept, slot, {2}));
   EXPECT_THROW(call(x, weight, kept, slot, {3}), c10::Error);

@@ -3,7 +3,8 @@
 #include "convmae/ops/gemm.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <limits>
 #include <optional>

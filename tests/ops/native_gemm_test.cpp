@@ -2,7 +2,8 @@
 
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <tuple>
 #include <vector>
@@ -80,13 +81,13 @@ TEST_P(NativeGemmTest, TakesAnyStrides) {
                            native_gemm::weight_gradient(grad_, rows_)));
 }
 
-// Around the tiles of 6 rows, vectors of 16, panels of 64 columns and blocks of 2048 along the
+// Around the tiles of 8 rows, vectors of 16, panels of 48 columns and blocks of 2048 along the
 // depth; depths are even, except M, over which weight gradients are summed.
 INSTANTIATE_TEST_SUITE_P(Shapes, NativeGemmTest,
                          testing::Values(Shape{1, 2, 2}, Shape{5, 16, 6}, Shape{6, 30, 64},
-                                         Shape{13, 34, 66}, Shape{31, 100, 130}, Shape{392, 48, 80},
-                                         Shape{403, 258, 96}, Shape{2049, 18, 34},
-                                         Shape{4100, 64, 10}));
+                                         Shape{8, 34, 48}, Shape{13, 50, 66}, Shape{31, 100, 130},
+                                         Shape{392, 48, 80}, Shape{403, 258, 96},
+                                         Shape{2049, 18, 34}, Shape{4100, 64, 10}));
 
 TEST(NativeGemm, RefusesWhatItCannotCompute) {
   const at::Tensor a = torch::zeros({3, 4}, torch::kBFloat16);

@@ -65,7 +65,12 @@ class BenchOpsCommand {
     const c10::ScalarType type = parse_precision(precision_);
     at::set_num_threads(static_cast<int>(threads_));
     const MachineLimits limits = measure_limits(type);
-    (json_ ? print_json : print_text)(limits, benchmark_operators(type, batch_size_));
+    const std::vector<OperatorCost> costs = benchmark_operators(type, batch_size_);
+    if (json_) {
+      print_json(limits, costs);
+    } else {
+      print_text(limits, costs);
+    }
   }
 
  private:

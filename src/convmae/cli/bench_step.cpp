@@ -191,7 +191,11 @@ class BenchStepCommand {
     at::set_num_threads(static_cast<int>(report_.threads));
     report_.result = benchmark_steps(options);
     if (products_) report_.products = measure_products(report_.result.products);
-    (json_ ? print_json : print_text)(report_);
+    if (json_) {
+      print_json(report_);
+    } else {
+      print_text(report_);
+    }
   }
 
  private:

@@ -18,7 +18,7 @@
 namespace convmae {
 namespace {
 
-constexpr double kTurnSeconds = 0.1;
+constexpr double kOperatorSeconds = 0.1;
 const Size kImage{224, 224};
 
 at::Tensor leaf(at::IntArrayRef shape, at::ScalarType type) {
@@ -29,7 +29,7 @@ double bytes_of(const at::Tensor& x) { return static_cast<double>(x.nbytes()); }
 
 double seconds_of(const std::function<at::Tensor()>& forward) {
   const at::Tensor grad = at::ones_like(forward());
-  return cpu_seconds_of([&] { forward().backward(grad); }, kTurnSeconds);
+  return cpu_seconds_of([&] { forward().backward(grad); }, kOperatorSeconds);
 }
 
 /// Reads x, writes y; then reads x and the gradient of y, and writes that of x.
@@ -123,7 +123,7 @@ MachineLimits measure_limits(c10::ScalarType type) {
   const at::Tensor from = at::ones({kFloats});
   at::Tensor to = at::empty_like(from);
   limits.gigabytes_per_second =
-      2 * bytes_of(from) / cpu_seconds_of([&] { to.copy_(from); }, kTurnSeconds) / 1e9;
+      2 * bytes_of(from) / cpu_seconds_of([&] { to.copy_(from); }, kOperatorSeconds) / 1e9;
   const ops::ProductShape square{ops::ProductShape::Kind::forward, kSide, kSide, kSide, type};
   limits.gflops = measure_products({{square, 1}}).front().best_gflops();
   return limits;
