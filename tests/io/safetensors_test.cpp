@@ -76,10 +76,11 @@ TEST(Safetensors, ReadsAFileWithoutTensors) {
 }
 
 TEST(Safetensors, OrderInTheHeaderNeedNotBeThatOfTheData) {
-  const SafetensorsContent content =
-      parse(file_with_header(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[1,3]},)"
-                             R"("b":{"shape":[],"data_offsets":[0,1],"dtype":"I8"}})",
-                             "xyz"));
+  const std::string file =
+      file_with_header(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[1,3]},)"
+                       R"("b":{"shape":[],"data_offsets":[0,1],"dtype":"I8"}})",
+                       "xyz");
+  const SafetensorsContent content = parse(file);  // views of it
   ASSERT_EQ(content.tensors.size(), 2);
   EXPECT_EQ(content.tensors[0].name, "b");
   EXPECT_EQ(content.tensors[1].data[0], std::byte{'y'});
