@@ -4,11 +4,14 @@
 namespace convmae {
 
 const JpegKernels& jpeg_kernels() {
+#ifdef __x86_64__
   // All that jpeg_kernels_avx2.cpp is compiled for.
   static const bool has_all = __builtin_cpu_supports("avx2") != 0 &&
                               __builtin_cpu_supports("bmi2") != 0 &&
                               __builtin_cpu_supports("fma") != 0;
-  return has_all ? kJpegAvx2 : kJpegGeneric;
+  if (has_all) return kJpegAvx2;
+#endif
+  return kJpegGeneric;
 }
 
 }  // namespace convmae
