@@ -49,7 +49,7 @@ sanitize:        ## Run the tests under the address and undefined-behaviour sani
 	@tools/setup build test
 	@tools/configure sanitize
 	@cmake --build build-sanitize --parallel $(JOBS)
-	@ctest --preset sanitize
+	@ctest --preset sanitize --parallel $(JOBS)
 
 bench: build     ## Measure operators and training steps of the Base model against the machine's limits
 	@build/convmae bench ops
