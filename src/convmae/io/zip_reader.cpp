@@ -3,6 +3,7 @@
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/io/byte_reader.h"
+#include "convmae/io/zip_format.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -14,18 +15,10 @@ namespace {
 
 using Span = std::span<const std::byte>;
 
-constexpr std::uint32_t kLocalHeader = 0x04034b50;
-constexpr std::uint32_t kCentralHeader = 0x02014b50;
-constexpr std::uint32_t kEnd = 0x06054b50;
-constexpr std::uint32_t kEnd64 = 0x06064b50;
-constexpr std::uint32_t kLocator64 = 0x07064b50;
 constexpr std::size_t kEndSize = 22;
 constexpr std::size_t kEnd64Size = 56;
 constexpr std::size_t kLocator64Size = 20;
 constexpr std::size_t kCentralHeaderSize = 46;
-constexpr std::uint16_t kIn64 = 0xFFFF;  // the number stands in the zip64 record
-constexpr std::uint32_t kIn64Wide = 0xFFFFFFFF;
-constexpr std::uint16_t kZip64Field = 1;
 constexpr std::uint16_t kEncrypted = 1;
 constexpr std::uint16_t kSizesFollowData = 1 << 3;
 constexpr std::uint64_t kMostMembers = 250'000;
@@ -52,7 +45,7 @@ std::size_t find_end(Span file) {
     if (file.size() < kEndSize + comment) break;
     const std::size_t begin = file.size() - kEndSize - comment;
     ByteReader reader(file, begin);
-    if (reader.number<std::uint32_t>() != kEnd) continue;
+    if (reader.number<std::uint32_t>() != zip::kEnd) continue;
     if (ByteReader(file, begin + kEndSize - 2).number<std::uint16_t>() == comment) return begin;
   }
   throw UserError("its ZIP directory is missing: the file is damaged or was cut off");
@@ -64,20 +57,22 @@ std::size_t read_zip64_end(Span file, std::size_t end, Directory& directory) {
   if (end < kLocator64Size) return end;
   const std::size_t locator = end - kLocator64Size;
   ByteReader reader(file, locator);
-  if (reader.number<std::uint32_t>() != kLocator64) return end;
+  if (reader.number<std::uint32_t>() != zip::kLocator64) return end;
   reader.take(4);
   const auto begin = reader.number<std::uint64_t>();
   if (begin > locator || locator - begin < kEnd64Size) {
     throw UserError("its ZIP64 directory is damaged");
   }
   ByteReader record(file, static_cast<std::size_t>(begin));
-  if (record.number<std::uint32_t>() != kEnd64) throw UserError("its ZIP64 directory is damaged");
+  if (record.number<std::uint32_t>() != zip::kEnd64) {
+    throw UserError("its ZIP64 directory is damaged");
+  }
   record.take(8 + 2 + 2 + 4 + 4 + 8);  // size, versions, disks, members on this disk
   const Directory wide = {record.number<std::uint64_t>(), record.number<std::uint64_t>(),
                           record.number<std::uint64_t>()};
-  const bool agrees = (directory.members == kIn64 || directory.members == wide.members) &&
-                      (directory.size == kIn64Wide || directory.size == wide.size) &&
-                      (directory.offset == kIn64Wide || directory.offset == wide.offset);
+  const bool agrees = (directory.members == zip::kIn64 || directory.members == wide.members) &&
+                      (directory.size == zip::kIn64Wide || directory.size == wide.size) &&
+                      (directory.offset == zip::kIn64Wide || directory.offset == wide.offset);
   if (!agrees) throw UserError("its two ZIP directories disagree");
   directory = wide;
   return static_cast<std::size_t>(begin);
@@ -104,24 +99,24 @@ Directory find_directory(Span file) {
 
 /// Replaces the numbers that did not fit by those of the zip64 field.
 void read_zip64_field(Span extra, Member& member) {
-  const bool complete =
-      member.size != kIn64Wide && member.stored_size != kIn64Wide && member.offset != kIn64Wide;
+  const bool complete = member.size != zip::kIn64Wide && member.stored_size != zip::kIn64Wide &&
+                        member.offset != zip::kIn64Wide;
   if (complete) return;
   ByteReader reader(extra);
   while (reader.remaining() >= 4) {
     const auto kind = reader.number<std::uint16_t>();
     const Span field = reader.take(reader.number<std::uint16_t>());
-    if (kind != kZip64Field) continue;
+    if (kind != zip::kZip64Field) continue;
     ByteReader numbers(field);
     for (std::uint64_t* const number : {&member.size, &member.stored_size, &member.offset}) {
-      if (*number == kIn64Wide) *number = numbers.number<std::uint64_t>();
+      if (*number == zip::kIn64Wide) *number = numbers.number<std::uint64_t>();
     }
     return;
   }
 }
 
 Member read_central_header(ByteReader& reader) {
-  if (reader.number<std::uint32_t>() != kCentralHeader) {
+  if (reader.number<std::uint32_t>() != zip::kCentralHeader) {
     throw UserError("its ZIP directory is damaged");
   }
   Member member;
@@ -156,7 +151,7 @@ void check_method(const Member& member) {
 Span find_data(Span file, const Member& member) {
   ByteReader reader(file,
                     static_cast<std::size_t>(std::min<std::uint64_t>(member.offset, file.size())));
-  const bool is_header = reader.number<std::uint32_t>() == kLocalHeader;
+  const bool is_header = reader.number<std::uint32_t>() == zip::kLocalHeader;
   reader.take(2);
   const auto flags = reader.number<std::uint16_t>();
   const auto method = reader.number<std::uint16_t>();
@@ -167,7 +162,7 @@ Span find_data(Span file, const Member& member) {
   const auto extra_size = reader.number<std::uint16_t>();
   const bool same_name = reader.text(name_size) == member.name;
   reader.take(extra_size);
-  const bool sizes_here = (flags & kSizesFollowData) == 0 && size != kIn64Wide;
+  const bool sizes_here = (flags & kSizesFollowData) == 0 && size != zip::kIn64Wide;
   const bool same_size = !sizes_here || (size == member.size && stored_size == member.stored_size);
   const bool agrees =
       is_header && same_name && same_size && method == member.method && (flags & kEncrypted) == 0;
