@@ -224,14 +224,14 @@ std::string spoil_images(Defect defect, Draws& draws) {
       for (std::uint64_t& side : idx.sides) side <<= 24;
       break;
     case sides_beyond_memory:
-      idx.sides = {1 + (std::uint64_t{1} << 16) + some, 1 << 10, 1 << 10};
+      idx.sides = {(1 << 10) + some, 1 << 10, 1 << 10};
       break;
     case sides_overflow:
       // the product is zero modulo 2^64
       idx.sides = {std::uint64_t{1} << 31, std::uint64_t{1} << 31, 4 * some};
       break;
     case more_images_than_data:
-      idx.sides[0] += draws.below(2) == 0 ? some : 10'000'000;
+      idx.sides[0] += draws.below(2) == 0 ? some : 1'000'000;
       break;
     case larger_images_than_data:
       idx.sides[1 + draws.below(2)] += some;

@@ -51,11 +51,19 @@ void expect_end(gzFile file, const fs::path& path) {
   if (got < 0 || error != Z_OK) throw_damaged(path);
 }
 
+/// What the values of a file may take: a compressed one of some kilobytes could fill the memory.
+std::int64_t most_bytes(const fs::path& path) {
+  constexpr std::int64_t kAnyFile = std::int64_t{1} << 30;
+  constexpr std::int64_t kTimesItsSize = 100;
+  std::error_code error;
+  const auto size = static_cast<std::int64_t>(fs::file_size(path, error));
+  return error ? kAnyFile : std::max(kAnyFile, kTimesItsSize * size);
+}
+
 /// An IDX file: two zero bytes, the type (8: unsigned byte), the rank, the sides as 32-bit
 /// big-endian numbers, the values.
 IdxFile read_idx(const fs::path& path, std::size_t rank) {
   constexpr std::uint8_t kUnsignedByte = 8;
-  constexpr std::int64_t kMostBytes = std::int64_t{1} << 36;
   const std::unique_ptr<gzFile_s, decltype(&gzclose)> file(gzopen(path.c_str(), "rb"), gzclose);
   if (!file) {
     throw UserError("cannot read '" + path.string() + "': check the path and its permissions");
@@ -67,6 +75,7 @@ IdxFile read_idx(const fs::path& path, std::size_t rank) {
                     " dimensions of bytes, found another header in '" + path.string() + "'");
   }
   IdxFile idx;
+  const std::int64_t most = most_bytes(path);
   std::int64_t total = 1;
   for (std::size_t i = 0; i < rank; ++i) {
     std::array<std::uint8_t, 4> number{};
@@ -74,7 +83,7 @@ IdxFile read_idx(const fs::path& path, std::size_t rank) {
     const std::int64_t side =
         std::int64_t{number[0]} << 24 | number[1] << 16 | number[2] << 8 | number[3];
     idx.shape.push_back(side);
-    if (side < 1 || __builtin_mul_overflow(total, side, &total) || total > kMostBytes) {
+    if (side < 1 || __builtin_mul_overflow(total, side, &total) || total > most) {
       throw UserError("IDX file '" + path.string() + "' states an impossible size: fetch it again");
     }
   }
