@@ -1,9 +1,9 @@
-#include "convmae/data/augment.h"
-#include "convmae/data/decode.h"
-#include "convmae/data/file_source.h"
-#include "convmae/data/resize.h"
+#include "convmae/data/augment/augment.h"
+#include "convmae/data/decode/decode.h"
+#include "convmae/data/resize/resize.h"
+#include "convmae/data/sources/file_source.h"
 #include "convmae/data/transforms.h"
-#include "convmae/io/safetensors.h"
+#include "convmae/io/safetensors/safetensors.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

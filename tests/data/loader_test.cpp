@@ -1,7 +1,7 @@
 #include "convmae/data/loader.h"
 
 #include "convmae/base/error.h"
-#include "convmae/data/npy.h"
+#include "convmae/data/decode/npy.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -3,11 +3,11 @@
 // a "shape", the pixels.
 
 #include "convmae/base/error.h"
-#include "convmae/data/decode.h"
-#include "convmae/data/file_source.h"
-#include "convmae/data/rand_augment.h"
-#include "convmae/data/resize.h"
-#include "convmae/data/source.h"
+#include "convmae/data/augment/rand_augment.h"
+#include "convmae/data/decode/decode.h"
+#include "convmae/data/resize/resize.h"
+#include "convmae/data/sources/file_source.h"
+#include "convmae/data/sources/source.h"
 
 #include <nlohmann/json.hpp>
 

@@ -1,8 +1,8 @@
 #include "convmae/data/transforms.h"
 
 #include "convmae/base/error.h"
-#include "convmae/data/npy.h"
-#include "convmae/data/resize.h"
+#include "convmae/data/decode/npy.h"
+#include "convmae/data/resize/resize.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

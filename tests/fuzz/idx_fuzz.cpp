@@ -1,7 +1,7 @@
 // The input is an IDX file of images, plain or compressed.
 
 #include "convmae/base/error.h"
-#include "convmae/data/idx_source.h"
+#include "convmae/data/sources/idx_source.h"
 
 #include <cstdint>
 #include <filesystem>

@@ -1,7 +1,7 @@
 // The input is a JSON header; 64 bytes of tensors follow it.
 
 #include "convmae/base/error.h"
-#include "convmae/io/safetensors.h"
+#include "convmae/io/safetensors/safetensors.h"
 
 #include <cstdint>
 #include <cstring>

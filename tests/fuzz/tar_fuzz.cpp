@@ -1,7 +1,7 @@
 // The input is an archive of samples.
 
 #include "convmae/base/error.h"
-#include "convmae/data/tar_source.h"
+#include "convmae/data/sources/tar_source.h"
 
 #include <cstdint>
 #include <cstdlib>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "convmae/base/error.h"
-#include "convmae/io/pth.h"
+#include "convmae/io/pth/pth.h"
 
 #include <cstddef>
 #include <span>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "convmae/base/error.h"
-#include "convmae/data/decoders.h"
+#include "convmae/data/decode/decoders.h"
 
 #include <cstdint>
 #include <functional>

@@ -2,9 +2,9 @@
 // writes the checkpoints given once more into it.
 
 #include "convmae/io/atomic_file.h"
-#include "convmae/io/pth.h"
-#include "convmae/io/pth_writer.h"
-#include "convmae/io/safetensors.h"
+#include "convmae/io/pth/pth.h"
+#include "convmae/io/pth/pth_writer.h"
+#include "convmae/io/safetensors/safetensors.h"
 #include "convmae/io/tensorboard.h"
 
 #include <array>

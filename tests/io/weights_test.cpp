@@ -1,7 +1,7 @@
 #include "convmae/io/weights.h"
 
 #include "convmae/base/error.h"
-#include "convmae/io/pth_writer.h"
+#include "convmae/io/pth/pth_writer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

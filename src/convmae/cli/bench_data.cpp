@@ -1,8 +1,8 @@
 #include "convmae/base/error.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/option_table.h"
-#include "convmae/data/generated_source.h"
 #include "convmae/data/pipeline_benchmark.h"
+#include "convmae/data/sources/generated_source.h"
 #include "convmae/io/atomic_file.h"
 #include "convmae/ops/cpu_features.h"
 

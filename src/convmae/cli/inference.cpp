@@ -3,7 +3,7 @@
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/cli/validators.h"
-#include "convmae/data/file_source.h"
+#include "convmae/data/sources/file_source.h"
 #include "convmae/train/evaluation/precision.h"
 
 #include <ATen/ATen.h>

@@ -2,7 +2,7 @@
 
 #include "convmae/data/batch_plan.h"
 #include "convmae/data/buffer_pool.h"
-#include "convmae/data/source.h"
+#include "convmae/data/sources/source.h"
 #include "convmae/data/transforms.h"
 
 #include <condition_variable>

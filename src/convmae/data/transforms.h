@@ -1,12 +1,12 @@
 #pragma once
 
 #include "convmae/base/random.h"
-#include "convmae/data/decode.h"
+#include "convmae/data/augment/rand_augment.h"
+#include "convmae/data/augment/random_erasing.h"
+#include "convmae/data/decode/decode.h"
 #include "convmae/data/draw_key.h"
 #include "convmae/data/image.h"
-#include "convmae/data/rand_augment.h"
-#include "convmae/data/random_erasing.h"
-#include "convmae/data/resize.h"
+#include "convmae/data/resize/resize.h"
 
 #include <cstdint>
 #include <optional>

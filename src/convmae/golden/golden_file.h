@@ -1,6 +1,6 @@
 #pragma once
 
-#include "convmae/io/safetensors.h"
+#include "convmae/io/safetensors/safetensors.h"
 
 #include <ATen/core/Tensor.h>
 #include <nlohmann/json.hpp>

@@ -1,7 +1,7 @@
 #include "convmae/golden/replay_pth.h"
 
 #include "convmae/base/error.h"
-#include "convmae/io/pth.h"
+#include "convmae/io/pth/pth.h"
 
 #include <ATen/ATen.h>
 

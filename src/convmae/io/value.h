@@ -1,6 +1,6 @@
 #pragma once
 
-#include "convmae/io/pickle_symbol.h"
+#include "convmae/io/pth/pickle_symbol.h"
 #include "convmae/io/tensor_view.h"
 
 #include <cstddef>

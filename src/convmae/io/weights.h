@@ -1,7 +1,7 @@
 #pragma once
 
-#include "convmae/io/pth.h"
-#include "convmae/io/safetensors.h"
+#include "convmae/io/pth/pth.h"
+#include "convmae/io/safetensors/safetensors.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "convmae/data/mixing.h"
-#include "convmae/data/rand_augment.h"
-#include "convmae/data/random_erasing.h"
+#include "convmae/data/augment/mixing.h"
+#include "convmae/data/augment/rand_augment.h"
+#include "convmae/data/augment/random_erasing.h"
 #include "convmae/model/classifier.h"
 #include "convmae/train/training_options.h"
 

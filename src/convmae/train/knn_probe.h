@@ -1,6 +1,6 @@
 #pragma once
 
-#include "convmae/data/source.h"
+#include "convmae/data/sources/source.h"
 #include "convmae/train/evaluation/features.h"
 #include "convmae/train/pretrain_options.h"
 

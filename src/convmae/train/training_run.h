@@ -1,7 +1,7 @@
 #pragma once
 
 #include "convmae/data/loader.h"
-#include "convmae/data/source.h"
+#include "convmae/data/sources/source.h"
 #include "convmae/data/transforms.h"
 #include "convmae/report/image_progress.h"
 #include "convmae/report/progress.h"

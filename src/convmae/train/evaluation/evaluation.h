@@ -1,6 +1,6 @@
 #pragma once
 
-#include "convmae/data/source.h"
+#include "convmae/data/sources/source.h"
 #include "convmae/model/pretrain_model.h"
 #include "convmae/train/pretrain_options.h"
 

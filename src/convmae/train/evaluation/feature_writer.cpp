@@ -2,9 +2,9 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
-#include "convmae/data/npy.h"
+#include "convmae/data/decode/npy.h"
 #include "convmae/io/atomic_file.h"
-#include "convmae/io/safetensors_stream.h"
+#include "convmae/io/safetensors/safetensors_stream.h"
 
 #include <nlohmann/json.hpp>
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "convmae/base/geometry.h"
-#include "convmae/data/source.h"
+#include "convmae/data/sources/source.h"
 
 #include <cstdint>
 #include <functional>

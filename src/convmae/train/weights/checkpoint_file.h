@@ -1,6 +1,6 @@
 #pragma once
 
-#include "convmae/io/safetensors.h"
+#include "convmae/io/safetensors/safetensors.h"
 #include "convmae/model/config.h"
 #include "convmae/train/weights/preprocessing.h"
 

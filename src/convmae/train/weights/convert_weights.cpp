@@ -2,7 +2,7 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
-#include "convmae/io/pth_writer.h"
+#include "convmae/io/pth/pth_writer.h"
 #include "convmae/io/value_json.h"
 #include "convmae/train/optimizer/optimizer.h"
 #include "convmae/train/weights/checkpoint_file.h"

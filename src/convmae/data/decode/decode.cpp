@@ -1,0 +1,163 @@
+#include "convmae/data/decode/decode.h"
+
+#include "convmae/base/error.h"
+#include "convmae/data/decode/decoders.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string>
+#include <utility>
+
+namespace convmae {
+namespace {
+
+bool starts_with(EncodedBytes bytes, std::initializer_list<int> prefix) {
+  return bytes.size() >= prefix.size() &&
+         std::equal(prefix.begin(), prefix.end(), bytes.begin(),
+                    [](int expected, std::uint8_t found) { return expected == found; });
+}
+
+template <typename T>
+void repack(const Image& in, std::int64_t channels, Image& out) {
+  const std::int64_t pixels = in.height() * in.width();
+  const T* from = in.row<T>(0);
+  T* to = out.row<T>(0);
+  for (std::int64_t i = 0; i < pixels; ++i) {
+    for (std::int64_t c = 0; c < channels; ++c) {
+      to[i * channels + c] = from[i * in.channels() + std::min(c, in.channels() - 1)];
+    }
+  }
+}
+
+void grey_from_rgb(const Image& in, Image& out) {
+  const std::int64_t pixels = in.height() * in.width();
+  const auto* from = in.row<std::uint8_t>(0);
+  auto* to = out.row<std::uint8_t>(0);
+  for (std::int64_t i = 0; i < pixels; ++i) {
+    const std::uint8_t* rgb = from + i * in.channels();
+    to[i] = decoders::grey_of(rgb[0], rgb[1], rgb[2]);
+  }
+}
+
+}  // namespace
+
+ImageFormat sniff_image_format(EncodedBytes encoded) {
+  if (starts_with(encoded, {0xFF, 0xD8, 0xFF})) return ImageFormat::jpeg;
+  if (starts_with(encoded, {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'})) return ImageFormat::png;
+  if (starts_with(encoded, {'R', 'I', 'F', 'F'}) && encoded.size() >= 12 &&
+      starts_with(encoded.subspan(8), {'W', 'E', 'B', 'P'})) {
+    return ImageFormat::webp;
+  }
+  if (starts_with(encoded, {'I', 'I', 42, 0}) || starts_with(encoded, {'M', 'M', 0, 42}) ||
+      starts_with(encoded, {'I', 'I', 43, 0}) || starts_with(encoded, {'M', 'M', 0, 43})) {
+    return ImageFormat::tiff;
+  }
+  if (starts_with(encoded, {0x93, 'N', 'U', 'M', 'P', 'Y'})) return ImageFormat::npy;
+  return ImageFormat::unknown;
+}
+
+Box whole_image(Size size) { return {0, 0, size.height, size.width}; }
+
+void decode_image(EncodedBytes encoded, const DecodeOptions& options, Image& out) {
+  decode_part(encoded, options, whole_image, out);
+}
+
+Box decode_part(EncodedBytes encoded, const DecodeOptions& options, const PartChooser& choose_part,
+                Image& out) {
+  switch (sniff_image_format(encoded)) {
+    case ImageFormat::jpeg:
+      return decoders::jpeg(encoded, options, choose_part, out);
+    case ImageFormat::png:
+      decoders::png(encoded, options, out);
+      break;
+    case ImageFormat::webp:
+      decoders::webp(encoded, options, out);
+      break;
+    case ImageFormat::tiff:
+      decoders::tiff(encoded, options, out);
+      break;
+    case ImageFormat::npy:
+      decoders::npy(encoded, options, out);
+      break;
+    case ImageFormat::unknown:
+      throw UserError(encoded.empty()
+                          ? "the file is empty: expected an image"
+                          : "expected a JPEG, PNG, WebP, TIFF or .npy image, found other "
+                            "first bytes: convert the file or remove it");
+  }
+  return choose_part(out.size());
+}
+
+namespace decoders {
+
+void check_shape(const std::string& format, std::int64_t height, std::int64_t width,
+                 std::int64_t channels, PixelType type, const DecodeOptions& options) {
+  const std::string found =
+      std::to_string(height) + "x" + std::to_string(width) + "x" + std::to_string(channels);
+  if (height < 1 || width < 1 || channels < 1) {
+    throw UserError(format + " image of " + found + " values has no pixels");
+  }
+  std::int64_t pixels = 0;
+  std::int64_t values = 0;
+  std::int64_t bytes = 0;
+  if (__builtin_mul_overflow(height, width, &pixels) || pixels > options.max_pixels ||
+      __builtin_mul_overflow(pixels, channels, &values) ||
+      __builtin_mul_overflow(values, bytes_per_value(type), &bytes) ||
+      bytes > 16 * options.max_pixels) {
+    throw UserError(format + " image of " + found + " values is above the limit of " +
+                    std::to_string(options.max_pixels) + " pixels: shrink it or remove it");
+  }
+}
+
+std::int64_t resolve_channels(const std::string& format, std::int64_t stored,
+                              const DecodeOptions& options) {
+  const std::int64_t wanted = options.channels;
+  if (wanted == 0 || wanted == stored) return stored;
+  if (wanted == 3 && stored == 1) return 3;
+  if (wanted == 1 && stored == 3) return 1;
+  throw UserError("expected an image of " + std::to_string(wanted) + " channels, found a " +
+                  format + " of " + std::to_string(stored) +
+                  ": set the number of channels to that of the "
+                  "files, or leave the file out");
+}
+
+std::string one_line(std::string message) {
+  std::replace_if(
+      message.begin(), message.end(), [](unsigned char c) { return c < 0x20 || c > 0x7E; }, ' ');
+  return message;
+}
+
+void check_finite(const std::string& format, const Image& image) {
+  if (image.type() != PixelType::float32) return;
+  const auto values = image.values<float>();
+  const auto found =
+      std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
+  if (found == values.end()) return;
+  throw UserError("expected finite pixels, found NaN or infinity in a " + format +
+                  " image: repair the file or remove it");
+}
+
+void change_channels(Image& image, std::int64_t channels) {
+  if (channels == image.channels()) return;
+  const bool to_grey = channels == 1 && image.channels() >= 3;
+  if (to_grey && image.type() != PixelType::uint8) {
+    throw UserError("expected an image of 1 channel, found " + std::to_string(image.channels()) +
+                    " of " + to_string(image.type()) +
+                    ": only uint8 colour can be turned into grey; store one channel");
+  }
+  Image changed(image.size(), channels, image.type());
+  if (to_grey) {
+    grey_from_rgb(image, changed);
+  } else if (image.type() == PixelType::uint8) {
+    repack<std::uint8_t>(image, channels, changed);
+  } else if (image.type() == PixelType::uint16) {
+    repack<std::uint16_t>(image, channels, changed);
+  } else {
+    repack<float>(image, channels, changed);
+  }
+  image = std::move(changed);
+}
+
+}  // namespace decoders
+}  // namespace convmae

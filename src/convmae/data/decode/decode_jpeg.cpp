@@ -1,0 +1,309 @@
+#include "convmae/base/error.h"
+#include "convmae/data/decode/decoders.h"
+#include "convmae/data/decode/exif.h"
+#include "convmae/data/decode/jpeg_scan.h"
+
+#include <jpeglib.h>
+
+#include <algorithm>
+#include <array>
+#include <csetjmp>
+#include <cstdint>
+#include <cstdio>  // jpeglib.h needs FILE
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace convmae::decoders {
+namespace {
+
+// A progressive file of many scans takes time out of proportion to its size; real encoders write
+// about ten.
+constexpr int kMaxScans = 256;
+constexpr std::int64_t kRowsAtOnce = 4;
+
+struct ErrorManager {
+  jpeg_error_mgr base;
+  std::jmp_buf jump;
+  std::array<char, JMSG_LENGTH_MAX> message;
+};
+
+[[noreturn]] void on_error(j_common_ptr info) {
+  auto* errors = reinterpret_cast<ErrorManager*>(info->err);
+  (*info->err->format_message)(info, errors->message.data());
+  std::longjmp(errors->jump, 1);
+}
+
+[[noreturn]] void fail(j_common_ptr info, const char* what) {
+  auto* errors = reinterpret_cast<ErrorManager*>(info->err);
+  std::snprintf(errors->message.data(), errors->message.size(), "%s", what);
+  std::longjmp(errors->jump, 1);
+}
+
+// Damaged entropy-coded data are a warning to libjpeg, which goes on with grey blocks, as Pillow
+// does.
+void ignore_message(j_common_ptr /*info*/, int /*level*/) {}
+void ignore_output(j_common_ptr /*info*/) {}
+
+void check_progress(j_common_ptr info) {
+  const auto* decompress = reinterpret_cast<j_decompress_ptr>(info);
+  if (decompress->input_scan_number > kMaxScans) fail(info, "more than 256 scans");
+}
+
+// The whole file is in memory: asking for more means that it was cut off.
+boolean no_more_data(j_decompress_ptr info) {
+  fail(reinterpret_cast<j_common_ptr>(info), "the file is truncated");
+}
+
+void skip_data(j_decompress_ptr info, long count) {
+  if (count <= 0) return;
+  jpeg_source_mgr* source = info->src;
+  if (static_cast<std::size_t>(count) > source->bytes_in_buffer) no_more_data(info);
+  source->next_input_byte += count;
+  source->bytes_in_buffer -= static_cast<std::size_t>(count);
+}
+
+void do_nothing(j_decompress_ptr /*info*/) {}
+
+std::uint8_t multiply_div_255(std::uint32_t a, std::uint32_t b) {
+  const std::uint32_t t = a * b + 128;
+  return static_cast<std::uint8_t>(((t >> 8) + t) >> 8);
+}
+
+// `cmyk` as the file has it: Adobe's convention stores 255 - ink, and Pillow assumes it always.
+void cmyk_to_rgb(const std::uint8_t* cmyk, std::int64_t width, std::uint8_t* rgb) {
+  for (std::int64_t x = 0; x < width; ++x) {
+    const std::uint32_t light = cmyk[4 * x + 3];
+    for (std::int64_t c = 0; c < 3; ++c) {
+      const std::uint32_t ink = 255U - cmyk[4 * x + c];
+      rgb[3 * x + c] = static_cast<std::uint8_t>(light - multiply_div_255(ink, light));
+    }
+  }
+}
+
+/// One decompression. setjmp and the calls that can longjmp back to it share functions that hold no
+/// object with a destructor; what needs one is a member and outlives the jump.
+class Decoder {
+ public:
+  explicit Decoder(EncodedBytes encoded) : encoded_(encoded) {}
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
+  ~Decoder() {
+    if (created_) jpeg_destroy_decompress(&info_);
+  }
+
+  Box decode(const DecodeOptions& options, const PartChooser& choose_part, Image& out) {
+    info_.err = jpeg_std_error(&errors_.base);
+    errors_.base.error_exit = on_error;
+    errors_.base.emit_message = ignore_message;
+    errors_.base.output_message = ignore_output;
+    errors_.message.fill('\0');
+    if (!read_header()) throw_error();
+    check_shape("JPEG", info_.image_height, info_.image_width, 3, PixelType::uint8, options);
+    const int stored = info_.num_components;
+    if (stored != 1 && stored != 3 && stored != 4) {
+      throw UserError("JPEG of " + std::to_string(stored) +
+                      " components is not supported: expected grey, colour or CMYK");
+    }
+    const std::int64_t visible = stored == 1 ? 1 : 3;
+    const std::int64_t channels = resolve_channels("JPEG", visible, options);
+    info_.out_color_space = stored == 4                    ? JCS_CMYK
+                            : channels == 1 && stored == 1 ? JCS_GRAYSCALE
+                                                           : JCS_RGB;
+    Box part = choose_part({info_.image_height, info_.image_width});
+    if (options.fast_cover) {
+      part = reduce_to_cover(*options.fast_cover, part);
+      const std::optional<JpegScan> scan = only_scan();
+      Box where;
+      if (scan && decode_jpeg_scan(*scan, info_.scale_num, part, out, where)) {
+        change_channels(out, channels);
+        return where;
+      }
+    }
+    if (!calculate_size()) throw_error();
+    plan_around(part, {info_.output_height, info_.output_width});
+    if (!start()) throw_error();
+    const Size decoded{bottom_ - top_, info_.output_width};
+    out.resize(decoded, info_.out_color_space == JCS_GRAYSCALE ? 1 : 3);
+    if (stored == 4) line_.resize(static_cast<std::size_t>(decoded.width) * 4);
+    if (!read_pixels(out)) throw_error();
+    change_channels(out, channels);
+    return {part.top - top_, part.left - left_, part.height, part.width};
+  }
+
+ private:
+  bool read_header() {
+    if (setjmp(errors_.jump) != 0) return false;
+    jpeg_create_decompress(&info_);
+    created_ = true;
+    source_.init_source = do_nothing;
+    source_.fill_input_buffer = no_more_data;
+    source_.skip_input_data = skip_data;
+    source_.resync_to_restart = jpeg_resync_to_restart;
+    source_.term_source = do_nothing;
+    source_.next_input_byte = encoded_.data();
+    source_.bytes_in_buffer = encoded_.size();
+    info_.src = &source_;
+    jpeg_read_header(&info_, TRUE);
+    progress_.progress_monitor = check_progress;
+    info_.progress = &progress_;
+    return true;
+  }
+
+  /// The fast way: sets the scale and returns where `part` lies in the reduced image. Only the
+  /// sizes that libjpeg-turbo has vector code for: the others cost more than they save.
+  Box reduce_to_cover(Size cover, const Box& part) {
+    info_.do_fancy_upsampling = FALSE;
+    std::int64_t eighths = DCTSIZE;
+    while (eighths > 1 && part.height * eighths >= cover.height * 2 * DCTSIZE &&
+           part.width * eighths >= cover.width * 2 * DCTSIZE) {
+      eighths /= 2;
+    }
+    info_.scale_num = static_cast<unsigned>(eighths);
+    info_.scale_denom = DCTSIZE;
+    const auto scaled = [eighths](std::int64_t begin, std::int64_t length) {
+      const std::int64_t first = begin * eighths / DCTSIZE;
+      const std::int64_t last = (begin + length) * eighths / DCTSIZE;
+      return std::pair(first, std::max<std::int64_t>(last - first, 1));
+    };
+    const auto [top, height] = scaled(part.top, part.height);
+    const auto [left, width] = scaled(part.left, part.width);
+    return {top, left, height, width};
+  }
+
+  /// The scan, if it is one that decode_jpeg_scan() takes.
+  std::optional<JpegScan> only_scan() const {
+    const int components = info_.num_components;
+    const bool known_colour =
+        components == 1 || (components == 3 && info_.jpeg_color_space == JCS_YCbCr);
+    const bool whole_scan = info_.comps_in_scan == components && info_.Ss == 0 &&
+                            info_.Se == DCTSIZE2 - 1 && info_.Ah == 0 && info_.Al == 0;
+    if (!is_complete() || !known_colour || !whole_scan || info_.progressive_mode != 0 ||
+        info_.arith_code != 0 || info_.data_precision != 8) {
+      return std::nullopt;
+    }
+    JpegScan scan;
+    scan.size = {info_.image_height, info_.image_width};
+    scan.restart_interval = info_.restart_interval;
+    scan.data = {source_.next_input_byte, source_.bytes_in_buffer};
+    for (int i = 0; i < components; ++i) {
+      const jpeg_component_info& info = *info_.cur_comp_info[i];
+      // The library checks these numbers only when it decodes.
+      if (info.quant_tbl_no < 0 || info.quant_tbl_no >= NUM_QUANT_TBLS || info.dc_tbl_no < 0 ||
+          info.dc_tbl_no >= NUM_HUFF_TBLS || info.ac_tbl_no < 0 ||
+          info.ac_tbl_no >= NUM_HUFF_TBLS) {
+        return std::nullopt;
+      }
+      const JQUANT_TBL* const quantisation = info_.quant_tbl_ptrs[info.quant_tbl_no];
+      const JHUFF_TBL* const dc = info_.dc_huff_tbl_ptrs[info.dc_tbl_no];
+      const JHUFF_TBL* const ac = info_.ac_huff_tbl_ptrs[info.ac_tbl_no];
+      const bool in_order = info.component_index == i;
+      if (!in_order || quantisation == nullptr || dc == nullptr || ac == nullptr) {
+        return std::nullopt;
+      }
+      JpegScan::Component& component = scan.components.emplace_back();
+      component.horizontal = info.h_samp_factor;
+      component.vertical = info.v_samp_factor;
+      std::copy_n(quantisation->quantval, DCTSIZE2, component.quantisation.begin());
+      component.dc = code_of(*dc);
+      component.ac = code_of(*ac);
+    }
+    return scan;
+  }
+
+  static HuffmanCode code_of(const JHUFF_TBL& table) {
+    HuffmanCode code;
+    std::copy(std::begin(table.bits), std::end(table.bits), code.counts.begin());
+    std::copy(std::begin(table.huffval), std::end(table.huffval), code.symbols.begin());
+    return code;
+  }
+
+  bool is_complete() const {
+    return encoded_.size() >= 2 && encoded_[encoded_.size() - 2] == 0xFF &&
+           encoded_[encoded_.size() - 1] == JPEG_EOI;
+  }
+
+  bool calculate_size() {
+    if (setjmp(errors_.jump) != 0) return false;
+    jpeg_calc_output_dimensions(&info_);
+    return true;
+  }
+
+  /// Which rows and columns to decode for `part`: some more on each side, because the upsampling of
+  /// colour looks at neighbours, and all rows if only the end of the data tells a whole file from a
+  /// truncated one.
+  void plan_around(const Box& part, Size size) {
+    const std::int64_t margin = DCTSIZE;
+    const bool complete = is_complete();
+    left_ = static_cast<JDIMENSION>(std::max<std::int64_t>(part.left - margin, 0));
+    width_ = static_cast<JDIMENSION>(std::min(part.left + part.width + margin, size.width) -
+                                     std::int64_t{left_});
+    top_ = complete ? std::max<std::int64_t>(part.top - margin, 0) : 0;
+    bottom_ = complete ? part.top + part.height : size.height;
+  }
+
+  bool start() {
+    if (setjmp(errors_.jump) != 0) return false;
+    jpeg_start_decompress(&info_);
+    if (width_ < info_.output_width) jpeg_crop_scanline(&info_, &left_, &width_);
+    if (top_ > 0) jpeg_skip_scanlines(&info_, static_cast<JDIMENSION>(top_));
+    return true;
+  }
+
+  bool read_pixels(Image& out) {
+    if (setjmp(errors_.jump) != 0) return false;
+    while (info_.output_scanline < bottom_) {
+      auto* row = out.row<std::uint8_t>(info_.output_scanline - top_);
+      if (!line_.empty()) {
+        std::uint8_t* line = line_.data();
+        jpeg_read_scanlines(&info_, &line, 1);
+        cmyk_to_rgb(line, out.width(), row);
+        continue;
+      }
+      // Some at a time: upsampling makes two rows at once and would keep a copy of the second.
+      std::uint8_t* rows[kRowsAtOnce];
+      const std::int64_t count =
+          std::min<std::int64_t>(kRowsAtOnce, bottom_ - info_.output_scanline);
+      for (std::int64_t i = 0; i < count; ++i) rows[i] = row + i * out.width() * out.channels();
+      jpeg_read_scanlines(&info_, rows, static_cast<JDIMENSION>(count));
+    }
+    if (info_.output_scanline == info_.output_height) {
+      jpeg_finish_decompress(&info_);
+    } else {
+      jpeg_abort_decompress(&info_);
+    }
+    return true;
+  }
+
+  [[noreturn]] void throw_error() const {
+    throw UserError("damaged JPEG: " + one_line(errors_.message.data()));
+  }
+
+  EncodedBytes encoded_;
+  bool created_ = false;
+  jpeg_decompress_struct info_{};
+  ErrorManager errors_{};
+  jpeg_source_mgr source_{};
+  jpeg_progress_mgr progress_{};
+  std::vector<std::uint8_t> line_;
+  JDIMENSION left_ = 0;
+  JDIMENSION width_ = 0;
+  std::int64_t top_ = 0;
+  std::int64_t bottom_ = 0;
+};
+
+}  // namespace
+
+Box jpeg(EncodedBytes encoded, const DecodeOptions& options, const PartChooser& choose_part,
+         Image& out) {
+  const int orientation = options.apply_exif_orientation ? exif_orientation(encoded) : 1;
+  if (orientation == 1) return Decoder(encoded).decode(options, choose_part, out);
+  DecodeOptions exact = options;  // the part is known only after turning
+  exact.fast_cover.reset();
+  Decoder(encoded).decode(exact, whole_image, out);
+  apply_orientation(out, orientation);
+  return choose_part(out.size());
+}
+
+}  // namespace convmae::decoders

@@ -1,0 +1,45 @@
+#pragma once
+
+#include "convmae/data/decode/decode.h"
+
+#include <cstdint>
+#include <string>
+
+/// The decoders behind decode_image, one file each. They check everything they take from the bytes
+/// and throw UserError.
+namespace convmae::decoders {
+
+/// As decode_part; the others decode the whole image.
+Box jpeg(EncodedBytes encoded, const DecodeOptions& options, const PartChooser& choose_part,
+         Image& out);
+void png(EncodedBytes encoded, const DecodeOptions& options, Image& out);
+void webp(EncodedBytes encoded, const DecodeOptions& options, Image& out);
+void tiff(EncodedBytes encoded, const DecodeOptions& options, Image& out);
+void npy(EncodedBytes encoded, const DecodeOptions& options, Image& out);
+
+/// Throws UserError unless the shape is that of a non-empty image within the limit of pixels and of
+/// a number of bytes that can be addressed.
+void check_shape(const std::string& format, std::int64_t height, std::int64_t width,
+                 std::int64_t channels, PixelType type, const DecodeOptions& options);
+
+/// How many channels a file of `stored` channels is to be delivered with. Throws UserError if the
+/// request cannot be met.
+std::int64_t resolve_channels(const std::string& format, std::int64_t stored,
+                              const DecodeOptions& options);
+
+/// A library's message as part of our one line: all but printable ASCII becomes spaces.
+std::string one_line(std::string message);
+
+/// Pillow's rgb -> L.
+inline std::uint8_t grey_of(std::uint32_t r, std::uint32_t g, std::uint32_t b) {
+  return static_cast<std::uint8_t>((r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16);
+}
+
+/// Throws UserError if a float32 image holds NaN or infinity: one such pixel would spoil a model.
+void check_finite(const std::string& format, const Image& image);
+
+/// Changes the channel count of `image` in place to `channels`: grey from RGB (uint8 only), copies
+/// of grey, or dropped channels behind the third (alpha).
+void change_channels(Image& image, std::int64_t channels);
+
+}  // namespace convmae::decoders

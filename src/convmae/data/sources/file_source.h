@@ -1,0 +1,57 @@
+#pragma once
+
+#include "convmae/data/sources/source.h"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace convmae {
+
+/// Images that are files of their own.
+class FileSource : public ImageSource {
+ public:
+  struct Entry {
+    std::string path;  ///< relative to the root, or absolute
+    std::int64_t label = kNoLabel;
+  };
+
+  FileSource(std::filesystem::path root, std::vector<Entry> entries,
+             std::vector<std::string> classes, std::string kind);
+
+  std::int64_t size() const override { return std::ssize(entries_); }
+  std::string name(std::int64_t index) const override;
+  std::int64_t label(std::int64_t index) const override;
+  const std::vector<std::string>& classes() const override { return classes_; }
+  void read(std::int64_t index, std::vector<std::uint8_t>& bytes) const override;
+  std::string description() const override;
+
+ private:
+  std::filesystem::path root_;
+  std::vector<Entry> entries_;
+  std::vector<std::string> classes_;
+  std::string kind_;
+};
+
+/// Images anywhere under `folder`: with classes if none lies in the folder itself. Throws UserError
+/// if the folder cannot be read or holds no image.
+std::unique_ptr<ImageSource> open_folder(const std::filesystem::path& folder);
+
+/// A list, one image a line: `path`, `path,label` or `path<tab>label`; a whole number behind the
+/// last space is a label too. Paths are relative to the list's folder. A path with a comma in it
+/// can stand in double quotes. Empty lines, lines that begin with # and a first line `path` or
+/// `path,label` are skipped. Labels are class indices if all of them are whole numbers, else class
+/// names, numbered in sorted order. Throws UserError if the list is empty, labels only some lines,
+/// or names a first image that does not exist.
+std::unique_ptr<ImageSource> open_list(const std::filesystem::path& list);
+
+/// Whether the name ends as that of an image that can be decoded.
+bool has_image_extension(const std::filesystem::path& path);
+
+/// Reads a whole file. Throws UserError with the name and the system's reason.
+void read_file(const std::filesystem::path& path, std::vector<std::uint8_t>& bytes);
+/// Reads `size` bytes from `offset` on; fewer if the file ends before.
+void read_file_part(const std::filesystem::path& path, std::int64_t offset, std::int64_t size,
+                    std::vector<std::uint8_t>& bytes);
+
+}  // namespace convmae

@@ -1,0 +1,143 @@
+#include "convmae/base/error.h"
+#include "convmae/data/sources/file_source.h"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+namespace convmae {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Line {
+  std::string path;
+  std::string label;
+};
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\r";
+  const std::size_t begin = text.find_first_not_of(kBlanks);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
+}
+
+std::optional<std::int64_t> whole_number(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
+  return value;
+}
+
+Line parse_line(std::string_view text) {
+  if (text.front() == '"') {
+    const std::size_t quote = text.find('"', 1);
+    if (quote != std::string_view::npos) {
+      const std::string_view rest = trimmed(text.substr(quote + 1));
+      const bool separated = rest.starts_with(',');
+      return {std::string(text.substr(1, quote - 1)),
+              std::string(trimmed(separated ? rest.substr(1) : rest))};
+    }
+  }
+  std::size_t separator = text.find_last_of(",\t");
+  if (separator == std::string_view::npos) {
+    const std::size_t space = text.find_last_of(' ');
+    if (space != std::string_view::npos && whole_number(text.substr(space + 1))) separator = space;
+  }
+  if (separator == std::string_view::npos) return {std::string(text), ""};
+  return {std::string(trimmed(text.substr(0, separator))),
+          std::string(trimmed(text.substr(separator + 1)))};
+}
+
+bool is_heading(const Line& line) {
+  return line.path == "path" && (line.label.empty() || line.label == "label");
+}
+
+std::vector<Line> parse_lines(std::string_view text) {
+  std::vector<Line> lines;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = trimmed(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.empty() || line.front() == '#') continue;
+    Line parsed = parse_line(line);
+    if (lines.empty() && is_heading(parsed)) continue;
+    lines.push_back(std::move(parsed));
+  }
+  return lines;
+}
+
+/// Class names by index, and the index of each label text.
+struct Labels {
+  std::vector<std::string> classes;
+  std::map<std::string, std::int64_t> index;
+};
+
+Labels number_labels(const std::vector<Line>& lines) {
+  Labels labels;
+  std::int64_t largest = -1;
+  bool all_numbers = true;
+  for (const Line& line : lines) {
+    const auto number = whole_number(line.label);
+    all_numbers = all_numbers && number.has_value();
+    largest = std::max(largest, number.value_or(-1));
+    labels.index.emplace(line.label, number.value_or(-1));
+  }
+  constexpr std::int64_t kMostClasses = 1 << 24;
+  if (all_numbers && largest < kMostClasses) {
+    for (std::int64_t i = 0; i <= largest; ++i) labels.classes.push_back(std::to_string(i));
+    return labels;
+  }
+  for (auto& [name, index] : labels.index) {
+    index = std::ssize(labels.classes);
+    labels.classes.push_back(name);
+  }
+  return labels;
+}
+
+}  // namespace
+
+std::unique_ptr<ImageSource> open_list(const fs::path& list) {
+  std::vector<std::uint8_t> bytes;
+  read_file(list, bytes);
+  if (std::find(bytes.begin(), bytes.end(), 0) != bytes.end()) {
+    throw UserError(
+        "expected a folder, an IDX file or a text list of images, found binary data in '" +
+        list.string() + "': give the folder that holds the images");
+  }
+  const std::vector<Line> lines =
+      parse_lines({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  if (lines.empty()) {
+    throw UserError("no images in the list '" + list.string() +
+                    "': expected one path a line, with or without ',label'");
+  }
+  const auto unlabelled = std::count_if(lines.begin(), lines.end(),
+                                        [](const Line& line) { return line.label.empty(); });
+  const bool has_labels = unlabelled == 0;
+  if (!has_labels && unlabelled != std::ssize(lines)) {
+    throw UserError("expected a label in every line of the list '" + list.string() +
+                    "' or in none, found " + std::to_string(unlabelled) + " of " +
+                    std::to_string(lines.size()) + " lines without: complete them");
+  }
+  const fs::path root = list.parent_path();
+  std::error_code ignored;
+  if (!fs::exists(root / lines.front().path, ignored)) {
+    throw UserError("the first image of the list '" + list.string() + "' does not exist: '" +
+                    (root / lines.front().path).string() +
+                    "': paths are relative to the list's folder");
+  }
+  const Labels labels = has_labels ? number_labels(lines) : Labels{};
+  std::vector<FileSource::Entry> entries;
+  entries.reserve(lines.size());
+  for (const Line& line : lines) {
+    entries.push_back(
+        {line.path, has_labels ? labels.index.at(line.label) : ImageSource::kNoLabel});
+  }
+  return std::make_unique<FileSource>(root, std::move(entries), labels.classes,
+                                      "list " + list.filename().string() + " in");
+}
+
+}  // namespace convmae

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "convmae/io/pth/pickle_objects.h"
+
+#include <cstddef>
+#include <span>
+
+namespace convmae {
+
+/// Interprets the pickle (protocols 2 to 5) at the beginning of `bytes` and returns its object;
+/// `consumed` is the pickle's length. The opcodes are those that torch.save writes; every other
+/// one, and every name that is not on the list, is a UserError. Text points into `bytes`.
+///
+/// Bounds: 5 million opcodes, and the allocation budget of `objects`.
+Value run_pickle(std::span<const std::byte> bytes, PickleObjects& objects, std::size_t& consumed);
+
+/// Checks what a finished pickle has become, from its root: no cycles, at most 200 levels, at most
+/// a million values when shared ones are counted at each place, no key twice, nothing but data.
+/// Names of dtypes become text.
+void check_document(Value& root, ValueArena& arena);
+
+}  // namespace convmae
