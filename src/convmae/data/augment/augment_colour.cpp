@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <iterator>
 #include <numeric>
 
 namespace convmae::augment_detail {
@@ -14,7 +15,7 @@ using Histogram = std::array<std::int64_t, 256>;
 Histogram histogram_of(const Image& image, std::int64_t channel) {
   Histogram histogram{};
   const auto values = image.values<std::uint8_t>();
-  for (std::size_t i = static_cast<std::size_t>(channel); i < values.size(); i += 3) {
+  for (auto i = static_cast<std::size_t>(channel); i < values.size(); i += 3) {
     ++histogram[values[i]];
   }
   return histogram;
@@ -22,7 +23,7 @@ Histogram histogram_of(const Image& image, std::int64_t channel) {
 
 void apply_to_channel(const Table& table, std::int64_t channel, Image& image) {
   const auto values = image.values<std::uint8_t>();
-  for (std::size_t i = static_cast<std::size_t>(channel); i < values.size(); i += 3) {
+  for (auto i = static_cast<std::size_t>(channel); i < values.size(); i += 3) {
     values[i] = table[values[i]];
   }
 }
@@ -112,8 +113,9 @@ void change_contrast(float factor, Image& image) {
   for (std::size_t i = 0; i < values.size(); i += 3) {
     sum += decoders::grey_of(values[i], values[i + 1], values[i + 2]);
   }
-  const double mean = static_cast<double>(sum) / static_cast<double>(values.size() / 3);
-  apply_table(blending_table(static_cast<int>(mean + 0.5), factor), image);
+  const std::int64_t pixels = std::ssize(values) / 3;
+  const std::int64_t rounded_mean = (2 * sum + pixels) / (2 * pixels);
+  apply_table(blending_table(static_cast<int>(rounded_mean), factor), image);
 }
 
 void change_brightness(float factor, Image& image) {
@@ -129,7 +131,7 @@ void change_sharpness(float factor, Image& image, Image& scratch) {
     const std::uint8_t* above = scratch.row<std::uint8_t>(y - 1);
     const std::uint8_t* here = scratch.row<std::uint8_t>(y);
     const std::uint8_t* below = scratch.row<std::uint8_t>(y + 1);
-    std::uint8_t* out = image.row<std::uint8_t>(y);
+    auto* const out = image.row<std::uint8_t>(y);
     for (std::int64_t i = 3; i < (image.width() - 1) * 3; ++i) {
       const int sum = above[i - 3] + above[i] + above[i + 3] + here[i - 3] + 5 * here[i] +
                       here[i + 3] + below[i - 3] + below[i] + below[i + 3];
