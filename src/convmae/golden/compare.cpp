@@ -31,54 +31,83 @@ at::Tensor without_key_bias(const at::Tensor& bias) {
   return at::cat({bias.narrow(0, 0, third), bias.narrow(0, 2 * third, third)});
 }
 
-void note(Verdict& verdict, double error, const std::string& name) {
-  ++verdict.compared;
-  if (!(error <= verdict.worst) || verdict.worst_name.empty()) {
-    verdict.worst = error;
-    verdict.worst_name = name;
-  }
-}
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 double error_in_tolerances(const at::Tensor& ours, const at::Tensor& golden, double rounding) {
-  if (ours.sizes() != golden.sizes()) return std::numeric_limits<double>::infinity();
+  if (ours.sizes() != golden.sizes()) return kInfinity;
   if (golden.numel() == 0) return 0;
   const auto difference =
       (ours.to(at::kDouble) - golden.to(at::kDouble)).abs().max().item<double>();
-  if (golden.scalar_type() == at::kByte) {
-    return difference == 0 ? 0 : std::numeric_limits<double>::infinity();
-  }
+  if (golden.scalar_type() == at::kByte) return difference == 0 ? 0 : kInfinity;
   const double tolerance =
       std::max(1e-4 * golden.abs().max().item<double>(), std::max(10 * rounding, 1e-12));
-  return difference / tolerance;
+  // An infinite tolerance would allow everything.
+  return std::isfinite(tolerance) ? difference / tolerance : kInfinity;
 }
 
-void compare_numbers(const Json& golden, const Json& ours, const std::string& path,
-                     Verdict& verdict) {
-  if (golden.is_object() || golden.is_array()) {
-    if (ours.type() != golden.type()) {
-      verdict.missing.push_back(path);
-      return;
-    }
-    for (const auto& item : golden.items()) {
-      const std::string below = path.empty() ? item.key() : path + "." + item.key();
-      const bool present =
-          golden.is_object() ? ours.contains(item.key()) : std::stoul(item.key()) < ours.size();
-      if (!present) {
-        verdict.missing.push_back(below);
-      } else if (golden.is_object()) {
-        compare_numbers(item.value(), ours.at(item.key()), below, verdict);
-      } else {
-        compare_numbers(item.value(), ours.at(std::stoul(item.key())), below, verdict);
+/// Compares JSON values below a path. `place` is the path with `*` for every index: inputs are
+/// named so.
+class JsonComparison {
+ public:
+  JsonComparison(const std::vector<std::string>& inputs, Verdict& verdict)
+      : inputs_(inputs), verdict_(verdict) {}
+
+  void compare(const Json& golden, const Json& ours, const std::string& path,
+               const std::string& place) {
+    if (std::ranges::find(inputs_, place) != inputs_.end()) return;
+    if (golden.is_object() && ours.is_object()) {
+      for (const auto& [key, value] : golden.items()) {
+        compare_entry(value, ours.contains(key) ? &ours.at(key) : nullptr, below(path, key),
+                      below(place, key));
       }
+      for (const auto& [key, value] : ours.items()) {
+        if (!golden.contains(key)) verdict_.extra.push_back(below(path, key));
+      }
+    } else if (golden.is_array() && ours.is_array()) {
+      for (std::size_t i = 0; i < golden.size(); ++i) {
+        compare_entry(golden[i], i < ours.size() ? &ours[i] : nullptr,
+                      below(path, std::to_string(i)), below(place, "*"));
+      }
+      for (std::size_t i = golden.size(); i < ours.size(); ++i) {
+        verdict_.extra.push_back(below(path, std::to_string(i)));
+      }
+    } else if (golden.is_number() && ours.is_number()) {
+      const auto a = ours.get<double>();
+      const auto b = golden.get<double>();
+      verdict_.note(a == b ? 0 : std::abs(a - b) / (1e-12 * std::abs(b)), path);
+    } else {
+      verdict_.note(golden == ours ? 0 : kInfinity, path);
     }
-  } else if (golden.is_number()) {
-    const double b = golden.get<double>();
-    const double a = ours.is_number() ? ours.get<double>() : std::nan("");
-    note(verdict, a == b ? 0 : std::abs(a - b) / (1e-12 * std::abs(b)), path);
   }
-}
+
+ private:
+  static std::string below(const std::string& path, const std::string& key) {
+    return path.empty() ? key : path + "." + key;
+  }
+
+  void compare_entry(const Json& golden, const Json* ours, const std::string& path,
+                     const std::string& place) {
+    if (ours != nullptr) {
+      compare(golden, *ours, path, place);
+    } else if (std::ranges::find(inputs_, place) == inputs_.end()) {
+      verdict_.missing.push_back(path);
+    }
+  }
+
+  const std::vector<std::string>& inputs_;
+  Verdict& verdict_;
+};
 
 }  // namespace
+
+void Verdict::note(double error, const std::string& name) {
+  if (std::isnan(error)) error = kInfinity;
+  ++compared;
+  if (error > worst || worst_name.empty()) {
+    worst = error;
+    worst_name = name;
+  }
+}
 
 Verdict compare(const GoldenFile& file, const Replay& replay) {
   const std::set<std::string> noise = strings_of(file.config(), "noise_tensors");
@@ -97,14 +126,19 @@ Verdict compare(const GoldenFile& file, const Replay& replay) {
       a = without_key_bias(a);
       b = without_key_bias(b);
     }
-    note(verdict, error_in_tolerances(a, b, file.rounding(view.name)), view.name);
+    verdict.note(error_in_tolerances(a, b, file.rounding(view.name)), view.name);
+  }
+  for (const auto& [name, tensor] : replay.tensors) {
+    // Files may hold a part of the other results, but a parameter that they give no gradient has
+    // none.
+    if (name.starts_with("grad") && !file.has(name)) verdict.extra.push_back(name);
   }
   return verdict;
 }
 
 Verdict compare(const Json& golden, const Replay& replay) {
   Verdict verdict;
-  compare_numbers(golden, *replay.numbers, "", verdict);
+  JsonComparison(replay.inputs, verdict).compare(golden, *replay.numbers, "", "");
   return verdict;
 }
 

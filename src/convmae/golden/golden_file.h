@@ -21,8 +21,10 @@ using Tensors = std::map<std::string, at::Tensor>;
 /// What this program computed for one golden file, under the golden names.
 struct Replay {
   Tensors tensors;
-  /// For kinds that are JSON files: the same structure with our numbers.
+  /// For kinds that are JSON files: the same structure, with the file's inputs and our results.
   std::optional<Json> numbers;
+  /// Where in `numbers` the inputs stand: keys joined by dots, `*` for every index of a list.
+  std::vector<std::string> inputs;
 };
 
 /// One golden safetensors file.

@@ -55,21 +55,27 @@ auto find_kind(const Kinds& kinds, const std::string& name) {
 struct Tally {
   int agree = 0;
   int miss = 0;
+  int without_results = 0;
   int skipped = 0;
 };
 
 void print_verdict(const std::string& name, const Verdict& verdict, Tally& tally) {
+  if (verdict.nothing()) {
+    ++tally.without_results;
+    std::printf("none  %-44sholds no results to compare with\n", name.c_str());
+    return;
+  }
   ++(verdict.agrees() ? tally.agree : tally.miss);
-  std::printf("%s  %-44s", verdict.agrees() ? "ok  " : "MISS", name.c_str());
-  if (verdict.compared == 0) {
-    std::printf("nothing to compare");
-  } else {
-    std::printf("%5lld compared, worst %.3f of the tolerance in %s",
-                static_cast<long long>(verdict.compared), verdict.worst,
-                verdict.worst_name.c_str());
+  std::printf("%s  %-44s%5lld compared", verdict.agrees() ? "ok  " : "MISS", name.c_str(),
+              static_cast<long long>(verdict.compared));
+  if (verdict.compared > 0) {
+    std::printf(", worst %.3f of the tolerance in %s", verdict.worst, verdict.worst_name.c_str());
   }
   if (!verdict.missing.empty()) {
     std::printf(", %zu not computed (%s)", verdict.missing.size(), verdict.missing.front().c_str());
+  }
+  if (!verdict.extra.empty()) {
+    std::printf(", %zu too many (%s)", verdict.extra.size(), verdict.extra.front().c_str());
   }
   std::printf("\n");
   std::fflush(stdout);
@@ -197,8 +203,12 @@ int run(const fs::path& directory, const std::optional<fs::path>& out) {
       miss(e.what());
     }
   }
-  std::printf("%d agree, %d miss, %d skipped\n", tally.agree, tally.miss, tally.skipped);
-  return tally.miss == 0 ? 0 : 1;
+  std::printf("%d agree, %d miss, %d without results, %d skipped\n", tally.agree, tally.miss,
+              tally.without_results, tally.skipped);
+  // Files of inputs alone are for --dump. A run that compared nothing has shown nothing.
+  const bool done =
+      out ? tally.agree + tally.without_results > 0 : tally.agree > 0 && tally.without_results == 0;
+  return tally.miss == 0 && done ? 0 : 1;
 }
 
 }  // namespace
@@ -218,7 +228,8 @@ int main(int argc, char** argv) {
         << "usage: convmae_golden [--dump OUT] [--gemm aten|onednn|native] DIR\n"
            "Replays the golden files of the published code in DIR and prints a line per file\n"
            "with the worst error. --dump writes what was computed to OUT; --gemm overrules the\n"
-           "backend of matrix products. Exits 1 on a miss.\n";
+           "backend of matrix products. Exits 1 on a miss, and if nothing was compared that should "
+           "be.\n";
     return 2;
   }
   try {

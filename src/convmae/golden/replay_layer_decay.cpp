@@ -25,9 +25,12 @@ Replay replay_layer_decay(const Json& golden) {
   Classifier classifier(described_classifier(golden.at("model").get<std::string>()));
   const std::int64_t layers = classifier.encoder().num_layers();
   Replay replay;
-  replay.numbers = golden;
-  for (auto& item : replay.numbers->at("layer_decay").items()) {
-    Json& result = item.value() = Json{{"groups", Json::array()}, {"of", Json::object()}};
+  replay.inputs = {"reference", "model", "weight_decay"};
+  Json& numbers = replay.numbers.emplace(
+      Json{{"model", golden.at("model")}, {"weight_decay", golden.at("weight_decay")}});
+  for (const auto& item : golden.at("layer_decay").items()) {
+    Json& result = numbers["layer_decay"][item.key()] =
+        Json{{"groups", Json::array()}, {"of", Json::object()}};
     std::int64_t number = 0;
     for (const ParamGroup& group : layer_decay_groups(
              classifier, golden.at("weight_decay").get<double>(), std::stod(item.key()), layers)) {

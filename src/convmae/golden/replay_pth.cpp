@@ -95,25 +95,20 @@ Json layout_json(const StridedTensor& tensor) {
           {"storage", tensor.storage_id},      {"requires_grad", tensor.requires_grad}};
 }
 
-void note(Verdict& verdict, bool equal, const std::string& name) {
-  ++verdict.compared;
-  if (equal && !verdict.worst_name.empty()) return;
-  verdict.worst = equal ? 0 : std::numeric_limits<double>::infinity();
-  verdict.worst_name = name;
-}
+double error_of(bool equal) { return equal ? 0 : std::numeric_limits<double>::infinity(); }
 
-/// Entries of two objects; what only ours has is a difference too.
+/// Entries of two objects.
 void compare_objects(const Json& golden, const Json& ours, Verdict& verdict) {
   for (const auto& [path, value] : golden.items()) {
     if (!ours.contains(path)) {
       verdict.missing.push_back(path);
     } else {
       // The order of members means nothing.
-      note(verdict, nlohmann::json(value) == nlohmann::json(ours.at(path)), path);
+      verdict.note(error_of(nlohmann::json(value) == nlohmann::json(ours.at(path))), path);
     }
   }
   for (const auto& [path, value] : ours.items()) {
-    if (!golden.contains(path)) note(verdict, false, path);
+    if (!golden.contains(path)) verdict.extra.push_back(path);
   }
 }
 
@@ -145,10 +140,10 @@ Verdict compare(const std::filesystem::path& expected, const PthReplay& replay) 
       continue;
     }
     const at::Tensor golden = to_tensor(view);
-    note(verdict,
-         golden.sizes() == ours->second.sizes() &&
-             at::allclose(golden, ours->second, /*rtol=*/0, /*atol=*/0, /*equal_nan=*/true),
-         view.name);
+    const bool equal =
+        golden.sizes() == ours->second.sizes() &&
+        at::allclose(golden, ours->second, /*rtol=*/0, /*atol=*/0, /*equal_nan=*/true);
+    verdict.note(error_of(equal), view.name);
   }
   const auto object = [&file](const char* key) {
     const auto found = file.metadata().find(key);
@@ -169,7 +164,8 @@ Verdict check_bad_pth(const std::filesystem::path& path, const Json& entry) {
   const bool must_load = entry.value("must", "reject") == "load";
   const bool one_line = message.find('\n') == std::string::npos;
   Verdict verdict;
-  note(verdict, one_line && message.empty() == must_load, must_load ? "is read" : "is refused");
+  verdict.note(error_of(one_line && message.empty() == must_load),
+               must_load ? "is read" : "is refused");
   return verdict;
 }
 

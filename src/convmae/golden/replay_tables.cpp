@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <sstream>
+#include <utility>
 
 namespace convmae::golden {
 
@@ -29,27 +30,34 @@ Replay replay_sincos(const GoldenFile& file) {
 Replay replay_lr_schedule(const Json& golden) {
   const std::string scaled = "lr_group_scaled_";
   Replay replay;
-  replay.numbers = golden;
-  for (Json& entry : replay.numbers->at("schedules")) {
+  replay.inputs = {"reference",          "schedules.*.lr",
+                   "schedules.*.min_lr", "schedules.*.warmup_epochs",
+                   "schedules.*.epochs", "schedules.*.points.*.epoch"};
+  Json& schedules = replay.numbers.emplace(Json::object())["schedules"] = Json::array();
+  for (const Json& entry : golden.at("schedules")) {
     LearningRateSchedule schedule;
     schedule.lr = entry.at("lr").get<double>();
     schedule.min_lr = entry.at("min_lr").get<double>();
     schedule.warmup_epochs = entry.at("warmup_epochs").get<double>();
     schedule.epochs = entry.at("epochs").get<double>();
-    for (Json& point : entry.at("points")) {
+    Json ours = {{"lr", schedule.lr},
+                 {"min_lr", schedule.min_lr},
+                 {"warmup_epochs", schedule.warmup_epochs},
+                 {"epochs", schedule.epochs},
+                 {"points", Json::array()}};
+    for (const Json& point : entry.at("points")) {
       const double lr = schedule.at(point.at("epoch").get<double>());
+      Json& computed = ours["points"].emplace_back(Json{{"epoch", point.at("epoch")}, {"lr", lr}});
       for (const auto& item : point.items()) {
-        if (item.key() == "lr") {
-          item.value() = lr;
-        } else if (item.key().starts_with(scaled)) {
-          // "lr_group_scaled_0.65^3": the rate of a group whose scale is 0.65 cubed
-          const std::string power = item.key().substr(scaled.size());
-          const auto caret = power.find('^');
-          item.value() =
-              lr * std::pow(std::stod(power.substr(0, caret)), std::stod(power.substr(caret + 1)));
-        }
+        if (!item.key().starts_with(scaled)) continue;
+        // "lr_group_scaled_0.65^3": the rate of a group whose scale is 0.65 cubed
+        const std::string power = item.key().substr(scaled.size());
+        const auto caret = power.find('^');
+        computed[item.key()] =
+            lr * std::pow(std::stod(power.substr(0, caret)), std::stod(power.substr(caret + 1)));
       }
     }
+    schedules.push_back(std::move(ours));
   }
   return replay;
 }
