@@ -4,7 +4,8 @@
 JOBS ?= $(shell nproc)
 
 .DEFAULT_GOAL := build
-.PHONY: help build test demo demo-classify format format-check tidy tidy-changed sanitize bench clean
+.PHONY: help build test demo demo-classify format format-check tidy tidy-changed sanitize sanitize-quick \
+        sanitize-threads bench clean
 
 help:            ## Show this list
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -40,20 +41,32 @@ tidy:            ## Run clang-tidy over all sources
 	@tools/configure tidy
 	@tools/tidy --all
 
-tidy-changed:    ## Run clang-tidy over the sources that differ from the main branch, or from the last commit
+tidy-changed:    ## Run clang-tidy over the sources that differ from the main branch, or that the last 20 commits changed
 	@tools/setup build test lint
 	@tools/configure tidy
 	@tools/tidy
 
-sanitize:        ## Run the tests under the address and undefined-behaviour sanitizers
+sanitize:        ## Run the tests under the address and undefined-behaviour sanitizers, with assertions
 	@tools/setup build test
 	@tools/configure sanitize
 	@cmake --build build-sanitize --parallel $(JOBS)
 	@ctest --preset sanitize --parallel $(JOBS)
+
+sanitize-quick:  ## The same for what reads files and for the operators; replays the fuzz corpora
+	@tools/setup build test
+	@tools/configure sanitize
+	@cmake --build build-sanitize --parallel $(JOBS) --target quick
+	@ctest --preset sanitize --parallel $(JOBS) -L quick
+
+sanitize-threads: ## Run the loader, and training with all its observers, under the thread sanitizer
+	@tools/setup build test
+	@tools/configure threads
+	@cmake --build build-threads --parallel $(JOBS) --target convmae test_data test_report
+	@ctest --preset threads -R '^(data|report|cli_resume|cli_durability|cli_classification)$$'
 
 bench: build     ## Measure operators and training steps of the Base model against the machine's limits
 	@build/convmae bench ops
 	@build/convmae bench pretrain
 
 clean:           ## Remove the build trees (not .venv, data or runs)
-	@rm -rf build build-debug build-sanitize build-tidy build-fuzz
+	@rm -rf build build-debug build-sanitize build-threads build-tidy build-fuzz

@@ -12,11 +12,13 @@ target_compile_options(
     # a*b+c must round twice: equality of IoU values and golden pixels depends on it
     $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>)
 if(CONVMAE_SANITIZE)
+  # Assertions are for the builds that look for faults: ours, and libstdc++'s of indices and iterators.
   # GCC sees uninitialised values in what the sanitizers add to libtorch's headers.
   target_compile_options(
     convmae_options INTERFACE -fsanitize=${CONVMAE_SANITIZE} -fno-sanitize-recover=all
-                              -fno-omit-frame-pointer
+                              -fno-omit-frame-pointer -UNDEBUG
                               $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+  target_compile_definitions(convmae_options INTERFACE _GLIBCXX_ASSERTIONS)
   target_link_options(convmae_options INTERFACE -fsanitize=${CONVMAE_SANITIZE})
 endif()
 

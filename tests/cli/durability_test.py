@@ -20,8 +20,8 @@ class Durability(ProgramTest):
         return ["--data", self.data, "--out", self.run_directory, *TINY, *SAVE_ALWAYS, *arguments]
 
     def wait_for_checkpoint(self, beyond=0):
-        while not any(int(path.stem[5:]) > beyond for path in checkpoints(self.run_directory)):
-            time.sleep(0.002)
+        self.wait_until(lambda: any(int(path.stem[5:]) > beyond
+                                    for path in checkpoints(self.run_directory)))
 
     def test_killed_at_random_moments(self):
         draw = random.Random(1)
@@ -107,8 +107,7 @@ class Durability(ProgramTest):
         # A step of this size takes long enough for both signals to arrive in it.
         process = self.start("--data", self.data, "--out", self.run_directory, "--model", "tiny",
                              "--batch_size", self.IMAGES, "--epochs", 1, "--panel_images", 0)
-        while not (self.run_directory / "log.txt").exists():
-            time.sleep(0.001)
+        self.wait_until((self.run_directory / "log.txt").exists)
         process.send_signal(signal.SIGINT)
         time.sleep(0.05)
         self.assertIsNone(process.poll())

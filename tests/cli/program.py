@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -89,9 +90,18 @@ class ProgramTest(unittest.TestCase):
 
     def start(self, *arguments, **keywords):
         command = [PROGRAM, "pretrain", *map(str, arguments)]
-        return subprocess.Popen(
+        self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **keywords
         )
+        return self.process
+
+    def wait_until(self, condition):
+        """Waits for what the process started last is to do, as long as it lives."""
+        while not condition():
+            if self.process.poll() is not None:
+                out, err = self.process.communicate()
+                self.fail(f"ended with {self.process.returncode} too early: {out}{err}")
+            time.sleep(0.002)
 
     def call(self, *arguments, **keywords):
         process = self.start(*arguments, **keywords)

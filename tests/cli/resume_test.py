@@ -130,11 +130,9 @@ class Resume(ProgramTest):
 
         return TINY
 
-    @staticmethod
-    def wait_for_steps(run, count):
+    def wait_for_steps(self, run, count):
         path = run / "steps.jsonl"
-        while not path.exists() or path.read_text().count("\n") < count:
-            time.sleep(0.01)
+        self.wait_until(lambda: path.exists() and path.read_text().count("\n") >= count)
 
 
 if __name__ == "__main__":
