@@ -113,37 +113,48 @@ TEST(MaskedAutoencoder, NoBitOfTheLatentDependsOnRemovedPixels) {
 }
 
 TEST(MaskedAutoencoder, PositionWiseMaskingHidesRemovedPositions) {
-  ModelConfig config = small_config();
-  config.mask_unit = MaskUnit::position;
-  auto model = make_random_model(config, 3);
-  const torch::NoGradGuard no_grad;
-  const at::Tensor images = random_images(config, 2);
-  const at::Tensor noise = torch::rand({2, model->noise_length()});
-  EXPECT_EQ(model->noise_length(), 3 * 4 * 16);
-  const PretrainOutput output = model->forward(images, noise, Predict::all);
-  EXPECT_EQ(output.mask.sum().item<int64_t>(), 2 * (192 - num_kept(192, config.mask_ratio)));
+  // Nested and raster order of a block's positions differ for the first alone, those of an image's
+  // positions for all.
+  for (const std::vector<int64_t>& strides :
+       {std::vector<int64_t>{4, 2, 2}, {2, 3, 1}, {1, 2, 3}, {2, 1, 2}}) {
+    SCOPED_TRACE(strides[0]);
+    ModelConfig config = small_config();
+    config.mask_unit = MaskUnit::position;
+    config.patch_size = strides;
+    const int64_t side = strides[1] * strides[2];
+    const int64_t block = strides[0] * side;
+    config.img_size = {3 * block, 4 * block};
+    auto model = make_random_model(config, 3);
+    const torch::NoGradGuard no_grad;
+    const at::Tensor images = random_images(config, 2);
+    const int64_t length = 3 * 4 * side * side;
+    const at::Tensor noise = torch::rand({2, model->noise_length()});
+    EXPECT_EQ(model->noise_length(), length);
+    const PretrainOutput output = model->forward(images, noise, Predict::all);
+    // Noise and mask have one order: the largest noise is removed.
+    const at::Tensor rank = noise.argsort(1, false).argsort(1, false);
+    EXPECT_TRUE(torch::equal(output.mask > 0, rank >= num_kept(length, config.mask_ratio)));
 
-  // From nested positions to pixels: blocks, stage-2 cells, stage-1 cells, pixels.
-  const at::Tensor removed_pixels = output.mask.view({2, 3, 4, 2, 2, 2, 2})
-                                        .permute({0, 1, 3, 5, 2, 4, 6})
-                                        .reshape({2, 1, 12, 16})
-                                        .repeat_interleave(4, 2)
-                                        .repeat_interleave(4, 3);
-  const PretrainOutput disturbed =
-      model->forward(disturb(images, removed_pixels), noise, Predict::all);
-  EXPECT_TRUE(torch::equal(output.pred, disturbed.pred));
-  const PretrainOutput other =
-      model->forward(disturb(images, 1 - removed_pixels), noise, Predict::all);
-  EXPECT_FALSE(torch::equal(output.pred, other.pred));
-  // The loss reads exactly the removed pixels.
-  const at::Tensor target =
-      images.view({2, 3, 3, 16, 4, 16}).permute({0, 2, 4, 3, 5, 1}).reshape({2, 12, 768});
-  const at::Tensor weights = removed_pixels.expand_as(images)
-                                 .reshape({2, 3, 3, 16, 4, 16})
-                                 .permute({0, 2, 4, 3, 5, 1})
-                                 .reshape({2, 12, 768});
-  const at::Tensor loss = ((output.pred - target).square() * weights).sum() / weights.sum();
-  EXPECT_NEAR(output.loss.item<double>(), loss.item<double>(), 1e-10);
+    const at::Tensor removed_pixels = output.mask.view({2, 1, 3 * side, 4 * side})
+                                          .repeat_interleave(strides[0], 2)
+                                          .repeat_interleave(strides[0], 3);
+    const PretrainOutput disturbed =
+        model->forward(disturb(images, removed_pixels), noise, Predict::all);
+    EXPECT_TRUE(torch::equal(output.pred, disturbed.pred));
+    const PretrainOutput other =
+        model->forward(disturb(images, 1 - removed_pixels), noise, Predict::all);
+    EXPECT_FALSE(torch::equal(output.pred, other.pred));
+    // The loss reads exactly the removed pixels.
+    const auto blocks = [block](const at::Tensor& pixels) {
+      return pixels.reshape({2, 3, 3, block, 4, block})
+          .permute({0, 2, 4, 3, 5, 1})
+          .reshape({2, 12, 3 * block * block});
+    };
+    const at::Tensor weights = blocks(removed_pixels.expand_as(images));
+    const at::Tensor error = (output.pred - blocks(images)).square();
+    const at::Tensor loss = (error * weights).sum() / weights.sum();
+    EXPECT_NEAR(output.loss.item<double>(), loss.item<double>(), 1e-10);
+  }
 }
 
 TEST(MaskedAutoencoder, FastConvMaeEqualsOrdinaryPassesOverItsGroups) {

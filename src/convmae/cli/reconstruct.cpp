@@ -52,7 +52,7 @@ class ImageReconstructor {
         mask_noise(seed_, kEvaluationEpoch, {&number, 1}, model_.noise_length());
     const PretrainOutput output = model_.forward(image, noise, Predict::all);
     const auto loss = output.loss.item<double>();
-    const double baseline = baseline_loss(image, output.mask, model_.config().norm_pix_loss);
+    const double baseline = baseline_loss(model_, image, output.mask);
     print_row(path, loss, baseline);
     loss_sum_ += loss;
     baseline_sum_ += baseline;

@@ -5,30 +5,36 @@
 #include <ATen/ATen.h>
 
 namespace convmae {
+namespace {
+
+/// The stage-1 positions of an image, [B, n] in its raster, as a picture [B, 1, h, w].
+at::Tensor as_picture(const at::Tensor& positions, const Geometry& geometry) {
+  const std::int64_t side = geometry.cells_per_side(1);
+  return positions.view(
+      {positions.size(0), 1, geometry.grid().height * side, geometry.grid().width * side});
+}
+
+}  // namespace
 
 at::Tensor PositionMask::removed_numbers(const Geometry& geometry, std::int64_t channels) const {
-  const auto& p = geometry.strides();
-  const std::int64_t side = geometry.block();
-  // Which nested pixel stands at each raster place of a block.
-  const at::Tensor raster = at::arange(side * side, removed.options().dtype(at::kLong));
-  const at::Tensor raster_of_nested =
-      image_to_blocks(raster.view({1, 1, side, side}), {1, 1}, {p[2], p[1], p[0]}).flatten();
-  const at::Tensor nested_of_raster = raster_of_nested.argsort();
-  return removed.view({removed.size(0), geometry.num_blocks(), geometry.cells(1)})
-      .repeat_interleave(p[0] * p[0], 2)
-      .index_select(2, nested_of_raster)
+  const std::int64_t stride = geometry.strides()[0];
+  const at::Tensor pixels =
+      as_picture(removed, geometry).repeat_interleave(stride, 2).repeat_interleave(stride, 3);
+  return image_to_blocks(pixels, geometry.grid(), {geometry.block()})
+      .flatten(2)
       .repeat_interleave(channels, 2);
 }
 
 PositionMask sample_positions(const at::Tensor& noise, double mask_ratio,
                               const Geometry& geometry) {
-  const std::int64_t batch = noise.size(0);
   const at::Tensor order = noise.argsort(/*stable=*/true, 1, false);
   const at::Tensor kept = order.narrow(1, 0, num_kept(noise.size(1), mask_ratio));
   const at::Tensor keep = at::zeros_like(noise).scatter(1, kept, 1.0);
-  const at::Tensor stage1 = keep.view({batch, geometry.num_blocks(), geometry.cells(1), 1});
+  // From the image's raster to the nested order of the stages: here and nowhere else.
+  const at::Tensor stage1 =
+      image_to_blocks(as_picture(keep, geometry), geometry.grid(), geometry.nesting(1));
   const at::Tensor stage2 =
-      stage1.view({batch, geometry.num_blocks(), geometry.cells(2), -1}).amax(3, true);
+      stage1.view({noise.size(0), geometry.num_blocks(), geometry.cells(2), -1}).amax(3, true);
   return {1 - keep, {stage1, stage2, stage2.amax(2).squeeze(2).gt(0)}};
 }
 

@@ -18,7 +18,8 @@ struct PretrainOutput {
   at::Tensor loss;  ///< [] float32: masked mean over all views
   at::Tensor
       pred;  ///< [views*B, L, block*block*C]; undefined unless all predictions were asked for
-  at::Tensor mask;  ///< [views*B, L] float32, 1 = removed
+  /// [views*B, L] float32, 1 = removed: blocks, or stage-1 positions, in the raster of the image.
+  at::Tensor mask;
 };
 
 /// Which predictions a forward pass computes.
@@ -30,8 +31,9 @@ enum class Predict {
 /// A model that is pretrained by filling in removed blocks: ConvMAE, FastConvMAE, MAE.
 class PretrainModel : public torch::nn::Module {
  public:
-  /// images [B, C, H, W] float32, already normalised; noise [B, L] float32 in [0, 1): the blocks
-  /// with the smallest noise are kept (stable order). Throws c10::Error on other shapes.
+  /// images [B, C, H, W] float32, already normalised; noise [B, L] float32 in [0, 1), in the order
+  /// of the mask: what has the smallest noise is kept (stable order). Throws c10::Error on other
+  /// shapes.
   virtual PretrainOutput forward(const at::Tensor& images, const at::Tensor& noise,
                                  Predict predict) = 0;
 

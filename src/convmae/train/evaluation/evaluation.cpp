@@ -9,23 +9,30 @@
 #include <utility>
 
 namespace convmae {
-double baseline_loss(const at::Tensor& images, const at::Tensor& mask, bool normalised_targets) {
-  const Size size{images.size(2), images.size(3)};
+namespace {
+
+/// What a model with normalised targets is asked for, as images.
+at::Tensor normalised(const at::Tensor& images, std::int64_t block) {
+  const Size grid{images.size(2) / block, images.size(3) / block};
+  const at::Tensor blocks = normalise_blocks(image_to_blocks(images, grid, {block}).flatten(2));
+  return blocks_to_image(blocks, grid, images.size(1));
+}
+
+}  // namespace
+
+double baseline_loss(const PretrainModel& model, const at::Tensor& images, const at::Tensor& mask) {
   const std::int64_t views = mask.size(0) / images.size(0);
-  if (normalised_targets) {
-    const std::int64_t unit = mask_unit(size, mask.size(1));
-    const at::Tensor blocks =
-        image_to_blocks(images, {size.height / unit, size.width / unit}, {unit}).flatten(2);
-    const at::Tensor per_block = normalise_blocks(blocks).square().mean(-1).repeat({views, 1});
-    return ((per_block * mask).sum() / mask.sum()).item<double>();
+  const at::Tensor removed = pixel_mask(mask, {images.size(2), images.size(3)}).to(at::kDouble);
+  const bool norm_pix_loss = model.config().norm_pix_loss;
+  at::Tensor error = (norm_pix_loss ? normalised(images, model.block()) : images).to(at::kDouble);
+  error = error.repeat({views, 1, 1, 1});
+  if (!norm_pix_loss) {
+    const at::Tensor visible = 1 - removed;
+    error = error -
+            (error * visible).sum({2, 3}, /*keepdim=*/true) / visible.sum({2, 3}, /*keepdim=*/true);
   }
-  const at::Tensor all = images.repeat({views, 1, 1, 1}).to(at::kDouble);
-  const at::Tensor removed = pixel_mask(mask, size).to(at::kDouble);
-  const at::Tensor visible = 1 - removed;
-  const at::Tensor mean =
-      (all * visible).sum({2, 3}, /*keepdim=*/true) / visible.sum({2, 3}, /*keepdim=*/true);
-  const at::Tensor error = (all - mean).square().mean(1, /*keepdim=*/true);
-  return ((error * removed).sum() / removed.sum()).item<double>();
+  const at::Tensor square = error.square().mean(1, /*keepdim=*/true);
+  return ((square * removed).sum() / removed.sum()).item<double>();
 }
 
 Evaluation evaluate(PretrainModel& model, const PretrainOptions& options,
@@ -40,11 +47,12 @@ Evaluation evaluate(PretrainModel& model, const PretrainOptions& options,
     const at::Tensor noise =
         mask_noise(options.seed, kEvaluationEpoch, batch->global_indices, model.noise_length());
     const PretrainOutput output = model.forward(images, noise, Predict::removed);
-    // Every image has as many removed blocks as any other: batches weigh by their images.
+    // Every image has as many removed blocks, or positions, as any other: batches weigh by their
+    // images.
     const auto weight = static_cast<double>(batch->count);
     result.images += batch->count;
     result.loss += weight * output.loss.item<double>();
-    result.baseline += weight * baseline_loss(images, output.mask, model.config().norm_pix_loss);
+    result.baseline += weight * baseline_loss(model, images, output.mask);
     progress(result.images);
   }
   result.loss /= static_cast<double>(result.images);

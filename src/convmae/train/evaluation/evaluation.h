@@ -27,8 +27,8 @@ Evaluation evaluate(PretrainModel& model, const PretrainOptions& options,
                     std::shared_ptr<const ImageSource> source,
                     const std::function<void(std::int64_t)>& progress);
 
-/// Loss of the learning-free prediction on one batch: images [B, C, H, W], mask [views*B, L] with 1
-/// = removed, L any regular grid over the image.
-double baseline_loss(const at::Tensor& images, const at::Tensor& mask, bool normalised_targets);
+/// Loss of the learning-free prediction on one batch: images [B, C, H, W], and the mask that the
+/// model gave for them (PretrainOutput::mask).
+double baseline_loss(const PretrainModel& model, const at::Tensor& images, const at::Tensor& mask);
 
 }  // namespace convmae
