@@ -157,6 +157,22 @@ TEST(MaskedAutoencoder, PositionWiseMaskingHidesRemovedPositions) {
   }
 }
 
+TEST(MaskedAutoencoder, WithoutFusionItsParametersDoNotExist) {
+  ModelConfig config = small_config();
+  const auto whole = make_random_model(config, 1)->named_parameters();
+  config.fusion = false;
+  const auto model = make_random_model(config, 1);
+  for (const auto& parameter : whole) {
+    const bool of_fusion = parameter.key().find("output_decode") != std::string::npos;
+    EXPECT_NE(model->named_parameters().contains(parameter.key()), of_fusion) << parameter.key();
+  }
+  model->forward(random_images(config, 2), torch::rand({2, 12}), Predict::removed).loss.backward();
+  for (const auto& parameter : model->named_parameters()) {
+    EXPECT_EQ(parameter.value().grad().defined(), parameter.value().requires_grad())
+        << parameter.key() << ": every parameter is trained";
+  }
+}
+
 TEST(MaskedAutoencoder, FastConvMaeEqualsOrdinaryPassesOverItsGroups) {
   for (const int64_t groups : {2, 3, 4, 5}) {
     ModelConfig config = small_config();
@@ -209,6 +225,9 @@ TEST(MaskedAutoencoder, ComputesInBfloat16WithFloat32Parameters) {
     const PretrainOutput output = model->forward(images.to(torch::kFloat), noise, Predict::all);
     EXPECT_EQ(output.pred.scalar_type(), torch::kBFloat16);
     EXPECT_EQ(output.loss.scalar_type(), torch::kFloat);
+    for (const at::Tensor& map : model->feature_maps(images.to(torch::kFloat))) {
+      EXPECT_EQ(map.scalar_type(), torch::kBFloat16);
+    }
     EXPECT_NEAR(output.loss.item<double>() / expected.loss.item<double>(), 1, 0.01);
     expected.loss.backward();
     output.loss.backward();

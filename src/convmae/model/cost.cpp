@@ -66,8 +66,7 @@ std::string layer_of(const std::string& parameter) {
 class Counter {
  public:
   Counter(const ModelConfig& config, bool dense)
-      : config_(config),
-        geometry_(config.img_size, strides(config)),
+      : geometry_(config.img_size, strides(config)),
         work_(workload(config, geometry_.num_blocks(), dense)) {}
 
   /// A weight costs its elements each time it is applied.
@@ -94,15 +93,13 @@ class Counter {
     const auto is = [layer](std::string_view prefix) { return layer.starts_with(prefix); };
     if (is("patch_embed1") || is("blocks1.")) return work_.conv_blocks * geometry_.cells(1);
     if (is("patch_embed2") || is("blocks2.")) return work_.conv_blocks * geometry_.cells(2);
-    if (is("patch_embed")) return work_.embedded_blocks;
-    if (is("stage")) return config_.fusion ? work_.embedded_blocks : 0;
+    if (is("patch_embed") || is("stage")) return work_.embedded_blocks;
     // The class token is not predicted, and is embedded like any other.
     if (is("decoder_pred")) return std::ssize(work_.decoder) * geometry_.num_blocks();
     if (is("decoder_blocks")) return sum(work_.decoder);
     return sum(work_.encoder);  // blocks, blocks3, decoder_embed
   }
 
-  const ModelConfig& config_;
   Geometry geometry_;
   Workload work_;
 };

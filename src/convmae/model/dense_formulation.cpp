@@ -100,12 +100,12 @@ Output convmae_forward(const Parameters& parameters, const ModelConfig& config,
   for (int64_t i = 0; i < config.depth[0]; ++i) {
     x = conv_block(s.below("blocks1." + std::to_string(i)), x, enlarge(conv_keep, p[1] * p[2]));
   }
-  const at::Tensor stage1 = tokens_of(conv(s.below("stage1_output_decode"), x, p[1] * p[2]));
+  const at::Tensor stage1 = x;
   x = patch_embed(s.below("patch_embed2"), x, p[1]);
   for (int64_t i = 0; i < config.depth[1]; ++i) {
     x = conv_block(s.below("blocks2." + std::to_string(i)), x, enlarge(conv_keep, p[2]));
   }
-  const at::Tensor stage2 = tokens_of(conv(s.below("stage2_output_decode"), x, p[2]));
+  const at::Tensor stage2 = x;
   x = tokens_of(patch_embed(s.below("patch_embed3"), x, p[2]));
   x = linear(s.below("patch_embed4"), x) + s["pos_embed"];
 
@@ -119,7 +119,10 @@ Output convmae_forward(const Parameters& parameters, const ModelConfig& config,
   for (int64_t i = 0; i < config.depth[2]; ++i) {
     latent = transformer_block(s.below("blocks3." + std::to_string(i)), latent, config.num_heads);
   }
-  if (config.fusion) latent = latent + take(stage1) + take(stage2);
+  if (config.fusion) {
+    latent = latent + take(tokens_of(conv(s.below("stage1_output_decode"), stage1, p[1] * p[2]))) +
+             take(tokens_of(conv(s.below("stage2_output_decode"), stage2, p[2])));
+  }
   latent = norm(s.below("norm"), latent, 1e-6);
 
   const at::Tensor embedded = linear(s.below("decoder_embed"), latent);

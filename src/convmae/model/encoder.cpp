@@ -28,7 +28,7 @@ at::Tensor join_cells(const at::Tensor& x, std::int64_t groups) {
 }  // namespace
 
 Encoder::Encoder(const ModelConfig& config, EncoderTail tail)
-    : geometry_(geometry_of(config)), masked_conv_(config.masked_conv), fusion_(config.fusion) {
+    : geometry_(geometry_of(config)), masked_conv_(config.masked_conv) {
   const auto& dim = config.embed_dim;
   const auto& stride = geometry_.strides();
   pos_embed_ = register_parameter(
@@ -41,7 +41,7 @@ Encoder::Encoder(const ModelConfig& config, EncoderTail tail)
   patch_embed2_ = embed("patch_embed2", dim[0], 1);
   patch_embed3_ = embed("patch_embed3", dim[1], 2);
   patch_embed4_ = register_module("patch_embed4", std::make_shared<Linear>(dim[2], dim[2]));
-  if (tail == EncoderTail::latent) {
+  if (tail == EncoderTail::latent && config.fusion) {
     stage1_output_decode_ = register_module(
         "stage1_output_decode", std::make_shared<PatchConv>(dim[0], dim[2], geometry_.nesting(1)));
     stage2_output_decode_ = register_module(
@@ -117,7 +117,7 @@ at::Tensor Encoder::forward(const at::Tensor& images, const Visibility& visibili
                             const std::optional<PositionGate>& gate) {
   TORCH_CHECK(norm_, "an encoder without a tail has no latent");
   const StageFeatures features = stages(images, visibility, gate);
-  if (!fusion_) return norm_->forward(features.tokens);
+  if (!stage1_output_decode_) return norm_->forward(features.tokens);
   return norm_->forward(features.tokens +
                         stage1_output_decode_->forward(join_cells(features.stage1, 1).squeeze(2)) +
                         stage2_output_decode_->forward(join_cells(features.stage2, 1).squeeze(2)));

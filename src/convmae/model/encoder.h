@@ -34,7 +34,7 @@ struct StageFeatures {
 /// What follows the three stages.
 enum class EncoderTail {
   none,    ///< nothing: a task brings its own norm and head
-  latent,  ///< pretraining: the side branches of stages 1 and 2, and the final norm
+  latent,  ///< pretraining: with fusion the side branches of stages 1 and 2, and the final norm
 };
 
 /// The ConvMAE encoder (arXiv 2205.03892, section 3): two convolutional stages and a transformer,
@@ -49,7 +49,8 @@ class Encoder : public torch::nn::Module {
                        const std::optional<PositionGate>& gate = std::nullopt,
                        const DropPath& drop_path = {});
   /// images [B, C, H, W] and the visible blocks of views*B rows -> latent [rows, V, D], blocks in
-  /// ascending order: norm(stage 3 + E1 + E2). Only with the tail `latent`.
+  /// ascending order: norm(stage 3 + E1 + E2), without fusion norm(stage 3). Only with the tail
+  /// `latent`.
   at::Tensor forward(const at::Tensor& images, const Visibility& visibility,
                      const std::optional<PositionGate>& gate = std::nullopt);
 
@@ -58,7 +59,6 @@ class Encoder : public torch::nn::Module {
  private:
   Geometry geometry_;
   bool masked_conv_;
-  bool fusion_;
   at::Tensor pos_embed_;  ///< [1, L, D]
   std::shared_ptr<PatchEmbed> patch_embed1_;
   std::shared_ptr<PatchEmbed> patch_embed2_;
@@ -68,8 +68,8 @@ class Encoder : public torch::nn::Module {
   std::vector<std::shared_ptr<ConvBlock>> blocks2_;
   std::vector<std::shared_ptr<TransformerBlock>> blocks3_;
   std::shared_ptr<LayerNorm> norm_;
-  std::shared_ptr<PatchConv> stage1_output_decode_;  ///< E1
-  std::shared_ptr<PatchConv> stage2_output_decode_;  ///< E2
+  std::shared_ptr<PatchConv> stage1_output_decode_;  ///< E1, null without fusion
+  std::shared_ptr<PatchConv> stage2_output_decode_;  ///< E2, null without fusion
 };
 
 }  // namespace convmae

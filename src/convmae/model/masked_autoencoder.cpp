@@ -43,7 +43,7 @@ at::Tensor MaskedAutoencoder::target(const at::Tensor& images) const {
 }
 
 std::vector<at::Tensor> MaskedAutoencoder::feature_maps(const at::Tensor& images) {
-  return convmae::feature_maps(*encoder_, images);
+  return convmae::feature_maps(*encoder_, in_compute_type(images));
 }
 
 PretrainOutput MaskedAutoencoder::forward(const at::Tensor& images, const at::Tensor& noise,

@@ -53,7 +53,8 @@ at::Tensor MaskedAutoencoderVit::encode(const at::Tensor& images, const Visibili
 }
 
 std::vector<at::Tensor> MaskedAutoencoderVit::feature_maps(const at::Tensor& images) {
-  const at::Tensor tokens = encode(images, all_visible(images.size(0), grid_, images.device()));
+  const at::Tensor tokens =
+      encode(in_compute_type(images), all_visible(images.size(0), grid_, images.device()));
   return {blocks_to_map(tokens.narrow(1, 1, noise_length()).unsqueeze(2), grid_, {})};
 }
 

@@ -38,7 +38,8 @@ class PretrainModel : public torch::nn::Module {
                                  Predict predict) = 0;
 
   /// What the encoder makes of whole images [B, C, H, W]: a map [B, C_s, H_s, W_s] of each stage,
-  /// the last one the transformer's; of MAE, which has no stages, one map of its patches.
+  /// the last one the transformer's; of MAE, which has no stages, one map of its patches. They have
+  /// the compute type.
   virtual std::vector<at::Tensor> feature_maps(const at::Tensor& images) = 0;
 
   const ModelConfig& config() const { return config_; }
