@@ -1,7 +1,9 @@
 """Classifiers: training, continuing, measuring and using them."""
 
+import io
 import json
 import shutil
+import tarfile
 import unittest
 from pathlib import Path
 
@@ -236,6 +238,39 @@ class Linprobe(ClassifierTest):
                 result = run_program("eval", "--checkpoint", self.run_directory, "--data",
                                      self.classes)
                 self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_a_batch_of_one_image_is_refused(self):
+        for cached in ([], ["--features_cached"]):
+            with self.subTest(cached=cached):
+                result = self.train("linprobe", "--batch_size", 1, *cached, expect=2)
+                self.assert_user_error(result, "--batch_size must be 2 or more", "batch norm")
+        self.assertFalse(self.run_directory.exists())
+
+    def test_cached_features_come_in_the_order_of_the_loader(self):
+        """Of images of one colour each, crops and mirrors change nothing."""
+        shards = self.folder / "shards"
+        shards.mkdir()
+        draw = np.random.default_rng(0)
+        for number in range(3):
+            with tarfile.open(shards / f"{number}.tar", "w") as archive:
+                for image in range(6):
+                    colour = tuple(int(value) for value in draw.integers(0, 256, 3))
+                    encoded = io.BytesIO()
+                    Image.new("RGB", (32, 32), colour).save(encoded, "PNG")
+                    for name, content in ((f"{image}.png", encoded.getvalue()),
+                                          (f"{image}.cls", str(image % 2).encode())):
+                        member = tarfile.TarInfo(f"{number}-{name}")
+                        member.size = len(content)
+                        archive.addfile(member, io.BytesIO(content))
+        losses = []
+        for cached in ([], ["--features_cached"]):
+            out = self.folder / f"run{len(cached)}"
+            result = run_program("linprobe", "--data", shards, "--out", out, *TINY, "--epochs", 3,
+                                 "--warmup_epochs", 0, *cached)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            losses.append([line["loss"] for line in steps(out)])
+        self.assertEqual(len(losses[0]), 12)
+        np.testing.assert_allclose(*losses, rtol=1e-4)
 
     def assert_continues_exactly_from(self, run):
         result = run_program("linprobe", "--resume", run)

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "small_models.h"
+#include <cmath>
 
 namespace convmae {
 namespace {
@@ -89,6 +90,7 @@ TEST(Classifier, AProbeTrainsItsHeadAlone) {
     EXPECT_EQ(p.value().grad().defined(), p.key().starts_with("head.1.")) << p.key();
   }
   // Statistics of the batch: momentum 0.1, unbiased variance.
+  classifier->commit_statistics();
   const torch::NoGradGuard no_grad;
   const at::Tensor features = classifier->encoder().forward(images);
   const auto buffers = classifier->named_buffers();
@@ -99,6 +101,48 @@ TEST(Classifier, AProbeTrainsItsHeadAlone) {
   // In evaluation an image's logits do not depend on the others of its batch.
   EXPECT_TRUE(torch::allclose(classifier->forward(images.narrow(0, 0, 1)),
                               classifier->forward(images).narrow(0, 0, 1), 1e-9, 1e-11));
+}
+
+TEST(Classifier, StatisticsOfAProbeMoveWithStepsThatAreTaken) {
+  const torch::NoGradGuard no_grad;
+  ClassifierConfig config = config_of(small_config(), Pool::mean);
+  config.head = ClassifierHead::probe;
+  auto classifier = random_classifier(config);
+  classifier->train();
+  const at::Tensor first = torch::randn({4, 16}, torch::kDouble) + 1;
+  const at::Tensor second = 3 * torch::randn({4, 16}, torch::kDouble);
+  const auto mean = [&] { return classifier->named_buffers()["head.0.running_mean"]; };
+  const auto var = [&] { return classifier->named_buffers()["head.0.running_var"]; };
+  const auto batches = [&] {
+    return classifier->named_buffers()["head.0.num_batches_tracked"].item<int64_t>();
+  };
+  const auto expect_untouched = [&] {
+    EXPECT_EQ(mean().abs().max().item<double>(), 0);
+    EXPECT_EQ((var() - 1).abs().max().item<double>(), 0);
+    EXPECT_EQ(batches(), 0);
+  };
+  // Half a step, and one that is left out.
+  const at::Tensor logits = classifier->classify(first);
+  expect_untouched();
+  classifier->classify(torch::full({4, 16}, std::nan(""), torch::kDouble));
+  classifier->discard_statistics();
+  expect_untouched();
+  classifier->commit_statistics();
+  expect_untouched();
+  // A step of two batches moves them twice, and what was left out plays no part.
+  EXPECT_TRUE(torch::equal(classifier->classify(first), logits));
+  classifier->classify(second);
+  classifier->commit_statistics();
+  const at::Tensor expected_mean = 0.09 * first.mean(0) + 0.1 * second.mean(0);
+  const at::Tensor expected_var = 0.81 + 0.09 * first.var(0) + 0.1 * second.var(0);
+  EXPECT_TRUE(torch::allclose(mean(), expected_mean, 1e-9, 1e-12));
+  EXPECT_TRUE(torch::allclose(var(), expected_var, 1e-9, 1e-12));
+  EXPECT_EQ(batches(), 2);
+  classifier->commit_statistics();
+  EXPECT_EQ(batches(), 2);
+  EXPECT_THROW(classifier->classify(first.narrow(0, 0, 1)), c10::Error);
+  classifier->eval();
+  EXPECT_TRUE(classifier->classify(first.narrow(0, 0, 1)).isfinite().all().item<bool>());
 }
 
 TEST(Classifier, StartsWithASmallHead) {

@@ -125,6 +125,7 @@ Replay replay_linprobe(const GoldenFile& file) {
       }
     }
     optimizer.step(lr_of_step(config, step));
+    classifier->commit_statistics();
     const std::string suffix = "_step" + std::to_string(step);
     for (const auto& parameter : classifier->named_parameters()) {
       if (!parameter.value().requires_grad()) continue;

@@ -27,9 +27,23 @@ ProbeHead::ProbeHead(std::int64_t width, std::int64_t num_classes)
 at::Tensor ProbeHead::forward(const at::Tensor& features) {
   constexpr double kMomentum = 0.1;
   constexpr double kEps = 1e-6;
-  if (is_training()) num_batches_tracked_.add_(1);
-  return linear_->forward(at::batch_norm(features, {}, {}, running_mean_, running_var_,
-                                         is_training(), kMomentum, kEps, /*cudnn_enabled=*/false));
+  const bool training = is_training();
+  if (training) {
+    TORCH_CHECK(features.size(0) > 1, "a batch of one image has no variance");
+    if (!pending_) pending_ = {running_mean_.clone(), running_var_.clone()};
+    ++pending_->batches;
+  }
+  return linear_->forward(at::batch_norm(
+      features, {}, {}, training ? pending_->mean : running_mean_,
+      training ? pending_->var : running_var_, training, kMomentum, kEps, /*cudnn_enabled=*/false));
+}
+
+void ProbeHead::commit() {
+  if (!pending_) return;
+  running_mean_.copy_(pending_->mean);
+  running_var_.copy_(pending_->var);
+  num_batches_tracked_.add_(pending_->batches);
+  pending_.reset();
 }
 
 Classifier::Classifier(const ClassifierConfig& config)
@@ -60,6 +74,14 @@ at::Tensor Classifier::forward(const at::Tensor& images, const DropPath& drop_pa
 
 at::Tensor Classifier::classify(const at::Tensor& features) {
   return probe_ ? probe_->forward(features) : linear_->forward(features);
+}
+
+void Classifier::commit_statistics() {
+  if (probe_) probe_->commit();
+}
+
+void Classifier::discard_statistics() {
+  if (probe_) probe_->discard();
 }
 
 at::ScalarType Classifier::head_type() const {

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 namespace convmae {
 
@@ -31,18 +32,32 @@ struct ClassifierConfig {
 void validate(const ClassifierConfig& config);
 
 /// The linear probe's head (MAE, arXiv 2111.06377, appendix A.1): in training mode features are
-/// normalised by the batch's statistics, which also move the running ones.
+/// normalised by the batch's statistics, which also move the running ones once the step that they
+/// belong to is taken.
 class ProbeHead : public torch::nn::Module {
  public:
   ProbeHead(std::int64_t width, std::int64_t num_classes);
-  /// [B, D] -> [B, K]
+  /// [B, D] -> [B, K]. Throws c10::Error for a training batch of one, which has no variance.
   at::Tensor forward(const at::Tensor& features);
+  /// Moves the running statistics by those of the training batches since the last of these two
+  /// calls.
+  void commit();
+  /// Forgets them.
+  void discard() { pending_.reset(); }
   Linear& linear() { return *linear_; }
 
  private:
+  /// What the running statistics become with the batches of the step that is under way.
+  struct Pending {
+    at::Tensor mean;
+    at::Tensor var;
+    std::int64_t batches = 0;
+  };
+
   at::Tensor running_mean_;         ///< [D] float32
   at::Tensor running_var_;          ///< [D] float32
   at::Tensor num_batches_tracked_;  ///< [] int64
+  std::optional<Pending> pending_;
   std::shared_ptr<torch::nn::Module> norm_;
   std::shared_ptr<Linear> linear_;
 };
@@ -57,6 +72,11 @@ class Classifier : public torch::nn::Module {
   at::Tensor forward(const at::Tensor& images, const DropPath& drop_path = {});
   /// Features [B, D] of the encoder -> logits [B, K].
   at::Tensor classify(const at::Tensor& features);
+
+  /// After an optimizer step that was taken, or was left out: the running statistics of a probe
+  /// move by the training batches of that step, or stay as they were.
+  void commit_statistics();
+  void discard_statistics();
 
   const ClassifierConfig& config() const { return config_; }
   PooledEncoder& encoder() { return *encoder_; }

@@ -17,12 +17,12 @@ namespace {
 /// The order in which a loader would deliver images, without the images.
 class ImageNumbers : public BatchStream {
  public:
-  ImageNumbers(const LinprobeOptions& options, std::int64_t images, std::int64_t epoch,
-               std::int64_t batch)
+  ImageNumbers(const LinprobeOptions& options, std::shared_ptr<const ImageSource> source,
+               std::int64_t epoch, std::int64_t batch)
       : seed_(options.seed),
         epochs_(options.epochs),
-        images_(images),
-        plan_(images, options.batch_size, 0, 1, /*drop_last=*/true),
+        source_(std::move(source)),
+        plan_(source_->size(), options.batch_size, 0, 1, /*drop_last=*/true),
         epoch_(epoch),
         step_(batch) {}
 
@@ -33,7 +33,7 @@ class ImageNumbers : public BatchStream {
     }
     if (epoch_ >= epochs_) return std::nullopt;
     if (order_of_ != epoch_) {
-      order_ = epoch_order(seed_, static_cast<std::uint64_t>(epoch_), images_);
+      order_ = source_->shuffled(seed_, static_cast<std::uint64_t>(epoch_));
       order_of_ = epoch_;
     }
     const Slice slice = plan_.slice(step_);
@@ -49,7 +49,7 @@ class ImageNumbers : public BatchStream {
  private:
   std::uint64_t seed_;
   std::int64_t epochs_;
-  std::int64_t images_;
+  std::shared_ptr<const ImageSource> source_;
   BatchPlan plan_;
   std::int64_t epoch_;
   std::int64_t step_;
@@ -91,7 +91,7 @@ class LinprobeRun : public ClassifierRun {
       return load_batches(training_transform(options_), epoch, batch);
     }
     if (!table_) table_ = compute_features({source(), class_of()}, "training images");
-    return std::make_unique<ImageNumbers>(options_, source()->size(), epoch, batch);
+    return std::make_unique<ImageNumbers>(options_, source(), epoch, batch);
   }
 
   at::Tensor loss(const Batch& batch) override {
@@ -103,6 +103,9 @@ class LinprobeRun : public ClassifierRun {
     const std::vector<std::int64_t> labels = labels_of(batch, class_of());
     return probe_loss(encode(batch), at::tensor(labels));
   }
+
+  void stepped() override { classifier().commit_statistics(); }
+  void skipped() override { classifier().discard_statistics(); }
 
   ClassificationMetrics evaluate() override {
     if (!options_.features_cached) return ClassifierRun::evaluate();

@@ -109,6 +109,7 @@ void TrainingRun::take_step(double lr) {
     position_.loss_sum += sum;
     position_.loss_count += batches;
   } else {
+    skipped();
     ++position_.skipped_in_epoch;
   }
   optimizer().zero_grad();

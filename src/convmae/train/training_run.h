@@ -107,6 +107,8 @@ class TrainingRun {
   virtual at::Tensor loss(const Batch& batch) = 0;
   /// After a step that was taken.
   virtual void stepped() {}
+  /// After a step that was left out.
+  virtual void skipped() {}
   /// Looks at what is due, at the end of an epoch or of the run.
   virtual Look look(const Moment& moment) = 0;
   virtual void write_weights(const std::filesystem::path& path, const CheckpointInfo& info);
