@@ -1,6 +1,7 @@
 #include "convmae/train/optimizer/param_groups.h"
 
 #include <ATen/ATen.h>
+#include <c10/util/Exception.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -30,6 +31,29 @@ TEST(WeightDecayGroups, ArePublishedOnes) {
   EXPECT_EQ(groups[1].weight_decay, 0.05);
   EXPECT_THAT(groups[1].names, testing::ElementsAre("mask_token", "layer.weight"));
   EXPECT_EQ(groups[1].lr_scale, 1);
+}
+
+TEST(LayerOfParameter, KnowsThePublishedNames) {
+  for (const char* const name : {"pos_embed", "cls_token", "patch_embed.proj.weight",
+                                 "patch_embed4.bias", "blocks1.1.conv1.weight", "blocks2.0.x"}) {
+    EXPECT_EQ(layer_of_parameter(name, 12), 0) << name;
+  }
+  EXPECT_EQ(layer_of_parameter("blocks3.0.attn.qkv.weight", 12), 1);
+  EXPECT_EQ(layer_of_parameter("blocks.11.norm1.bias", 12), 12);
+  for (const char* const name : {"norm.weight", "fc_norm.bias", "head.weight", "head.1.bias"}) {
+    EXPECT_EQ(layer_of_parameter(name, 12), 13) << name;
+  }
+}
+
+/// A rate that nobody chose would train it at another pace than its neighbours.
+TEST(LayerOfParameter, RefusesNamesThatItDoesNotKnow) {
+  for (const char* const name :
+       {"", "mask_token", "rel_pos_bias.table", "blocks4.0.norm1.weight", "blocks3.norm.weight",
+        "blocks3.x.weight", "blocks3.1x.weight", "blocks3.12.norm1.weight", "blocks.-1.weight",
+        "blocks3.", "patch_embed5.bias", "patch_embedding.weight", "pos_embed_2", "heads.weight",
+        "stage1_output_decode.weight", "encoder.norm.weight"}) {
+    EXPECT_THROW(layer_of_parameter(name, 12), c10::Error) << name;
+  }
 }
 
 TEST(LayerDecayGroups, ScaleTheLearningRateByLayer) {

@@ -2,9 +2,14 @@
 
 #include "convmae/model/layers.h"
 
+#include <c10/util/Exception.h>
+
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <initializer_list>
 #include <map>
+#include <system_error>
 #include <utility>
 
 namespace convmae {
@@ -53,18 +58,25 @@ std::vector<ParamGroup> weight_decay_groups(const torch::nn::Module& model, doub
 }
 
 std::int64_t layer_of_parameter(std::string_view name, std::int64_t num_layers) {
-  if (name == "pos_embed" || name == "cls_token" || name.starts_with("patch_embed") ||
-      name.starts_with("blocks1.") || name.starts_with("blocks2.")) {
+  const std::string_view part = name.substr(0, name.find('.'));
+  const auto is_one_of = [part](std::initializer_list<std::string_view> parts) {
+    return std::ranges::find(parts, part) != parts.end();
+  };
+  if (is_one_of({"pos_embed", "cls_token", "patch_embed", "patch_embed1", "patch_embed2",
+                 "patch_embed3", "patch_embed4", "blocks1", "blocks2"})) {
     return 0;
   }
-  for (const std::string_view stack : {"blocks3.", "blocks."}) {
-    if (!name.starts_with(stack)) continue;
-    std::int64_t number = 0;
-    const char* const digits = name.data() + stack.size();
-    std::from_chars(digits, name.data() + name.size(), number);
-    return number + 1;
+  if (is_one_of({"norm", "fc_norm", "head"})) return num_layers + 1;
+  std::int64_t block = -1;
+  if (is_one_of({"blocks", "blocks3"}) && part.size() < name.size()) {
+    const char* const digits = name.data() + part.size() + 1;
+    const char* const name_end = name.data() + name.size();
+    const auto [end, error] = std::from_chars(digits, name_end, block);
+    if (error != std::errc() || end == name_end || *end != '.') block = -1;
   }
-  return num_layers + 1;
+  TORCH_CHECK(block >= 0 && block < num_layers, "no layer of ", num_layers,
+              " blocks is known to have the parameter ", name);
+  return block + 1;
 }
 
 std::vector<ParamGroup> layer_decay_groups(const torch::nn::Module& model, double weight_decay,

@@ -33,7 +33,8 @@ std::vector<ParamGroup> weight_decay_groups(const torch::nn::Module& model, doub
 
 /// The layer of a classifier's parameter, by its name: 0 for everything before the transformer
 /// blocks (tables, tokens, patch embeddings, convolutional stages), i + 1 for transformer block i,
-/// num_layers + 1 for what follows the blocks. `num_layers` is the number of transformer blocks.
+/// num_layers + 1 for what follows the blocks (norm, head). `num_layers` is the number of
+/// transformer blocks. Throws c10::Error for a name that no classifier has.
 std::int64_t layer_of_parameter(std::string_view name, std::int64_t num_layers);
 
 /// The published fine-tuning groups: the learning rate of layer i is scaled by
