@@ -56,8 +56,10 @@ void run(const EvalOptions& options) {
                 config);
   const ClassificationMetrics metrics = [&] {
     ImageProgress progress(source->size());
-    return evaluate_classifier(*loaded.model, loader, {loaded.preprocessing, type}, class_of,
-                               [&](std::int64_t done) { progress.update(done); });
+    return evaluate_classifier(
+        *loaded.model, loader, {loaded.preprocessing, type}, class_of,
+        [&](std::int64_t done) { progress.update(done); },
+        options.out.empty() ? Confusions::ignored : Confusions::counted);
   }();
 
   std::printf("%s on %s\n", loaded.file.c_str(), source->description().c_str());

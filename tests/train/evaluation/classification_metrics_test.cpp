@@ -12,7 +12,7 @@ namespace convmae {
 namespace {
 
 TEST(ClassificationMetrics, CountsHitsAndConfusions) {
-  ClassificationMetrics metrics(3);
+  ClassificationMetrics metrics(3, Confusions::counted);
   const std::vector<std::int64_t> labels{0, 1, 1, 2};
   metrics.add(at::tensor({2.F, 1.F, 0.F, 0.F, 3.F, 0.F, 5.F, 0.F, 0.F, 0.F, 0.F, 1.F}).view({4, 3}),
               labels);
@@ -26,6 +26,20 @@ TEST(ClassificationMetrics, CountsHitsAndConfusions) {
   EXPECT_DOUBLE_EQ(metrics.mean_recall(), (1 + 0.5 + 1) / 3);
   EXPECT_EQ(confusion_csv(metrics, {"a", "b,c", "d"}),
             "class,a,\"b,c\",d\na,1,0,0\n\"b,c\",1,1,0\nd,0,0,1\n");
+}
+
+/// A counter for every pair of a million classes would be eight terabytes.
+TEST(ClassificationMetrics, CountsConfusionsOnlyWhereAsked) {
+  ClassificationMetrics many(1'000'000);
+  EXPECT_EQ(many.images_of(999'999), 0);
+  ClassificationMetrics metrics(2);
+  metrics.add(at::tensor({2.F, 1.F, 2.F, 1.F, 0.F, 1.F}).view({3, 2}),
+              std::vector<std::int64_t>{0, 1, 1});
+  EXPECT_EQ(metrics.images_of(1), 2);
+  EXPECT_DOUBLE_EQ(metrics.recall(1), 0.5);
+  EXPECT_DOUBLE_EQ(metrics.precision(0), 0.5);
+  EXPECT_DOUBLE_EQ(metrics.precision(1), 1);
+  EXPECT_THROW(metrics.confusions(0, 0), c10::Error);
 }
 
 TEST(ClassificationMetrics, TopFiveIsTheFifthBestAtTheLeast) {
@@ -58,6 +72,7 @@ TEST(ClassificationMetrics, WhatIsNoNumberIsNoHit) {
               std::vector<std::int64_t>{0});
   EXPECT_DOUBLE_EQ(metrics.top1(), 0);
   EXPECT_DOUBLE_EQ(metrics.top5(), 0);
+  EXPECT_DOUBLE_EQ(metrics.recall(0), 0);
 }
 
 TEST(ClassificationMetrics, ABlindGuessIsRecognised) {

@@ -16,10 +16,12 @@ double ratio(std::int64_t part, std::int64_t whole) {
 
 }  // namespace
 
-ClassificationMetrics::ClassificationMetrics(std::int64_t num_classes)
-    : num_classes_(num_classes),
-      confusion_(static_cast<std::size_t>(num_classes * num_classes)),
-      bins_(kBins) {}
+ClassificationMetrics::ClassificationMetrics(std::int64_t num_classes, Confusions confusions)
+    : num_classes_(num_classes), classes_(static_cast<std::size_t>(num_classes)), bins_(kBins) {
+  if (confusions == Confusions::counted) {
+    confusion_.resize(classes_.size() * classes_.size());
+  }
+}
 
 void ClassificationMetrics::add(const at::Tensor& logits, std::span<const std::int64_t> labels) {
   TORCH_CHECK(
@@ -42,10 +44,17 @@ void ClassificationMetrics::add(const at::Tensor& logits, std::span<const std::i
     const bool numbers = !std::isnan(own);
     const bool hit = numbers && better == 0;
     ++images_;
-    if (hit) ++correct_;
+    ++classes_[static_cast<std::size_t>(label)].images;
+    ++classes_[static_cast<std::size_t>(predicted)].predicted;
+    if (hit) {
+      ++correct_;
+      ++classes_[static_cast<std::size_t>(label)].correct;
+    }
     if (numbers && better < 5) ++correct5_;
     loss_sum_ -= own;
-    ++confusion_[static_cast<std::size_t>(label * num_classes_ + predicted)];
+    if (!confusion_.empty()) {
+      ++confusion_[static_cast<std::size_t>(label * num_classes_ + predicted)];
+    }
     if (!numbers) continue;
     const double confidence = std::exp(row[predicted]);
     const auto number = static_cast<std::size_t>(confidence * static_cast<double>(kBins));
@@ -63,23 +72,16 @@ double ClassificationMetrics::loss() const {
 }
 
 std::int64_t ClassificationMetrics::confusions(std::int64_t label, std::int64_t predicted) const {
+  TORCH_CHECK(!confusion_.empty(), "confusions were not counted");
   return confusion_.at(static_cast<std::size_t>(label * num_classes_ + predicted));
 }
 
-std::int64_t ClassificationMetrics::images_of(std::int64_t label) const {
-  std::int64_t sum = 0;
-  for (std::int64_t k = 0; k < num_classes_; ++k) sum += confusions(label, k);
-  return sum;
-}
-
 double ClassificationMetrics::recall(std::int64_t label) const {
-  return ratio(confusions(label, label), images_of(label));
+  return ratio(of_class(label).correct, of_class(label).images);
 }
 
 double ClassificationMetrics::precision(std::int64_t predicted) const {
-  std::int64_t sum = 0;
-  for (std::int64_t k = 0; k < num_classes_; ++k) sum += confusions(k, predicted);
-  return ratio(confusions(predicted, predicted), sum);
+  return ratio(of_class(predicted).correct, of_class(predicted).predicted);
 }
 
 double ClassificationMetrics::mean_recall() const {

@@ -8,6 +8,9 @@
 
 namespace convmae {
 
+/// Whether each pair of a class and what it was taken for is counted, which takes a counter a pair.
+enum class Confusions { ignored, counted };
+
 /// How well a classifier tells classes apart, gathered batch by batch.
 class ClassificationMetrics {
  public:
@@ -18,7 +21,8 @@ class ClassificationMetrics {
     double confidence = 0;  ///< sum of the predicted classes' probabilities
   };
 
-  explicit ClassificationMetrics(std::int64_t num_classes);
+  explicit ClassificationMetrics(std::int64_t num_classes,
+                                 Confusions confusions = Confusions::ignored);
 
   /// logits [B, K] float32; labels in 0 .. K-1. An image counts as wrong where logits are not
   /// numbers; of equal logits the first class comes first.
@@ -34,9 +38,9 @@ class ClassificationMetrics {
   /// The share of images that a blind guess gets right, if classes are equally frequent.
   double chance() const { return 1 / static_cast<double>(num_classes_); }
 
-  /// Images of class `label` that were taken for class `predicted`.
+  /// Images of class `label` that were taken for class `predicted`. Only where they are counted.
   std::int64_t confusions(std::int64_t label, std::int64_t predicted) const;
-  std::int64_t images_of(std::int64_t label) const;
+  std::int64_t images_of(std::int64_t label) const { return of_class(label).images; }
   /// Share of a class's images that were recognised; 0 without images.
   double recall(std::int64_t label) const;
   /// Share of the images taken for a class that are of it; 0 without any.
@@ -51,6 +55,13 @@ class ClassificationMetrics {
   double calibration_error() const;
 
  private:
+  struct OfClass {
+    std::int64_t images = 0;
+    std::int64_t correct = 0;
+    std::int64_t predicted = 0;  ///< images of any class that were taken for this one
+  };
+
+  const OfClass& of_class(std::int64_t k) const { return classes_.at(static_cast<std::size_t>(k)); }
   double share(std::int64_t count) const;
 
   std::int64_t num_classes_;
@@ -58,7 +69,8 @@ class ClassificationMetrics {
   std::int64_t correct_ = 0;
   std::int64_t correct5_ = 0;
   double loss_sum_ = 0;
-  std::vector<std::int64_t> confusion_;  ///< [K, K], rows are labels
+  std::vector<OfClass> classes_;
+  std::vector<std::int64_t> confusion_;  ///< [K, K], rows are labels; or empty
   std::vector<Bin> bins_;
 };
 

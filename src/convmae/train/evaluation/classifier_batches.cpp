@@ -37,11 +37,12 @@ std::vector<std::int64_t> labels_of(const Batch& batch, const std::vector<std::i
 ClassificationMetrics evaluate_classifier(Classifier& model, Loader& loader,
                                           const ImageInput& input,
                                           const std::vector<std::int64_t>& class_of,
-                                          const std::function<void(std::int64_t)>& progress) {
+                                          const std::function<void(std::int64_t)>& progress,
+                                          Confusions confusions) {
   const at::NoGradGuard no_grad;
   const bool was_training = model.is_training();
   model.eval();
-  ClassificationMetrics metrics(model.config().num_classes);
+  ClassificationMetrics metrics(model.config().num_classes, confusions);
   while (const std::optional<Batch> batch = loader.next()) {
     metrics.add(model.forward(input(*batch)), labels_of(*batch, class_of));
     progress(metrics.images());

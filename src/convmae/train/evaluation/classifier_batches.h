@@ -41,7 +41,8 @@ DropPath draw_drop_path(const std::vector<double>& rates, std::uint64_t seed, st
 ClassificationMetrics evaluate_classifier(Classifier& model, Loader& loader,
                                           const ImageInput& input,
                                           const std::vector<std::int64_t>& class_of,
-                                          const std::function<void(std::int64_t)>& progress);
+                                          const std::function<void(std::int64_t)>& progress,
+                                          Confusions confusions = Confusions::ignored);
 
 /// A batch's labels in the classifier's numbers.
 std::vector<std::int64_t> labels_of(const Batch& batch, const std::vector<std::int64_t>& class_of);
