@@ -29,11 +29,15 @@ TEST(Html, WhatXmlForbidsIsReplaced) {
   EXPECT_EQ(escape_html("\x1b[31m"), replacement + "[31m");
   EXPECT_EQ(escape_html("caf\xe9"), "caf" + replacement);
   EXPECT_EQ(escape_html("\xc3"), replacement);
-  // Overlong '/', a surrogate, beyond U+10FFFF, U+FFFF: no byte of them survives.
-  for (const std::string bytes : {"\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xef\xbf\xbf"}) {
-    std::string expected;
-    for (std::size_t i = 0; i < bytes.size(); ++i) expected += replacement;
-    EXPECT_EQ(escape_html(bytes), expected);
+  // Overlong '/', beyond U+10FFFF: no byte of them survives.
+  EXPECT_EQ(escape_html("\xc0\xaf"), replacement + replacement);
+  EXPECT_EQ(escape_html("\xf4\x90\x80\x80"), replacement + replacement + replacement + replacement);
+}
+
+TEST(Html, CharactersThatAreNoTextAreReplaced) {
+  // A surrogate, U+FFFF, a control character, a mark that turns what follows around.
+  for (const char* const text : {"\xed\xa0\x80", "\uFFFF", "\u009b", "\u202E"}) {
+    EXPECT_EQ(escape_html(text), "\uFFFD");
   }
 }
 

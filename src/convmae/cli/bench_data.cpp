@@ -1,4 +1,6 @@
 #include "convmae/base/error.h"
+#include "convmae/base/json_text.h"
+#include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/option_table.h"
 #include "convmae/data/pipeline_benchmark.h"
@@ -80,7 +82,7 @@ class BenchDataCommand {
       transform_.rand_augment.emplace();
       transform_.random_erasing.emplace();
     } else if (augment_ != "none") {
-      throw UserError("--augment must be none or full, found '" + augment_ + "'");
+      throw UserError("--augment must be none or full, found " + quote(augment_));
     }
   }
 
@@ -116,7 +118,7 @@ class BenchDataCommand {
     json["cpu_seconds_per_image"]["to_uint8"] = result.to_pixels();
     json["cpu_seconds_per_image"]["to_float"] = result.all();
     json["images_per_second"] = 1 / result.all();
-    std::cout << json.dump(2) << std::endl;
+    std::cout << json_text(json, 2) << std::endl;
   }
 
   void print_text(const ImageSource& source, const PipelineBenchmark& result) const {

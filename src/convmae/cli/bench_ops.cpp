@@ -1,4 +1,5 @@
 #include "convmae/base/error.h"
+#include "convmae/base/json_text.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/option_table.h"
 #include "convmae/ops/cpu_features.h"
@@ -31,7 +32,7 @@ void print_json(const MachineLimits& limits, const std::vector<OperatorCost>& co
                                  {"gflops", cost.gflops()},
                                  {"share_of_limit", limits.share(cost)}});
   }
-  std::cout << json.dump(2) << std::endl;
+  std::cout << json_text(json, 2) << std::endl;
 }
 
 void print_text(const MachineLimits& limits, const std::vector<OperatorCost>& costs) {

@@ -1,4 +1,6 @@
 #include "convmae/base/error.h"
+#include "convmae/base/json_text.h"
+#include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/model_flags.h"
 #include "convmae/cli/option_table.h"
@@ -98,7 +100,7 @@ void print_json(const Report& report) {
     json["dense_cpu_seconds_per_step"] = result.dense_cost->total();
     json["dense_ratio"] = result.dense_cost->total() / result.cost.total();
   }
-  std::cout << json.dump(2) << std::endl;
+  std::cout << json_text(json, 2) << std::endl;
 }
 
 std::string rounded(double number) { return std::to_string(std::llround(number)); }
@@ -201,7 +203,7 @@ class BenchStepCommand {
  private:
   void choose_opponent() {
     if (against_.empty()) return;
-    if (against_ != "dense") throw UserError("--against must be dense, found '" + against_ + "'");
+    if (against_ != "dense") throw UserError("--against must be dense, found " + quote(against_));
     StepBenchmarkOptions& options = report_.options;
     if (options.model.method != Method::convmae || options.model.mask_unit != MaskUnit::block ||
         options.compute_type != c10::kFloat) {

@@ -1,5 +1,7 @@
 #include "convmae/cli/command_line.h"
 
+#include "convmae/base/quote.h"
+
 #include <algorithm>
 #include <cctype>
 
@@ -9,12 +11,6 @@ namespace {
 bool is_flag(const std::string& argument) {
   return argument.size() > 2 && argument.starts_with("--") &&
          std::isalpha(static_cast<unsigned char>(argument[2])) != 0;
-}
-
-bool is_plain(char c) {
-  constexpr std::string_view kPunctuation = "_-./=,:+@%";
-  return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
-         kPunctuation.find(c) != std::string_view::npos;
 }
 
 }  // namespace
@@ -35,21 +31,8 @@ std::vector<std::string> normalised_arguments(int argc, const char* const* argv)
 std::string command_text(int argc, const char* const* argv) {
   std::string text;
   for (int i = 0; i < argc; ++i) {
-    const std::string argument = argv[i];
     if (i > 0) text += ' ';
-    if (!argument.empty() && std::ranges::all_of(argument, is_plain)) {
-      text += argument;
-      continue;
-    }
-    text += '\'';
-    for (const char c : argument) {
-      if (c == '\'') {
-        text += "'\\''";
-      } else {
-        text += c;
-      }
-    }
-    text += '\'';
+    text += shell_word(argv[i]);
   }
   return text;
 }

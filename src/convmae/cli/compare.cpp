@@ -1,3 +1,4 @@
+#include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/train/run/run_comparison.h"
 
@@ -30,7 +31,7 @@ void run(const CompareOptions& options) {
     runs.push_back({name_of(path), RunHistory::read({path})});
   }
   write_comparison(options.out, options.title, runs);
-  std::printf("comparison: %s\n", options.out.c_str());
+  std::printf("comparison: %s\n", printable(options.out).c_str());
 }
 
 }  // namespace

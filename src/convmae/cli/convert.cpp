@@ -53,7 +53,7 @@ void run(const ConvertOptions& options) {
   conversion.dtype = dtype_of(options.dtype);
   conversion.optimizer = !options.no_optimizer;
   const ConversionReport report = convert_weights(options.in, options.out, conversion);
-  std::printf("%s: %lld weights, %lld left out", options.out.c_str(),
+  std::printf("%s: %lld weights, %lld left out", printable(options.out).c_str(),
               static_cast<long long>(report.written), static_cast<long long>(report.left_out));
   if (report.optimizer_states > 0) {
     std::printf(", the optimizer's state of %lld parameters",

@@ -1,3 +1,4 @@
+#include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/inference.h"
 #include "convmae/report/format.h"
@@ -32,7 +33,7 @@ void print_classes(const ClassificationMetrics& metrics, const std::vector<std::
   for (std::int64_t k = 0; k < metrics.num_classes(); ++k) {
     std::printf("%8lld  %8s  %9s  %s\n", static_cast<long long>(metrics.images_of(k)),
                 format_share(metrics.recall(k)).c_str(), format_share(metrics.precision(k)).c_str(),
-                classes[static_cast<std::size_t>(k)].c_str());
+                printable(classes[static_cast<std::size_t>(k)]).c_str());
   }
 }
 
@@ -62,7 +63,7 @@ void run(const EvalOptions& options) {
         options.out.empty() ? Confusions::ignored : Confusions::counted);
   }();
 
-  std::printf("%s on %s\n", loaded.file.c_str(), source->description().c_str());
+  std::printf("%s on %s\n", printable(loaded.file.string()).c_str(), source->description().c_str());
   std::printf(
       "top-1 %.3f %%  top-5 %.3f %%  loss %.4f  mean recall %.3f %%  calibration error %.3f "
       "%%\n",
@@ -77,7 +78,8 @@ void run(const EvalOptions& options) {
   }
   if (!options.out.empty()) {
     write_evaluation(options.out, metrics, classes);
-    std::printf("wrote eval.json, confusion.csv and confusion.png to %s\n", options.out.c_str());
+    std::printf("wrote eval.json, confusion.csv and confusion.png to %s\n",
+                printable(options.out).c_str());
   }
 }
 

@@ -1,5 +1,6 @@
 #include "convmae/train/evaluation/features.h"
 
+#include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/feature_flags.h"
 #include "convmae/report/image_progress.h"
@@ -36,7 +37,9 @@ void run(FeaturesOptions options) {
                            options.out);
   }
   std::printf("%s\n", source->description().c_str());
-  for (const std::filesystem::path& file : files) std::printf("%s\n", file.c_str());
+  for (const std::filesystem::path& file : files) {
+    std::printf("%s\n", printable(file.string()).c_str());
+  }
 }
 
 }  // namespace

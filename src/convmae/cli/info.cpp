@@ -1,3 +1,4 @@
+#include "convmae/base/json_text.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/model_flags.h"
 #include "convmae/cli/option_table.h"
@@ -61,7 +62,7 @@ class InfoCommand {
     json["config"] = nlohmann::ordered_json::parse(convmae::to_json(config_));
     for (const LayerCost& layer : layers) json["layers"].push_back(to_json(layer));
     json["total"] = to_json(total);
-    std::cout << json.dump(2) << std::endl;
+    std::cout << json_text(json, 2) << std::endl;
   }
 
  private:

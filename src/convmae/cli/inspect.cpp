@@ -1,4 +1,5 @@
 #include "convmae/base/error.h"
+#include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/io/sha256.h"
@@ -149,24 +150,18 @@ Json describe(const WeightFile& file, bool hash) {
   return json;
 }
 
-/// What comes from a file, fit for one line on a terminal.
-std::string harmless(const std::string& text) {
-  const std::string quoted = quote(text);
-  return quoted.substr(1, quoted.size() - 2);
-}
-
 /// A value on one line.
 std::string plain_text(const Json& value) {
   if (value.is_null()) return "none";
   if (value.is_string()) {
     const auto& text = value.get_ref<const std::string&>();
-    return text.empty() ? "none" : harmless(text);
+    return text.empty() ? "none" : brief(text);
   }
-  if (!value.is_structured()) return value.dump();
+  if (!value.is_structured()) return json_text(value);
   std::string text;
   for (const auto& item : value.items()) {
     if (!text.empty()) text += value.is_object() ? ", " : " ";
-    if (value.is_object()) text += harmless(item.key()) + " ";
+    if (value.is_object()) text += brief(item.key()) + " ";
     text += plain_text(item.value());
   }
   return text.empty() ? "none" : text;
@@ -175,7 +170,7 @@ std::string plain_text(const Json& value) {
 void print_members(const Json& json, const std::string& indent) {
   for (const auto& [key, value] : json.items()) {
     const bool nested = value.is_object() && !value.empty();
-    std::cout << indent << harmless(key) << ":";
+    std::cout << indent << brief(key) << ":";
     if (nested) {
       std::cout << '\n';
       print_members(value, indent + "  ");
@@ -204,7 +199,7 @@ void add_inspect(CLI::App& app) {
   command->callback([options] {
     Json json = describe(WeightFile(options->file), options->sha256);
     if (options->json) {
-      std::cout << json.dump(2, ' ', false, Json::error_handler_t::replace) << std::endl;
+      std::cout << json_text(json, 2) << std::endl;
     } else {
       if (json["sha256"].is_null())
         json["sha256"] = "not computed for a file over 32 MiB; --sha256 does";

@@ -1,4 +1,5 @@
 #include "convmae/base/error.h"
+#include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/feature_flags.h"
@@ -57,7 +58,7 @@ void print(const KnnCommand& options, const std::vector<KnnScore>& scores, const
     for (const KnnScore& score : scores) {
       json["scores"].push_back({{"k", score.k}, {"top1", score.top1}, {"top5", score.top5}});
     }
-    std::cout << json.dump(2) << std::endl;
+    std::cout << json_text(json, 2) << std::endl;
     return;
   }
   std::printf("images:  %s\nqueries: %s\n%6s %8s %8s\n", bank.c_str(), queries.c_str(), "k",

@@ -1,4 +1,5 @@
 #include "convmae/base/error.h"
+#include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/process_settings.h"
 #include "convmae/train/run/environment.h"
@@ -44,7 +45,7 @@ std::string parse_message(const CLI::App& app, const CLI::ParseError& error) {
     const char* const kind = is_flag           ? "unknown flag "
                              : command == &app ? "unknown command "
                                                : "unexpected argument ";
-    return kind + unknown.front() + help;
+    return kind + convmae::brief(unknown.front()) + help;
   }
   return error.what() + help;
 }
@@ -61,10 +62,15 @@ class HelpFormatter : public CLI::Formatter {
   }
 };
 
-int fail(const std::string& message) {
-  std::cerr << "convmae: error: " << message << std::endl;
-  return kUserErrorCode;
+/// One line on standard error, whatever a message was made of. It is cut only where something that
+/// stands in a file without an end got into it.
+int fail(const char* kind, std::string_view message, int exit_code) {
+  constexpr std::size_t kLongestMessage = 20000;
+  std::cerr << "convmae: " << kind << ": " << convmae::brief(message, kLongestMessage) << std::endl;
+  return exit_code;
 }
+
+int fail(std::string_view message) { return fail("error", message, kUserErrorCode); }
 
 int run(int argc, char** argv) {
   convmae::CommandLine line;
@@ -107,10 +113,8 @@ int main(int argc, char** argv) {
   } catch (const convmae::UserError& error) {
     return fail(error.what());
   } catch (const c10::Error& error) {
-    std::cerr << "convmae: internal error: " << error.what_without_backtrace() << std::endl;
-    return kInternalErrorCode;
+    return fail("internal error", error.what_without_backtrace(), kInternalErrorCode);
   } catch (const std::exception& error) {
-    std::cerr << "convmae: internal error: " << error.what() << std::endl;
-    return kInternalErrorCode;
+    return fail("internal error", error.what(), kInternalErrorCode);
   }
 }

@@ -1,7 +1,9 @@
 #include "convmae/cli/option_table.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
+#include "convmae/cli/toml_text.h"
 
 #include <CLI/CLI.hpp>
 
@@ -34,12 +36,7 @@ CLI::Option* add_single(CLI::App& command, const std::string& names, T& value,
 
 std::string key_of(const std::string& names) { return names.substr(0, names.find(',')); }
 
-std::string spell(const std::string& text) {
-  if (text.empty()) return "";
-  std::ostringstream out;
-  out << toml::value<std::string>(text);
-  return out.str();
-}
+std::string spell(const std::string& text) { return text.empty() ? "" : toml_text(text); }
 
 std::string spell(bool value) { return value ? "true" : "false"; }
 
@@ -77,7 +74,7 @@ std::vector<std::string> words_of(const toml::node& node, const std::string& key
     }
     return words;
   }
-  if (const auto text = node.value_exact<std::string>()) return {*text};
+  if (const auto text = text_of_toml(node)) return {*text};
   if (const auto flag = node.value_exact<bool>()) return {spell(*flag)};
   if (const auto whole = node.value_exact<std::int64_t>()) return {spell(*whole)};
   if (const auto number = node.value_exact<double>()) return {spell(*number)};
@@ -92,7 +89,7 @@ toml::table parse_file(const std::filesystem::path& path) {
     const auto line = error.source().begin.line;
     throw UserError("cannot read the configuration " + quote(path.string()) +
                     (line > 0 ? ", line " + std::to_string(line) : "") + ": " +
-                    std::string(error.description()));
+                    brief(error.description()));
   }
 }
 
@@ -233,7 +230,7 @@ void OptionTable::read_defaults(const nlohmann::ordered_json& values, const std:
     try {
       for (const nlohmann::ordered_json& item :
            value.is_array() ? value : nlohmann::ordered_json::array({value})) {
-        entry->option->add_result(item.is_string() ? item.get<std::string>() : item.dump());
+        entry->option->add_result(item.is_string() ? item.get<std::string>() : json_text(item));
       }
       entry->option->run_callback();
     } catch (const CLI::Error& error) {

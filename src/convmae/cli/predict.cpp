@@ -1,3 +1,5 @@
+#include "convmae/base/json_text.h"
+#include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/inference.h"
 #include "convmae/cli/validators.h"
@@ -47,9 +49,9 @@ std::vector<Guess> guesses(const at::Tensor& logits, const std::vector<std::stri
 }
 
 void print_row(const std::string& image, const std::vector<Guess>& found) {
-  std::printf("%s\n", image.c_str());
+  std::printf("%s\n", printable(image).c_str());
   for (const Guess& guess : found) {
-    std::printf("  %7.3f %%  %s\n", 100 * guess.probability, guess.name.c_str());
+    std::printf("  %7.3f %%  %s\n", 100 * guess.probability, printable(guess.name).c_str());
   }
 }
 
@@ -80,7 +82,7 @@ void run(const PredictOptions& options) {
     }
   }
   if (options.json) {
-    std::cout << rows.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) << std::endl;
+    std::cout << json_text(rows, 1) << std::endl;
   }
 }
 

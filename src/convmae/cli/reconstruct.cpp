@@ -1,3 +1,4 @@
+#include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/inference.h"
 #include "convmae/report/format.h"
@@ -68,7 +69,7 @@ class ImageReconstructor {
     const std::string note = reconstruction_note(model_.config());
     if (!note.empty()) std::printf("%s\n", note.c_str());
     write_png(out, compose(reconstruction_panel(reconstructions_, note)));
-    std::printf("pictures: %s\n", out.c_str());
+    std::printf("pictures: %s\n", printable(out.string()).c_str());
   }
 
  private:
@@ -81,7 +82,7 @@ class ImageReconstructor {
   void print_row(const std::string& name, double loss, double baseline) const {
     const auto width = static_cast<int>(std::strlen(baseline_name()));
     std::printf("%10s  %*s  %s\n", format_number(loss).c_str(), width,
-                format_number(baseline).c_str(), name.c_str());
+                format_number(baseline).c_str(), printable(name).c_str());
   }
 
   PretrainModel& model_;
@@ -105,8 +106,8 @@ void run(const ReconstructOptions& options) {
   });
   loaded.model->set_compute_type(options.inference.type());
   const ModelConfig& config = loaded.model->config();
-  std::printf("%s: %s, %lldx%lld pixels\n", file.c_str(), to_string(config.method).c_str(),
-              static_cast<long long>(config.img_size.height),
+  std::printf("%s: %s, %lldx%lld pixels\n", printable(file.string()).c_str(),
+              to_string(config.method).c_str(), static_cast<long long>(config.img_size.height),
               static_cast<long long>(config.img_size.width));
   ImageReconstructor reconstructor(loaded, options);
   for (const std::string& image : options.images) reconstructor.add(image);

@@ -1,3 +1,4 @@
+#include "convmae/base/json_text.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/inference.h"
 #include "convmae/cli/validators.h"
@@ -48,7 +49,7 @@ void run(const StatsOptions& options) {
   if (options.json) {
     const nlohmann::ordered_json json{
         {"images", found.images}, {"mean", found.mean}, {"std", found.std}};
-    std::cout << json.dump(2) << std::endl;
+    std::cout << json_text(json, 2) << std::endl;
   } else {
     std::printf("%s\n--mean %s --std %s\n", source->description().c_str(),
                 flag_text(found.mean).c_str(), flag_text(found.std).c_str());

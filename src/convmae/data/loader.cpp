@@ -1,6 +1,7 @@
 #include "convmae/data/loader.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/quote.h"
 
 #include <algorithm>
 #include <chrono>
@@ -162,7 +163,7 @@ void Loader::load(Worker& worker, Work& work, std::int64_t index) const {
       } catch (const UserError& error) {
         work.failures[i].push_back({sample, source_->name(sample), error.what()});
         if (config_.on_bad_sample == OnBadSample::error) {
-          throw UserError("cannot use '" + source_->name(sample) + "': " + error.what() +
+          throw UserError("cannot use " + quote(source_->name(sample)) + ": " + error.what() +
                           " (on_bad_sample skip would pass over it)");
         }
         sample = static_cast<std::int64_t>(
@@ -171,8 +172,8 @@ void Loader::load(Worker& worker, Work& work, std::int64_t index) const {
     }
     const BadSample& last = work.failures[i].back();
     throw UserError("found " + std::to_string(kAttempts) +
-                    " unusable images in a row, the last is '" + last.name + "': " + last.error +
-                    ": check the data");
+                    " unusable images in a row, the last is " + quote(last.name) + ": " +
+                    last.error + ": check the data");
   } catch (...) {
     work.errors[i] = std::current_exception();
   }
@@ -199,7 +200,7 @@ void Loader::account(const BadSample& bad) {
   if (bad_samples() <= allowed) return;
   throw UserError("found " + std::to_string(bad_samples()) + " unusable images of " +
                   std::to_string(source_->size()) + ", more than the " + std::to_string(allowed) +
-                  " allowed; the last is '" + bad.name + "': " + bad.error +
+                  " allowed; the last is " + quote(bad.name) + ": " + bad.error +
                   ": repair or remove them, or raise max_bad_share");
 }
 

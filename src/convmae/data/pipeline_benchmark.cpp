@@ -1,6 +1,7 @@
 #include "convmae/data/pipeline_benchmark.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/quote.h"
 
 #include <ctime>
 #include <vector>
@@ -51,7 +52,7 @@ PipelineBenchmark benchmark_pipeline(const ImageSource& source, const TransformC
       transform.write(key, out.data());
       clock.add_to(total.normalise);
     } catch (const UserError& error) {
-      throw UserError("cannot use '" + source.name(sample) + "': " + error.what());
+      throw UserError("cannot use " + quote(source.name(sample)) + ": " + error.what());
     }
     total.bytes += static_cast<double>(encoded.size());
   }

@@ -1,6 +1,7 @@
 // convmae_golden [--dump OUT] DIR: replays golden files of the published code and compares.
 
 #include "convmae/base/error.h"
+#include "convmae/base/json_text.h"
 #include "convmae/golden/compare.h"
 #include "convmae/golden/replay_pth.h"
 #include "convmae/golden/replays.h"
@@ -98,7 +99,7 @@ void dump(const fs::path& path, const Tensors& tensors,
 
 void dump(const fs::path& directory, const std::string& name, const Replay& replay) {
   if (replay.numbers) {
-    write_file_atomically(directory / (name + ".json"), replay.numbers->dump(1) + "\n");
+    write_file_atomically(directory / (name + ".json"), json_text(*replay.numbers, 1) + "\n");
   } else {
     dump(directory / (name + ".safetensors"), replay.tensors, {{"case", name}});
   }
@@ -137,8 +138,8 @@ void run_pth(const fs::path& path, const std::optional<fs::path>& out, Tally& ta
     dump(*out / "pth" / (name + ".expected.safetensors"), replay.tensors,
          {{"case", "pth"},
           {"file", path.filename().string()},
-          {"layout", replay.layout.dump()},
-          {"leaves", replay.leaves.dump()}});
+          {"layout", json_text(replay.layout)},
+          {"leaves", json_text(replay.leaves)}});
   }
   const fs::path expected = path.parent_path() / (name + ".expected.safetensors");
   print_verdict("pth/" + name, fs::exists(expected) ? compare(expected, replay) : Verdict{}, tally);

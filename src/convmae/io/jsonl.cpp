@@ -1,6 +1,7 @@
 #include "convmae/io/jsonl.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/json_text.h"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -33,8 +34,7 @@ JsonlWriter::JsonlWriter(const std::filesystem::path& path)
 }
 
 void JsonlWriter::append(const nlohmann::ordered_json& object) {
-  const std::string line =
-      object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
+  const std::string line = json_text(object) + '\n';
   const off_t before = ::lseek(file_.get(), 0, SEEK_END);
   try {
     write_all(file_.get(), std::as_bytes(std::span(line)), path_);

@@ -1,5 +1,7 @@
 #include "convmae/io/value_json.h"
 
+#include "convmae/base/utf8.h"
+
 #include <cstddef>
 
 namespace convmae {
@@ -22,7 +24,7 @@ Json scalar_json(const Value& value) {
 }  // namespace
 
 std::string shortened(std::string_view text) {
-  std::string result(text.substr(0, kLongestText));
+  std::string result(utf8_prefix(text, kLongestText));
   if (text.size() > kLongestText) result += "...";
   return result;
 }

@@ -1,4 +1,5 @@
 #include "convmae/base/error.h"
+#include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
 #include "convmae/model/config.h"
 
@@ -40,7 +41,7 @@ std::string to_json(const ModelConfig& config) {
   json["img_size"] = {config.img_size.height, config.img_size.width};
   for_each_field(config, [&](const char* name, const auto& value) { json[name] = value; });
   json["mask_unit"] = to_string(config.mask_unit);
-  return json.dump();
+  return json_text(json);
 }
 
 ModelConfig model_config_from_json(const std::string& text) {
@@ -55,7 +56,7 @@ ModelConfig model_config_from_json(const std::string& text) {
       found->get_to(value);
     } catch (const Json::exception&) {
       throw UserError(std::string("the model configuration has no usable ") + name + ": " +
-                      quote(found->dump()));
+                      quote(json_text(*found)));
     }
     json.erase(found);
   };

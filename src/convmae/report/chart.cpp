@@ -1,5 +1,6 @@
 #include "convmae/report/chart.h"
 
+#include "convmae/base/json_text.h"
 #include "convmae/report/axis.h"
 #include "convmae/report/format.h"
 #include "convmae/report/html.h"
@@ -85,7 +86,7 @@ class Plot {
 
   /// What the script needs to read values off under the pointer.
   std::string json() const {
-    nlohmann::json data;
+    nlohmann::ordered_json data;
     data["box"] = {frame_.width, frame_.height, frame_.left,
                    frame_.right, frame_.top,    frame_.bottom};
     data["x"] = {x_axis_.low(), x_axis_.high()};
@@ -99,7 +100,7 @@ class Plot {
                                 {"x", rounded(series.x)},
                                 {"y", rounded(series.y)}});
     }
-    return data.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+    return json_text(data);
   }
 
  private:
@@ -124,8 +125,8 @@ class Plot {
   }
 
   /// Six digits are enough to read off and keep the page small.
-  static nlohmann::json rounded(const std::vector<double>& values) {
-    nlohmann::json list = nlohmann::json::array();
+  static nlohmann::ordered_json rounded(const std::vector<double>& values) {
+    nlohmann::ordered_json list = nlohmann::ordered_json::array();
     for (const double value : values) {
       if (drawable(value)) {
         list.push_back(std::strtod(format_number(value, 6).c_str(), nullptr));

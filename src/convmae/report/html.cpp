@@ -1,39 +1,20 @@
 #include "convmae/report/html.h"
 
+#include "convmae/base/quote.h"
+#include "convmae/base/utf8.h"
+
+#include <algorithm>
+
 namespace convmae {
 namespace {
 
 constexpr std::string_view kReplacement = "\uFFFD";
 
-/// Number of bytes of the valid UTF-8 sequence of a character outside ASCII that `text` begins
-/// with, 0 if it does not begin with one (RFC 3629: no overlong forms, surrogates, or beyond
-/// U+10FFFF).
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [text](std::size_t i) {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
-  };
-  const unsigned lead = byte(0);
-  unsigned low = 0x80;
-  unsigned high = 0xBF;
-  std::size_t length = 0;
-  if (lead >= 0xC2 && lead <= 0xDF) {
-    length = 2;
-  } else if (lead >= 0xE0 && lead <= 0xEF) {
-    length = 3;
-    if (lead == 0xE0) low = 0xA0;
-    if (lead == 0xED) high = 0x9F;
-  } else if (lead >= 0xF0 && lead <= 0xF4) {
-    length = 4;
-    if (lead == 0xF0) low = 0x90;
-    if (lead == 0xF4) high = 0x8F;
-  }
-  if (length == 0 || byte(1) < low || byte(1) > high) return 0;
-  for (std::size_t i = 2; i < length; ++i) {
-    if (byte(i) < 0x80 || byte(i) > 0xBF) return 0;
-  }
-  // U+FFFE and U+FFFF are not characters of XML.
-  if (lead == 0xEF && byte(1) == 0xBF && byte(2) >= 0xBE) return 0;
-  return length;
+/// Whether a character may stand in XML and does nothing to the text around it.
+bool is_allowed(const Utf8Character& character) {
+  const bool blank = character.code == U'\n' || character.code == U'\t';
+  const bool no_xml = character.code == 0xFFFE || character.code == 0xFFFF;
+  return character.size > 0 && (blank || is_printable(character.code)) && !no_xml;
 }
 
 }  // namespace
@@ -42,9 +23,9 @@ std::string escape_html(std::string_view text) {
   std::string result;
   result.reserve(text.size() + text.size() / 8);
   for (std::size_t i = 0; i < text.size();) {
-    const char letter = text[i];
-    std::size_t length = 1;
-    switch (letter) {
+    const Utf8Character character = first_character(text.substr(i));
+    const std::size_t length = std::max<std::size_t>(character.size, 1);
+    switch (text[i]) {
       case '&':
         result += "&amp;";
         break;
@@ -60,19 +41,8 @@ std::string escape_html(std::string_view text) {
       case '\'':
         result += "&#39;";
         break;
-      case '\n':
-      case '\t':
-        result += letter;
-        break;
       default:
-        if (letter >= ' ' && letter < '\x7F') {
-          result += letter;
-        } else if (const std::size_t valid = utf8_length(text.substr(i)); valid > 0) {
-          length = valid;
-          result += text.substr(i, valid);
-        } else {
-          result += kReplacement;
-        }
+        result += is_allowed(character) ? text.substr(i, length) : kReplacement;
     }
     i += length;
   }

@@ -1,5 +1,7 @@
 #include "convmae/report/lettering.h"
 
+#include "convmae/base/utf8.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -117,13 +119,15 @@ constexpr std::array<std::string_view, 95> kGlyphs = {
 
 std::string_view glyph(char letter) { return kGlyphs[static_cast<std::size_t>(letter - kFirst)]; }
 
-/// The text in printable ASCII: every other character, however many bytes it has, becomes '?'.
-std::string printable(std::string_view text) {
+/// The text in printable ASCII: every other character, however many bytes it has, becomes '?', and
+/// so does a byte that belongs to none.
+std::string drawable(std::string_view text) {
   std::string result;
-  for (const char letter : text) {
-    const auto byte = static_cast<unsigned char>(letter);
-    if (byte >= 0x80 && byte < 0xC0) continue;  // the inside of a UTF-8 sequence
-    result += byte >= 0x20 && byte < 0x7F ? letter : '?';
+  while (!text.empty()) {
+    const std::size_t size = std::max<std::size_t>(first_character(text).size, 1);
+    const char letter = text.front();
+    result += size == 1 && letter >= 0x20 && letter < 0x7F ? letter : '?';
+    text.remove_prefix(size);
   }
   return result;
 }
@@ -217,11 +221,11 @@ std::uint8_t blend(std::uint8_t under, std::uint8_t over, double share) {
 }  // namespace
 
 std::int64_t text_width(std::string_view text, std::int64_t scale) {
-  return width_in_units(printable(text)) * scale;
+  return width_in_units(drawable(text)) * scale;
 }
 
 std::string fit_text(std::string_view text, std::int64_t scale, std::int64_t width) {
-  std::string letters = printable(text);
+  std::string letters = drawable(text);
   if (width_in_units(letters) * scale <= width) return letters;
   while (!letters.empty() && width_in_units(letters + "...") * scale > width) letters.pop_back();
   return letters.empty() ? letters : letters + "...";
@@ -229,7 +233,7 @@ std::string fit_text(std::string_view text, std::int64_t scale, std::int64_t wid
 
 void draw_text(Picture& picture, std::int64_t row, std::int64_t column, std::string_view text,
                std::int64_t scale, Colour colour) {
-  for (const char letter : printable(text)) {
+  for (const char letter : drawable(text)) {
     const Coverage coverage(letter, scale);
     for (std::int64_t r = 0; r < kLetterHeight * scale; ++r) {
       for (std::int64_t c = 0; c < coverage.width(); ++c) {

@@ -1,5 +1,7 @@
 #include "convmae/report/progress.h"
 
+#include "convmae/base/quote.h"
+#include "convmae/base/utf8.h"
 #include "convmae/report/format.h"
 
 #include <algorithm>
@@ -177,15 +179,21 @@ void ProgressLine::update(const Progress& progress) {
 
 void ProgressLine::update(std::string_view text) {
   if (!due()) return;
-  show(std::string(terminal_.interactive ? text.substr(0, static_cast<std::size_t>(columns()))
-                                         : text));
+  const std::string line = printable(text);
+  show(terminal_.interactive ? std::string(utf8_prefix(line, static_cast<std::size_t>(columns())))
+                             : line);
 }
 
 void ProgressLine::message(std::string_view text) {
   std::string output;
   if (!drawn_.empty()) output += kEraseLine;
-  output += text;
-  output += '\n';
+  while (true) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    output += printable(text.substr(0, end));
+    output += '\n';
+    if (end == text.size()) break;
+    text.remove_prefix(end + 1);
+  }
   terminal_.write(output + drawn_);
 }
 

@@ -46,7 +46,8 @@ class ProgressLine {
   void update(const Progress& progress);
   /// Shows another text, as much of it as fits, if it is time to.
   void update(std::string_view text);
-  /// Writes a line of text that stays, above the progress line.
+  /// Writes text that stays, above the progress line: of one line, or of several with line feeds
+  /// between them. Anything else that a terminal would obey is escaped.
   void message(std::string_view text);
   /// Takes the progress line away, so that others can write; the next update brings it back.
   void clear();

@@ -1,5 +1,6 @@
 #include "convmae/train/training_options.h"
 
+#include "convmae/base/quote.h"
 #include "convmae/ops/gemm.h"
 #include "convmae/train/evaluation/precision.h"
 #include "convmae/train/optimizer/schedule.h"
@@ -43,7 +44,7 @@ void validate_training(const TrainingOptions& options) {
               options.crop_scale[0] <= options.crop_scale[1] && options.crop_scale[1] <= 1,
           "--crop_scale takes two shares of the area in ascending order, such as 0.2 1");
   require(options.on_bad_sample == "skip" || options.on_bad_sample == "error",
-          "--on_bad_sample must be skip or error, found '" + options.on_bad_sample + "'");
+          "--on_bad_sample must be skip or error, found " + quote(options.on_bad_sample));
   require_share(options.max_bad_share, "max_bad_share");
   require_at_least(options.num_workers, 0, "num_workers");
   require_at_least(options.batch_size, 1, "batch_size");

@@ -1,6 +1,7 @@
 #include "convmae/train/training_run.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/quote.h"
 #include "convmae/io/jsonl.h"
 #include "convmae/report/format.h"
 #include "convmae/train/optimizer/gradients.h"
@@ -130,13 +131,13 @@ void TrainingRun::take_step(double lr) {
   throughput_.add_step(images_seen, batches_->seconds_waited() - waited_before);
   if (guard_.gave_up()) {
     const auto checkpoints = store_->newest_first();
-    throw UserError(
-        "the loss or its gradient was not finite for " + std::to_string(guard_.in_a_row()) +
-        " steps in a row (at step " + std::to_string(position_.global_step) +
-        "): lower --lr or --blr, set --clip_grad" +
-        (checkpoints.empty()
-             ? ", and start again"
-             : ", and continue from the last good checkpoint, " + checkpoints.front().string()));
+    throw UserError("the loss or its gradient was not finite for " +
+                    std::to_string(guard_.in_a_row()) + " steps in a row (at step " +
+                    std::to_string(position_.global_step) +
+                    "): lower --lr or --blr, set --clip_grad" +
+                    (checkpoints.empty() ? ", and start again"
+                                         : ", and continue from the last good checkpoint, " +
+                                               quote(checkpoints.front().string())));
   }
 }
 
@@ -236,10 +237,11 @@ void TrainingRun::refresh_report(RunStatus status) {
 }
 
 void TrainingRun::note_bad_sample(const BadSample& bad) {
-  if (!known_bad_.insert(bad.name).second) return;
-  say("warning: replaced " + bad.name + ": " + bad.error);
+  const std::string name = as_utf8(bad.name);  // as the list gives it back
+  if (!known_bad_.insert(name).second) return;
+  say("warning: replaced " + printable(name) + ": " + printable(bad.error));
   JsonlWriter(paths().bad_samples())
-      .append({{"sample", bad.sample}, {"name", bad.name}, {"error", bad.error}});
+      .append({{"sample", bad.sample}, {"name", name}, {"error", bad.error}});
 }
 
 CheckpointInfo TrainingRun::checkpoint_info() const {
@@ -276,7 +278,7 @@ int TrainingRun::finish(Stop stop) {
     refresh_report(RunStatus::interrupted);
     console_.clear();
     std::cout << "stopped after step " << position_.global_step << "; continue with: convmae "
-              << command() << " --resume " << paths().root.string() << std::endl;
+              << command() << " --resume " << shell_word(paths().root.string()) << std::endl;
     return 128 + interrupt_.signal();
   }
   if (stop == Stop::time_limit && position_.epoch < options_.epochs) {
@@ -289,8 +291,8 @@ int TrainingRun::finish(Stop stop) {
   refresh_report(RunStatus::finished);
   console_.clear();
   if (!ending_.empty()) std::cout << ending_ << '\n';
-  std::cout << "weights: " << paths().weights().string()
-            << "\nreport: " << paths().report().string() << std::endl;
+  std::cout << "weights: " << printable(paths().weights().string())
+            << "\nreport: " << printable(paths().report().string()) << std::endl;
   return 0;
 }
 

@@ -100,7 +100,7 @@ void TrainingRun::resume() {
       paths(), position_.global_step, position_.epoch, event_step(fractional_epoch_now()),
       nlohmann::ordered_json{{"step", position_.global_step}, {"command", context_.command}});
   open_stream();
-  say("continues " + paths().root.string() + " after step " +
+  say("continues " + printable(paths().root.string()) + " after step " +
       std::to_string(position_.global_step) + " (epoch " + std::to_string(position_.epoch + 1) +
       " of " + std::to_string(options_.epochs) + ")");
   recall_first_look();

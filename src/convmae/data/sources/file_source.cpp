@@ -1,6 +1,7 @@
 #include "convmae/data/sources/file_source.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/quote.h"
 
 #include <algorithm>
 #include <array>
@@ -28,7 +29,7 @@ void collect(const fs::path& root, const fs::path& below, int depth,
              std::vector<std::string>& found) {
   constexpr int kMaxDepth = 32;  // a link that leads back to a parent would go on for ever
   if (depth > kMaxDepth) {
-    throw UserError("folders in '" + root.string() + "' are more than " +
+    throw UserError("folders in " + quote(root.string()) + " are more than " +
                     std::to_string(kMaxDepth) + " deep: look for a link to a parent folder");
   }
   try {
@@ -42,8 +43,8 @@ void collect(const fs::path& root, const fs::path& below, int depth,
       }
     }
   } catch (const fs::filesystem_error& error) {
-    throw UserError("cannot read the folder '" + (root / below).string() +
-                    "': " + error.code().message() + ": check the path and its permissions");
+    throw UserError("cannot read the folder " + quote((root / below).string()) + ": " +
+                    error.code().message() + ": check the path and its permissions");
   }
 }
 
@@ -62,7 +63,7 @@ class OpenFile {
     struct stat status {};
     if (::fstat(file_, &status) != 0) fail();
     if (!S_ISREG(status.st_mode)) {
-      throw UserError("expected a file, found something else: '" + path_.string() + "'");
+      throw UserError("expected a file, found something else: " + quote(path_.string()));
     }
     return status.st_size;
   }
@@ -84,7 +85,7 @@ class OpenFile {
 
  private:
   [[noreturn]] void fail() const {
-    throw UserError("cannot read '" + path_.string() + "': " + std::strerror(errno) +
+    throw UserError("cannot read " + quote(path_.string()) + ": " + std::strerror(errno) +
                     ": check the path and its permissions");
   }
 
@@ -99,7 +100,10 @@ FileSource::FileSource(fs::path root, std::vector<Entry> entries, std::vector<st
     : root_(std::move(root)),
       entries_(std::move(entries)),
       classes_(std::move(classes)),
-      kind_(std::move(kind)) {}
+      kind_(std::move(kind)) {
+  // They are written into checkpoints and compared with what comes back.
+  for (std::string& name : classes_) name = as_utf8(name);
+}
 
 std::string FileSource::name(std::int64_t index) const {
   return (root_ / entries_[static_cast<std::size_t>(index)].path).string();
@@ -114,7 +118,8 @@ void FileSource::read(std::int64_t index, std::vector<std::uint8_t>& bytes) cons
 }
 
 std::string FileSource::description() const {
-  std::string text = kind_ + " " + root_.string() + ": " + std::to_string(size()) + " images";
+  std::string text =
+      printable(kind_ + " " + root_.string()) + ": " + std::to_string(size()) + " images";
   if (!classes_.empty()) text += " in " + std::to_string(classes_.size()) + " classes";
   return text;
 }
@@ -142,8 +147,8 @@ std::unique_ptr<ImageSource> open_folder(const fs::path& folder) {
   if (paths.empty()) {
     std::string extensions;
     for (const char* extension : kExtensions) extensions += std::string(" ") + extension;
-    throw UserError("no images in the folder '" + folder.string() +
-                    "': looked at every depth for names ending in" + extensions +
+    throw UserError("no images in the folder " + quote(folder.string()) +
+                    ": looked at every depth for names ending in" + extensions +
                     ", and for IDX files: check the path");
   }
   std::sort(paths.begin(), paths.end());

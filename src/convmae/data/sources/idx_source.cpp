@@ -1,6 +1,7 @@
 #include "convmae/data/sources/idx_source.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/quote.h"
 #include "convmae/data/decode/npy.h"
 
 #include <algorithm>
@@ -24,7 +25,7 @@ struct IdxFile {
 };
 
 [[noreturn]] void throw_damaged(const fs::path& path) {
-  throw UserError("IDX file '" + path.string() + "' is damaged or truncated: fetch it again");
+  throw UserError("IDX file " + quote(path.string()) + " is damaged or truncated: fetch it again");
 }
 
 /// Reads exactly `count` bytes; zlib hands plain files through as they are.
@@ -45,8 +46,8 @@ void expect_end(gzFile file, const fs::path& path) {
   int error = Z_OK;
   gzerror(file, &error);
   if (got > 0) {
-    throw UserError("IDX file '" + path.string() +
-                    "' holds more data than its header states: fetch it again");
+    throw UserError("IDX file " + quote(path.string()) +
+                    " holds more data than its header states: fetch it again");
   }
   if (got < 0 || error != Z_OK) throw_damaged(path);
 }
@@ -66,13 +67,13 @@ IdxFile read_idx(const fs::path& path, std::size_t rank) {
   constexpr std::uint8_t kUnsignedByte = 8;
   const std::unique_ptr<gzFile_s, decltype(&gzclose)> file(gzopen(path.c_str(), "rb"), gzclose);
   if (!file) {
-    throw UserError("cannot read '" + path.string() + "': check the path and its permissions");
+    throw UserError("cannot read " + quote(path.string()) + ": check the path and its permissions");
   }
   std::array<std::uint8_t, 4> magic{};
   read_exactly(file.get(), magic.data(), std::ssize(magic), path);
   if (magic[0] != 0 || magic[1] != 0 || magic[2] != kUnsignedByte || magic[3] != rank) {
     throw UserError("expected an IDX file of " + std::to_string(rank) +
-                    " dimensions of bytes, found another header in '" + path.string() + "'");
+                    " dimensions of bytes, found another header in " + quote(path.string()));
   }
   IdxFile idx;
   const std::int64_t most = most_bytes(path);
@@ -84,7 +85,8 @@ IdxFile read_idx(const fs::path& path, std::size_t rank) {
         std::int64_t{number[0]} << 24 | number[1] << 16 | number[2] << 8 | number[3];
     idx.shape.push_back(side);
     if (side < 1 || __builtin_mul_overflow(total, side, &total) || total > most) {
-      throw UserError("IDX file '" + path.string() + "' states an impossible size: fetch it again");
+      throw UserError("IDX file " + quote(path.string()) +
+                      " states an impossible size: fetch it again");
     }
   }
   // The stated size is believed piece by piece, as the bytes arrive.
@@ -126,7 +128,7 @@ class IdxSource : public ImageSource {
                 static_cast<std::size_t>(area));
   }
   std::string description() const override {
-    return "IDX file " + path_.string() + ": " + std::to_string(size()) + " images of " +
+    return "IDX file " + printable(path_.string()) + ": " + std::to_string(size()) + " images of " +
            std::to_string(images_.shape[1]) + "x" + std::to_string(images_.shape[2]) +
            (classes_.empty() ? "" : " in " + std::to_string(classes_.size()) + " classes");
   }
@@ -164,8 +166,8 @@ std::unique_ptr<ImageSource> open_idx(const fs::path& images) {
   if (fs::exists(label_path, ignored)) {
     labels = read_idx(label_path, 1).values;
     if (std::ssize(labels) != pixels.shape[0]) {
-      throw UserError("expected " + std::to_string(pixels.shape[0]) + " labels in '" +
-                      label_path.string() + "', found " + std::to_string(labels.size()) +
+      throw UserError("expected " + std::to_string(pixels.shape[0]) + " labels in " +
+                      quote(label_path.string()) + ", found " + std::to_string(labels.size()) +
                       ": use the label file that belongs to the images");
     }
   }

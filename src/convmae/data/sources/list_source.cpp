@@ -1,4 +1,5 @@
 #include "convmae/base/error.h"
+#include "convmae/base/quote.h"
 #include "convmae/data/sources/file_source.h"
 
 #include <algorithm>
@@ -105,29 +106,29 @@ std::unique_ptr<ImageSource> open_list(const fs::path& list) {
   read_file(list, bytes);
   if (std::find(bytes.begin(), bytes.end(), 0) != bytes.end()) {
     throw UserError(
-        "expected a folder, an IDX file or a text list of images, found binary data in '" +
-        list.string() + "': give the folder that holds the images");
+        "expected a folder, an IDX file or a text list of images, found binary data in " +
+        quote(list.string()) + ": give the folder that holds the images");
   }
   const std::vector<Line> lines =
       parse_lines({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   if (lines.empty()) {
-    throw UserError("no images in the list '" + list.string() +
-                    "': expected one path a line, with or without ',label'");
+    throw UserError("no images in the list " + quote(list.string()) +
+                    ": expected one path a line, with or without ',label'");
   }
   const auto unlabelled = std::count_if(lines.begin(), lines.end(),
                                         [](const Line& line) { return line.label.empty(); });
   const bool has_labels = unlabelled == 0;
   if (!has_labels && unlabelled != std::ssize(lines)) {
-    throw UserError("expected a label in every line of the list '" + list.string() +
-                    "' or in none, found " + std::to_string(unlabelled) + " of " +
+    throw UserError("expected a label in every line of the list " + quote(list.string()) +
+                    " or in none, found " + std::to_string(unlabelled) + " of " +
                     std::to_string(lines.size()) + " lines without: complete them");
   }
   const fs::path root = list.parent_path();
   std::error_code ignored;
   if (!fs::exists(root / lines.front().path, ignored)) {
-    throw UserError("the first image of the list '" + list.string() + "' does not exist: '" +
-                    (root / lines.front().path).string() +
-                    "': paths are relative to the list's folder");
+    throw UserError("the first image of the list " + quote(list.string()) +
+                    " does not exist: " + quote((root / lines.front().path).string()) +
+                    ": paths are relative to the list's folder");
   }
   const Labels labels = has_labels ? number_labels(lines) : Labels{};
   std::vector<FileSource::Entry> entries;

@@ -1,6 +1,7 @@
 #include "convmae/data/sources/source.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/quote.h"
 #include "convmae/data/batch_plan.h"
 #include "convmae/data/sources/file_source.h"
 #include "convmae/data/sources/idx_source.h"
@@ -24,8 +25,8 @@ std::unique_ptr<ImageSource> open_source(const fs::path& path, Split split) {
   }
   const fs::file_status status = fs::status(path, error);
   if (!fs::exists(status)) {
-    throw UserError("cannot open the data '" + path.string() +
-                    "': " + (error ? error.message() : "no such file or folder") +
+    throw UserError("cannot open the data " + quote(path.string()) + ": " +
+                    (error ? error.message() : "no such file or folder") +
                     ": give a folder of images, a list of paths, an IDX file or shards");
   }
   if (!fs::is_directory(status)) return is_idx_images(path) ? open_idx(path) : open_list(path);
@@ -34,8 +35,8 @@ std::unique_ptr<ImageSource> open_source(const fs::path& path, Split split) {
   if (has_splits) {
     const fs::path chosen = path / (split == Split::train ? "train" : "val");
     if (!fs::is_directory(chosen, error)) {
-      throw UserError("expected the folder '" + chosen.string() +
-                      "' beside the other split, found none: create it or give a folder of images");
+      throw UserError("expected the folder " + quote(chosen.string()) +
+                      " beside the other split, found none: create it or give a folder of images");
     }
     return open_source(chosen, split);
   }

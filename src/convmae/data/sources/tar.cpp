@@ -1,6 +1,7 @@
 #include "convmae/data/sources/tar.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/quote.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -87,7 +88,7 @@ TarReader::TarReader(std::filesystem::path path)
   if (file_ < 0 || ::fstat(file_, &status) != 0) {
     const std::string reason = std::strerror(errno);
     if (file_ >= 0) ::close(file_);
-    throw UserError("cannot read the archive '" + path_.string() + "': " + reason +
+    throw UserError("cannot read the archive " + quote(path_.string()) + ": " + reason +
                     ": check the path and its permissions");
   }
   file_size_ = S_ISREG(status.st_mode) ? status.st_size : 0;
@@ -96,7 +97,7 @@ TarReader::TarReader(std::filesystem::path path)
 TarReader::~TarReader() { ::close(file_); }
 
 void TarReader::fail(const std::string& what) const {
-  throw UserError("damaged archive '" + path_.string() + "': " + what + " at byte " +
+  throw UserError("damaged archive " + quote(path_.string()) + ": " + what + " at byte " +
                   std::to_string(offset_) + ": copy or download it again");
 }
 
@@ -105,8 +106,8 @@ void TarReader::read_at(std::int64_t offset, char* out, std::int64_t count) cons
     const ssize_t got = ::pread(file_, out, static_cast<std::size_t>(count), offset);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) {
-      throw UserError("cannot read the archive '" + path_.string() + "': " + std::strerror(errno) +
-                      ": check the disk");
+      throw UserError("cannot read the archive " + quote(path_.string()) + ": " +
+                      std::strerror(errno) + ": check the disk");
     }
     if (got == 0) fail("it became shorter while it was read");
     offset += got;

@@ -71,8 +71,9 @@ class TarSource : public ImageSource {
   }
 
   std::string description() const override {
-    std::string text = std::to_string(shards_.size()) + " shards from " + shards_.front().string() +
-                       ": " + std::to_string(size()) + " images";
+    std::string text = std::to_string(shards_.size()) + " shards from " +
+                       printable(shards_.front().string()) + ": " + std::to_string(size()) +
+                       " images";
     if (!classes_.empty()) text += " in " + std::to_string(classes_.size()) + " classes";
     return text;
   }
@@ -206,7 +207,7 @@ std::unique_ptr<ImageSource> open_shards(const std::vector<fs::path>& shards) {
     samples_per_shard.push_back(std::ssize(samples) - before);
   }
   if (samples.empty()) {
-    throw UserError("no images in the archive '" + shards.front().string() + "'" +
+    throw UserError("no images in the archive " + quote(shards.front().string()) +
                     (shards.size() > 1 ? " and those that follow it" : "") +
                     ": expected members such as 000.jpg and 000.cls");
   }

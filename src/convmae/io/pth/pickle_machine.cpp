@@ -2,10 +2,10 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/base/utf8.h"
 #include "convmae/io/byte_reader.h"
 #include "convmae/io/pth/pickle_integer.h"
 #include "convmae/io/pth/pickle_opcode.h"
-#include "convmae/io/utf8.h"
 
 #include <algorithm>
 #include <bit>
@@ -81,7 +81,7 @@ class Machine {
 
   std::string_view checked_text(std::uint64_t size) {
     const std::string_view text = reader_.text(size);
-    if (!is_utf8(text)) throw UserError("its pickle has text that is not UTF-8");
+    if (!is_pickled_text(text)) throw UserError("its pickle has text that is not UTF-8");
     return text;
   }
 

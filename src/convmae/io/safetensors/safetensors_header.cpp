@@ -1,6 +1,7 @@
 #include "convmae/io/safetensors/safetensors_header.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
 
 #include <nlohmann/json.hpp>
@@ -187,14 +188,14 @@ std::string safetensors_header_bytes(std::span<const SafetensorsEntry> entries,
                                      const std::map<std::string, std::string>& metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
-  std::string text = header.dump();
+  std::string text = json_text(header);
   text.pop_back();
   for (const SafetensorsEntry& entry : entries) {
     const nlohmann::ordered_json json = {{"dtype", safetensors_name(entry.dtype)},
                                          {"shape", entry.shape},
                                          {"data_offsets", {entry.begin, entry.end}}};
     if (text.size() > 1) text += ',';
-    text += nlohmann::json(entry.name).dump() + ':' + json.dump();
+    text += json_text(as_utf8(entry.name)) + ':' + json_text(json);
   }
   text += '}';
   text.resize((text.size() + 7) / 8 * 8, ' ');

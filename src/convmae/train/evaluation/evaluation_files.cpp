@@ -1,8 +1,10 @@
 #include "convmae/train/evaluation/evaluation_files.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
 #include "convmae/io/atomic_file.h"
+#include "convmae/io/csv.h"
 #include "convmae/report/png.h"
 
 #include <algorithm>
@@ -11,18 +13,6 @@
 
 namespace convmae {
 namespace {
-
-/// A field as RFC 4180 has it.
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string field(1, '"');
-  for (const char c : text) {
-    if (c == '"') field += '"';
-    field += c;
-  }
-  field += '"';
-  return field;
-}
 
 /// White for 0, dark blue for 1. The root lets rare confusions show.
 Colour shade(double share) {
@@ -103,9 +93,7 @@ void write_evaluation(const std::filesystem::path& directory, const Classificati
                     error.message());
   }
   write_file_atomically(directory / "eval.json",
-                        evaluation_json(metrics, classes)
-                                .dump(1, ' ', false, nlohmann::json::error_handler_t::replace) +
-                            "\n");
+                        json_text(evaluation_json(metrics, classes), 1) + "\n");
   write_file_atomically(directory / "confusion.csv", confusion_csv(metrics, classes));
   write_png(directory / "confusion.png", confusion_picture(metrics));
 }

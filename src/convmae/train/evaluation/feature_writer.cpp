@@ -1,9 +1,11 @@
 #include "convmae/train/evaluation/feature_writer.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
 #include "convmae/data/decode/npy.h"
 #include "convmae/io/atomic_file.h"
+#include "convmae/io/csv.h"
 #include "convmae/io/safetensors/safetensors_stream.h"
 
 #include <nlohmann/json.hpp>
@@ -20,17 +22,6 @@ std::vector<std::int64_t> whole_shape(std::int64_t images, const FeatureArray& a
 }
 
 bool has_labels(const ImageSource& source) { return !source.classes().empty(); }
-
-/// A field of a CSV file, quoted where RFC 4180 asks for it.
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) {
-    quoted += c;
-    if (c == '"') quoted += c;
-  }
-  return quoted + '"';
-}
 
 void write_list(const std::filesystem::path& path, const ImageSource& source) {
   AtomicFile file(path);
@@ -92,8 +83,7 @@ class FeatureWriter::SafetensorsArrays : public Arrays {
   static std::map<std::string, std::string> notes(const ImageSource& source) {
     std::map<std::string, std::string> notes{{"format", "pt"}, {"images", source.description()}};
     if (has_labels(source)) {
-      notes["classes"] = nlohmann::json(source.classes())
-                             .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+      notes["classes"] = json_text(source.classes());
     }
     return notes;
   }

@@ -58,7 +58,7 @@ RunDirectory RunDirectory::create(const std::filesystem::path& path, bool overwr
   if (holds_a_run(path)) {
     if (!overwrite) {
       throw UserError(quote(path.string()) + " holds a run already: continue it with --resume " +
-                      path.string() + ", or choose another --out");
+                      shell_word(path.string()) + ", or choose another --out");
     }
     remove_run(run.paths());
   }
@@ -71,7 +71,7 @@ RunDirectory RunDirectory::open(const std::filesystem::path& path) {
     throw UserError("--resume takes a run directory, but " + quote(path.string()) +
                     " is a file: give the run's directory, or start a new run from the file with "
                     "--init " +
-                    path.string() +
+                    shell_word(path.string()) +
                     " (and --init_optimizer, to go on with a published checkpoint's optimizer)");
   }
   if (!std::filesystem::is_directory(path, error)) {
@@ -80,7 +80,8 @@ RunDirectory RunDirectory::open(const std::filesystem::path& path) {
   }
   if (!holds_a_run(path)) {
     throw UserError(quote(path.string()) +
-                    " holds no run (it has no checkpoints): start one with --out " + path.string());
+                    " holds no run (it has no checkpoints): start one with --out " +
+                    shell_word(path.string()));
   }
   return RunDirectory(path);
 }

@@ -1,6 +1,7 @@
 #include "convmae/train/run/run_history.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/quote.h"
 
 #include <fstream>
 #include <functional>
@@ -63,7 +64,7 @@ RunHistory::RunHistory(const RunPaths& paths) {
 RunHistory RunHistory::read(const RunPaths& paths) {
   RunHistory history(paths);
   if (!history.header_.is_object()) {
-    throw UserError(paths.root.string() +
+    throw UserError(quote(paths.root.string()) +
                     " is no run: it has no log.txt that begins with a header");
   }
   return history;

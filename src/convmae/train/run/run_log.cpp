@@ -1,5 +1,6 @@
 #include "convmae/train/run/run_log.h"
 
+#include "convmae/base/json_text.h"
 #include "convmae/io/atomic_file.h"
 
 #include <cstddef>
@@ -10,9 +11,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string line_of(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
-}
+std::string line_of(const Json& json) { return json_text(json) + '\n'; }
 
 }  // namespace
 

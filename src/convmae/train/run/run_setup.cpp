@@ -1,6 +1,7 @@
 #include "convmae/train/run/run_setup.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/json_text.h"
 
 #include <nlohmann/json.hpp>
 
@@ -15,7 +16,7 @@ std::string first_difference(const ModelConfig& run, const ModelConfig& asked) {
   const auto asked_json = nlohmann::ordered_json::parse(to_json(asked));
   for (const auto& [key, value] : run_json.items()) {
     if (asked_json.at(key) != value) {
-      return key + " " + value.dump() + ", asked for " + asked_json.at(key).dump();
+      return key + " " + json_text(value) + ", asked for " + json_text(asked_json.at(key));
     }
   }
   return "";

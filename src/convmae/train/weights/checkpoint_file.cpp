@@ -1,6 +1,7 @@
 #include "convmae/train/weights/checkpoint_file.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
 #include "convmae/io/sha256.h"
 #include "convmae/io/value_json.h"
@@ -96,12 +97,10 @@ std::optional<CheckpointKind> checkpoint_kind(const SafetensorsFile& file) {
 std::map<std::string, std::string> description(const CheckpointInfo& info) {
   std::map<std::string, std::string> entries{
       {kModelKey, to_json(info.model)},
-      {kPreprocessingKey, to_json(info.preprocessing).dump()},
-      {kProvenanceKey, info.provenance.dump()}};
+      {kPreprocessingKey, json_text(to_json(info.preprocessing))},
+      {kProvenanceKey, json_text(info.provenance)}};
   if (!info.task.is_null()) {
-    // Names of classes come from file names, which need not be UTF-8.
-    entries[kTaskKey] =
-        info.task.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+    entries[kTaskKey] = json_text(info.task);
   }
   return entries;
 }
@@ -132,13 +131,13 @@ void write_checkpoint(const std::filesystem::path& path, CheckpointKind kind,
   std::map<std::string, std::string> metadata = description(info);
   metadata["format"] = "pt";
   metadata[kKindKey] = name_of(kind);
-  if (kind == CheckpointKind::training) metadata[kTrainerKey] = trainer.dump();
+  if (kind == CheckpointKind::training) metadata[kTrainerKey] = json_text(trainer);
 
   nlohmann::ordered_json order = nlohmann::ordered_json::array();
   for (const auto& [name, tensor] : tensors) {
     if (!name.starts_with("optimizer.")) order.push_back(name);
   }
-  metadata[kOrderKey] = order.dump();
+  metadata[kOrderKey] = json_text(order);
 
   Digest digest(metadata);
   std::vector<TensorSource> sources;
@@ -179,7 +178,7 @@ CheckpointFile::CheckpointFile(const std::filesystem::path& path) : file_(path) 
       trainer_ = nlohmann::ordered_json::parse(metadata.at(kTrainerKey));
     }
   } catch (const nlohmann::json::exception& error) {
-    throw_damaged(path, error.what());
+    throw_damaged(path, brief(error.what()));
   } catch (const std::out_of_range&) {
     throw_damaged(path, "a part of its metadata is missing");
   }

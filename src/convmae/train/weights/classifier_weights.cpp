@@ -176,7 +176,8 @@ LoadedClassifier load_own(const CheckpointFile& file) {
     loaded.model = std::make_shared<Classifier>(config);
     file.info().task.at("classes").get_to(loaded.classes);
   } catch (const nlohmann::json::exception& error) {
-    throw UserError(quote(file.path().string()) + " describes its classes badly: " + error.what());
+    throw UserError(quote(file.path().string()) +
+                    " describes its classes badly: " + brief(error.what()));
   }
   loaded.preprocessing = file.info().preprocessing;
   const bool averaged = file.has("ema.head.weight");

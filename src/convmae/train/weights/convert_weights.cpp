@@ -1,6 +1,7 @@
 #include "convmae/train/weights/convert_weights.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
 #include "convmae/io/pth/pth_writer.h"
 #include "convmae/io/value_json.h"
@@ -149,14 +150,14 @@ class Conversion {
       metadata.erase(key);
     }
     metadata["format"] = "pt";
-    if (!optimizer_.states.empty()) metadata[kGroupsKey] = optimizer_.groups.dump();
+    if (!optimizer_.states.empty()) metadata[kGroupsKey] = json_text(optimizer_.groups);
     if (file_.pth() == nullptr) return metadata;
     Json order = Json::array();
-    for (const RenamedWeight& item : selection_.weights) order.push_back(item.name);
-    metadata[kOrderKey] = order.dump(-1, ' ', false, Json::error_handler_t::replace);
+    for (const RenamedWeight& item : selection_.weights) order.push_back(as_utf8(item.name));
+    metadata[kOrderKey] = json_text(order);
     if (const auto epoch = file_.epoch()) metadata[kEpochKey] = std::to_string(*epoch);
     if (const Json arguments = training_arguments(file_); !arguments.is_null()) {
-      metadata[kArgumentsKey] = arguments.dump();
+      metadata[kArgumentsKey] = json_text(arguments);
     }
     if (const std::optional<CheckpointInfo> info = described_by_itself(file_)) {
       metadata.merge(description(*info));

@@ -1,6 +1,7 @@
 #include "convmae/train/weights/handover.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
 #include "convmae/train/weights/published_notes.h"
 #include "convmae/train/weights/weight_layout.h"
@@ -72,7 +73,7 @@ void take_optimizer_settings(const WeightFile& file, const Json& groups, Json& s
     if (!group.is_object()) continue;
     if (group.value("amsgrad", Json()) == true) refuse("amsgrad");
     const Json eps = group.value("eps", Json());
-    if (eps.is_number() && eps != AdamWOptions{}.eps) refuse("eps " + eps.dump());
+    if (eps.is_number() && eps != AdamWOptions{}.eps) refuse("eps " + json_text(eps));
     const Json betas = group.value("betas", Json());
     if (betas.is_array() && betas.size() == 2 && betas[0].is_number() && betas[1].is_number()) {
       settings["beta1"] = betas[0];

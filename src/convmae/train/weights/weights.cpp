@@ -26,8 +26,9 @@ void refuse_directory(const std::filesystem::path& path) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) {
     throw UserError("--init takes a file of weights, but " + quote(path.string()) +
-                    " is a directory: continue a run with --resume " + path.string() +
-                    ", or take its weights with --init " + (path / "weights.safetensors").string());
+                    " is a directory: continue a run with --resume " + shell_word(path.string()) +
+                    ", or take its weights with --init " +
+                    shell_word((path / "weights.safetensors").string()));
   }
 }
 
@@ -38,7 +39,7 @@ void refuse_training_checkpoint(const WeightFile& file) {
     throw UserError(quote(file.path().string()) +
                     " is a training checkpoint, which --init does not take: continue its run with "
                     "--resume " +
-                    (run.empty() ? std::filesystem::path(".") : run).string());
+                    shell_word((run.empty() ? std::filesystem::path(".") : run).string()));
   }
 }
 
@@ -145,7 +146,8 @@ std::optional<CheckpointInfo> described_by_itself(const WeightFile& file) {
   try {
     return described_model(own_metadata(file));
   } catch (const nlohmann::json::exception& error) {
-    throw UserError(quote(file.path().string()) + " describes its model badly: " + error.what());
+    throw UserError(quote(file.path().string()) +
+                    " describes its model badly: " + brief(error.what()));
   }
 }
 
