@@ -1,6 +1,6 @@
+#include "convmae/base/read_file.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/validators.h"
-#include "convmae/io/file_descriptor.h"
 #include "convmae/io/weights.h"
 #include "convmae/train/cpu_clock.h"
 #include "convmae/train/weights/checkpoint_file.h"
@@ -9,14 +9,14 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
+#include <limits>
 #include <malloc.h>
 #include <memory>
 #include <span>
 #include <string>
-#include <unistd.h>
 #include <vector>
 
 namespace convmae {
@@ -35,14 +35,10 @@ double read_whole(const std::string& path) {
   forget_memory();
   const double begin = process_cpu_seconds();
   const FileDescriptor file = open_for_reading(path);
-  const auto size = static_cast<std::size_t>(::lseek(file.get(), 0, SEEK_END));
-  ::lseek(file.get(), 0, SEEK_SET);
+  constexpr FileKind kWeights{"a file of weights", std::numeric_limits<std::int64_t>::max()};
+  const auto size = static_cast<std::size_t>(size_of(file, kWeights, path));
   const std::unique_ptr<std::byte[]> memory(new std::byte[size]);
-  for (std::size_t done = 0; done < size;) {
-    const ssize_t count = ::read(file.get(), memory.get() + done, size - done);
-    if (count <= 0) throw_file_error("read", path, errno);
-    done += static_cast<std::size_t>(count);
-  }
+  read_at(file, 0, {memory.get(), size}, path);
   return process_cpu_seconds() - begin;
 }
 
@@ -67,6 +63,7 @@ double median(std::vector<double> values) {
 }
 
 void run(const BenchWeightsOptions& options) {
+  load_weights(options.file);  // refuses what is none before memory is taken for all its bytes
   std::vector<double> read;
   std::vector<double> loaded;
   for (int round = 0; round < options.rounds; ++round) {

@@ -3,6 +3,7 @@
 #include "convmae/base/error.h"
 #include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
+#include "convmae/base/read_file.h"
 #include "convmae/cli/toml_text.h"
 
 #include <CLI/CLI.hpp>
@@ -83,8 +84,10 @@ std::vector<std::string> words_of(const toml::node& node, const std::string& key
 }
 
 toml::table parse_file(const std::filesystem::path& path) {
+  constexpr FileKind kConfiguration{"a configuration in TOML", std::int64_t{1} << 24};
+  const std::string text = read_text_file(path, kConfiguration);
   try {
-    return toml::parse_file(path.string());
+    return toml::parse(text, path.string());
   } catch (const toml::parse_error& error) {
     const auto line = error.source().begin.line;
     throw UserError("cannot read the configuration " + quote(path.string()) +

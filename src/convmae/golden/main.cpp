@@ -2,6 +2,7 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/json_text.h"
+#include "convmae/base/read_file.h"
 #include "convmae/golden/compare.h"
 #include "convmae/golden/replay_pth.h"
 #include "convmae/golden/replays.h"
@@ -14,7 +15,6 @@
 #include <array>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <iostream>
 
@@ -105,14 +105,18 @@ void dump(const fs::path& directory, const std::string& name, const Replay& repl
   }
 }
 
+Json read_json(const fs::path& path) {
+  constexpr FileKind kJson{"a JSON file", std::int64_t{1} << 28};
+  return Json::parse(read_text_file(path, kJson), nullptr, /*allow_exceptions=*/false);
+}
+
 void run_file(const fs::path& path, const std::optional<fs::path>& out, Tally& tally) {
   const std::string name = path.stem().string();
   Replay replay;
   Verdict verdict;
   const auto* const json_kind = find_kind(kJsonKinds, name);
   if (path.extension() == ".json" && json_kind != kJsonKinds.end()) {
-    std::ifstream stream(path);
-    const Json golden = Json::parse(stream, nullptr, /*allow_exceptions=*/false);
+    const Json golden = read_json(path);
     if (!golden.is_object()) throw UserError(path.string() + " is not a JSON object");
     replay = json_kind->replay(golden);
     verdict = compare(golden, replay);
@@ -147,8 +151,7 @@ void run_pth(const fs::path& path, const std::optional<fs::path>& out, Tally& ta
 
 void run_bad_pth(const fs::path& path, const std::optional<fs::path>& /*out*/, Tally& tally) {
   const std::string name = path.filename().string();
-  std::ifstream stream(path.parent_path() / "manifest.json");
-  const Json manifest = Json::parse(stream, nullptr, /*allow_exceptions=*/false);
+  const Json manifest = read_json(path.parent_path() / "manifest.json");
   if (!manifest.is_object() || !manifest.contains(name)) {
     throw UserError("manifest.json does not tell what must become of it");
   }

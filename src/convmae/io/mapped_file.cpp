@@ -2,14 +2,14 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/base/read_file.h"
 
-#include <algorithm>
 #include <cassert>
 #include <cerrno>
+#include <cstdint>
 #include <functional>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 #include <utility>
 
 namespace convmae {
@@ -49,20 +49,10 @@ bool MappedFile::contains(std::span<const std::byte> part) const {
 
 void MappedFile::read(std::span<const std::byte> part, std::span<std::byte> out) const {
   assert(contains(part) && part.size() == out.size());
-  constexpr std::size_t kPiece = std::size_t{1} << 30;
-  auto offset = static_cast<off_t>(part.data() - bytes_.data());
-  while (!out.empty()) {
-    const ssize_t count = ::pread(file_.get(), out.data(), std::min(out.size(), kPiece), offset);
-    if (count < 0) {
-      if (errno == EINTR) continue;
-      throw_file_error("read", path_, errno);
-    }
-    if (count == 0) {
-      throw UserError("cannot read " + quote(path_.string()) +
-                      ": it became shorter while it was read; try again once nothing writes to it");
-    }
-    out = out.subspan(static_cast<std::size_t>(count));
-    offset += count;
+  const std::int64_t offset = part.data() - bytes_.data();
+  if (read_at(file_, offset, out, path_) < out.size()) {
+    throw UserError("cannot read " + quote(path_.string()) +
+                    ": it became shorter while it was read; try again once nothing writes to it");
   }
 }
 

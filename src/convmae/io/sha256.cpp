@@ -1,6 +1,6 @@
 #include "convmae/io/sha256.h"
 
-#include "convmae/io/file_descriptor.h"
+#include "convmae/base/file_descriptor.h"
 
 #include <array>
 #include <cerrno>

@@ -9,6 +9,7 @@
 #include "data_files.h"
 #include <filesystem>
 #include <string>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <vector>
 
@@ -56,6 +57,54 @@ TEST(OpenSource, AFolderWithImagesOfItsOwnHasNoLabels) {
   const auto source = open_source(data.path(), Split::train);
   EXPECT_TRUE(source->classes().empty());
   EXPECT_THAT(names(*source), testing::ElementsAre("a.webp:-1", "b.jpg:-1", "c.npy:-1"));
+}
+
+/// Why an image cannot be read, or "read".
+std::string reading_error(const ImageSource& source, std::int64_t index) {
+  std::vector<std::uint8_t> bytes;
+  try {
+    source.read(index, bytes);
+  } catch (const UserError& error) {
+    return error.what();
+  }
+  return "read";
+}
+
+TEST(OpenSource, WhatIsNoFileIsAnImageThatCannotBeRead) {
+  DataDirectory data;
+  data.add("a.png");
+  ::mkfifo((data.path() / "b.png").c_str(), 0666);
+  fs::create_symlink("nowhere", data.path() / "c.png");
+  fs::create_symlink("d.png", data.path() / "d.png");
+  fs::create_symlink("/dev/zero", data.path() / "e.png");
+  data.write("f.png", "\x89PNG\r\n\x1a\n");
+  fs::resize_file(data.path() / "f.png", 50'000'000'000);
+  fs::create_directory(data.path() / "g.png");  // is looked into instead
+  data.write("list.txt", "c.png\ng.png\na.png\n");
+  const auto folder = open_source(data.path(), Split::train);
+  ASSERT_EQ(folder->size(), 6);
+  EXPECT_EQ(reading_error(*folder, 0), "read");
+  EXPECT_THAT(reading_error(*folder, 1), testing::HasSubstr("found a named pipe"));
+  EXPECT_THAT(reading_error(*folder, 2), testing::HasSubstr("No such file"));
+  EXPECT_THAT(reading_error(*folder, 3), testing::HasSubstr("symbolic links"));
+  EXPECT_THAT(reading_error(*folder, 4), testing::HasSubstr("found a device"));
+  EXPECT_THAT(reading_error(*folder, 5),
+              testing::HasSubstr("expected an image file of at most 536870912 bytes"));
+  const auto list = open_source(data.path() / "list.txt", Split::train);
+  EXPECT_THAT(reading_error(*list, 0), testing::HasSubstr("No such file"));
+  EXPECT_THAT(reading_error(*list, 1), testing::HasSubstr("Is a directory"));
+  EXPECT_EQ(reading_error(*list, 2), "read");
+}
+
+TEST(OpenSource, OfALargeFileThatIsNoImageOnlyTheBeginningIsRead) {
+  DataDirectory data;
+  data.write("hole.png", "");
+  fs::resize_file(data.path() / "hole.png", 400'000'000);
+  std::vector<std::uint8_t> bytes;
+  open_source(data.path(), Split::train)->read(0, bytes);
+  EXPECT_LT(bytes.capacity(), 1'000'000);
+  Image image;
+  EXPECT_THROW(decode_image(bytes, {}, image), UserError);
 }
 
 TEST(OpenSource, TrainAndValFoldersAreSplits) {

@@ -2,17 +2,15 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/base/read_file.h"
+#include "convmae/data/decode/decode.h"
 
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <cerrno>
-#include <cstring>
-#include <fcntl.h>
 #include <map>
-#include <sys/stat.h>
+#include <span>
 #include <system_error>
-#include <unistd.h>
 #include <utility>
 
 namespace convmae {
@@ -36,7 +34,8 @@ void collect(const fs::path& root, const fs::path& below, int depth,
     for (const fs::directory_entry& entry : fs::directory_iterator(root / below)) {
       const fs::path name = entry.path().filename();
       if (name.native().starts_with('.')) continue;
-      if (entry.is_directory()) {
+      std::error_code unreachable;  // such as a link to itself: met when the image is read
+      if (entry.is_directory(unreachable)) {
         collect(root, below / name, depth + 1, found);
       } else if (has_image_extension(name)) {
         found.push_back((below / name).string());
@@ -48,50 +47,12 @@ void collect(const fs::path& root, const fs::path& below, int depth,
   }
 }
 
-/// A file to read from, closed with the object.
-class OpenFile {
- public:
-  explicit OpenFile(const fs::path& path)
-      : path_(path), file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (file_ < 0) fail();
-  }
-  ~OpenFile() { ::close(file_); }
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
-
-  std::int64_t size() const {
-    struct stat status {};
-    if (::fstat(file_, &status) != 0) fail();
-    if (!S_ISREG(status.st_mode)) {
-      throw UserError("expected a file, found something else: " + quote(path_.string()));
-    }
-    return status.st_size;
-  }
-
-  /// Fewer bytes if the file ends before: a decoder will call them truncated.
-  void read(std::int64_t offset, std::int64_t size, std::vector<std::uint8_t>& bytes) const {
-    bytes.resize(static_cast<std::size_t>(size));
-    std::size_t filled = 0;
-    while (filled < bytes.size()) {
-      const ssize_t count = ::pread(file_, bytes.data() + filled, bytes.size() - filled,
-                                    offset + static_cast<std::int64_t>(filled));
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) fail();
-      if (count == 0) break;
-      filled += static_cast<std::size_t>(count);
-    }
-    bytes.resize(filled);
-  }
-
- private:
-  [[noreturn]] void fail() const {
-    throw UserError("cannot read " + quote(path_.string()) + ": " + std::strerror(errno) +
-                    ": check the path and its permissions");
-  }
-
-  const fs::path& path_;
-  int file_;
-};
+/// Fewer bytes if the file ends before: a decoder will call them truncated.
+void read_part(const FileDescriptor& file, std::int64_t offset, std::int64_t size,
+               const fs::path& path, std::vector<std::uint8_t>& bytes) {
+  bytes.resize(static_cast<std::size_t>(size));
+  bytes.resize(read_at(file, offset, std::as_writable_bytes(std::span(bytes)), path));
+}
 
 }  // namespace
 
@@ -132,13 +93,21 @@ bool has_image_extension(const fs::path& path) {
 }
 
 void read_file(const fs::path& path, std::vector<std::uint8_t>& bytes) {
-  const OpenFile file(path);
-  file.read(0, file.size(), bytes);
+  constexpr FileKind kImage{"an image file", kLargestImage};
+  constexpr std::int64_t kGiant = 1 << 24;
+  constexpr std::int64_t kBeginning = 1 << 12;
+  const FileDescriptor file = open_for_reading(path);
+  const std::int64_t size = size_of(file, kImage, path);
+  if (size > kGiant) {
+    read_part(file, 0, kBeginning, path, bytes);
+    if (sniff_image_format(bytes) == ImageFormat::unknown) return;
+  }
+  read_part(file, 0, size, path, bytes);
 }
 
 void read_file_part(const fs::path& path, std::int64_t offset, std::int64_t size,
                     std::vector<std::uint8_t>& bytes) {
-  OpenFile(path).read(offset, size, bytes);
+  read_part(open_for_reading(path), offset, size, path, bytes);
 }
 
 std::unique_ptr<ImageSource> open_folder(const fs::path& folder) {

@@ -48,7 +48,12 @@ std::unique_ptr<ImageSource> open_list(const std::filesystem::path& list);
 /// Whether the name ends as that of an image that can be decoded.
 bool has_image_extension(const std::filesystem::path& path);
 
-/// Reads a whole file. Throws UserError with the name and the system's reason.
+/// An image file of more bytes is refused.
+inline constexpr std::int64_t kLargestImage = std::int64_t{1} << 29;
+
+/// Reads a whole image file. Of a large one that does not begin as an image does, which the decoder
+/// will refuse, no more than the beginning is read. Throws UserError with the name and the reason,
+/// also for what is not a regular file or is larger than an image.
 void read_file(const std::filesystem::path& path, std::vector<std::uint8_t>& bytes);
 /// Reads `size` bytes from `offset` on; fewer if the file ends before.
 void read_file_part(const std::filesystem::path& path, std::int64_t offset, std::int64_t size,

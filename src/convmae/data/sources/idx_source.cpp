@@ -2,10 +2,12 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/base/read_file.h"
 #include "convmae/data/decode/npy.h"
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -52,23 +54,25 @@ void expect_end(gzFile file, const fs::path& path) {
   if (got < 0 || error != Z_OK) throw_damaged(path);
 }
 
+/// They are kept in memory whole.
+constexpr FileKind kIdx{"an IDX file", std::int64_t{1} << 32};
+
 /// What the values of a file may take: a compressed one of some kilobytes could fill the memory.
-std::int64_t most_bytes(const fs::path& path) {
+std::int64_t most_bytes(std::int64_t size) {
   constexpr std::int64_t kAnyFile = std::int64_t{1} << 30;
   constexpr std::int64_t kTimesItsSize = 100;
-  std::error_code error;
-  const auto size = static_cast<std::int64_t>(fs::file_size(path, error));
-  return error ? kAnyFile : std::max(kAnyFile, kTimesItsSize * size);
+  return std::clamp(kTimesItsSize * size, kAnyFile, kIdx.limit);
 }
 
 /// An IDX file: two zero bytes, the type (8: unsigned byte), the rank, the sides as 32-bit
 /// big-endian numbers, the values.
 IdxFile read_idx(const fs::path& path, std::size_t rank) {
   constexpr std::uint8_t kUnsignedByte = 8;
-  const std::unique_ptr<gzFile_s, decltype(&gzclose)> file(gzopen(path.c_str(), "rb"), gzclose);
-  if (!file) {
-    throw UserError("cannot read " + quote(path.string()) + ": check the path and its permissions");
-  }
+  FileDescriptor opened = open_for_reading(path);
+  const std::int64_t most = most_bytes(size_of(opened, kIdx, path));
+  const std::unique_ptr<gzFile_s, decltype(&gzclose)> file(gzdopen(opened.get(), "rb"), gzclose);
+  if (!file) throw_file_error("read", path, ENOMEM);
+  opened.release();  // zlib closes it
   std::array<std::uint8_t, 4> magic{};
   read_exactly(file.get(), magic.data(), std::ssize(magic), path);
   if (magic[0] != 0 || magic[1] != 0 || magic[2] != kUnsignedByte || magic[3] != rank) {
@@ -76,7 +80,6 @@ IdxFile read_idx(const fs::path& path, std::size_t rank) {
                     " dimensions of bytes, found another header in " + quote(path.string()));
   }
   IdxFile idx;
-  const std::int64_t most = most_bytes(path);
   std::int64_t total = 1;
   for (std::size_t i = 0; i < rank; ++i) {
     std::array<std::uint8_t, 4> number{};
@@ -151,7 +154,8 @@ std::optional<fs::path> find_idx_images(const fs::path& folder, Split split) {
   const std::string stem = (split == Split::train ? "train-" : "t10k-") + std::string(kImages);
   for (const char* ending : {"", ".gz"}) {
     std::error_code ignored;
-    if (fs::path file = folder / (stem + ending); fs::is_regular_file(file, ignored)) return file;
+    fs::path file = folder / (stem + ending);
+    if (fs::exists(file, ignored) && !fs::is_directory(file, ignored)) return file;
   }
   return std::nullopt;
 }
@@ -163,7 +167,7 @@ std::unique_ptr<ImageSource> open_idx(const fs::path& images) {
   const fs::path label_path = images.parent_path() / label_name;
   std::vector<std::uint8_t> labels;
   std::error_code ignored;
-  if (fs::exists(label_path, ignored)) {
+  if (fs::exists(fs::symlink_status(label_path, ignored))) {
     labels = read_idx(label_path, 1).values;
     if (std::ssize(labels) != pixels.shape[0]) {
       throw UserError("expected " + std::to_string(pixels.shape[0]) + " labels in " +

@@ -1,5 +1,6 @@
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/base/read_file.h"
 #include "convmae/data/sources/file_source.h"
 
 #include <algorithm>
@@ -102,15 +103,8 @@ Labels number_labels(const std::vector<Line>& lines) {
 }  // namespace
 
 std::unique_ptr<ImageSource> open_list(const fs::path& list) {
-  std::vector<std::uint8_t> bytes;
-  read_file(list, bytes);
-  if (std::find(bytes.begin(), bytes.end(), 0) != bytes.end()) {
-    throw UserError(
-        "expected a folder, an IDX file or a text list of images, found binary data in " +
-        quote(list.string()) + ": give the folder that holds the images");
-  }
-  const std::vector<Line> lines =
-      parse_lines({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  constexpr FileKind kList{"a folder, an IDX file or a text list of images", std::int64_t{1} << 30};
+  const std::vector<Line> lines = parse_lines(read_text_file(list, kList));
   if (lines.empty()) {
     throw UserError("no images in the list " + quote(list.string()) +
                     ": expected one path a line, with or without ',label'");
@@ -125,7 +119,8 @@ std::unique_ptr<ImageSource> open_list(const fs::path& list) {
   }
   const fs::path root = list.parent_path();
   std::error_code ignored;
-  if (!fs::exists(root / lines.front().path, ignored)) {
+  // A link that leads nowhere is an image like another, which cannot be read.
+  if (!fs::exists(fs::symlink_status(root / lines.front().path, ignored))) {
     throw UserError("the first image of the list " + quote(list.string()) +
                     " does not exist: " + quote((root / lines.front().path).string()) +
                     ": paths are relative to the list's folder");

@@ -2,14 +2,11 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/base/read_file.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
-#include <cstring>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <limits>
 #include <utility>
 
 namespace convmae {
@@ -29,6 +26,9 @@ constexpr Field kPrefix{345, 155};
 
 /// Names and records longer than that serve no honest purpose.
 constexpr std::int64_t kMaxExtension = 1 << 20;
+
+/// Archives are walked through and never read whole.
+constexpr FileKind kArchive{"an archive", std::numeric_limits<std::int64_t>::max()};
 
 std::string_view until_nul(std::string_view text) { return text.substr(0, text.find('\0')); }
 
@@ -83,36 +83,18 @@ struct TarReader::Header {
 };
 
 TarReader::TarReader(std::filesystem::path path)
-    : path_(std::move(path)), file_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC)) {
-  struct stat status {};
-  if (file_ < 0 || ::fstat(file_, &status) != 0) {
-    const std::string reason = std::strerror(errno);
-    if (file_ >= 0) ::close(file_);
-    throw UserError("cannot read the archive " + quote(path_.string()) + ": " + reason +
-                    ": check the path and its permissions");
-  }
-  file_size_ = S_ISREG(status.st_mode) ? status.st_size : 0;
-}
-
-TarReader::~TarReader() { ::close(file_); }
+    : path_(std::move(path)),
+      file_(open_for_reading(path_)),
+      file_size_(size_of(file_, kArchive, path_)) {}
 
 void TarReader::fail(const std::string& what) const {
   throw UserError("damaged archive " + quote(path_.string()) + ": " + what + " at byte " +
                   std::to_string(offset_) + ": copy or download it again");
 }
 
-void TarReader::read_at(std::int64_t offset, char* out, std::int64_t count) const {
-  while (count > 0) {
-    const ssize_t got = ::pread(file_, out, static_cast<std::size_t>(count), offset);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) {
-      throw UserError("cannot read the archive " + quote(path_.string()) + ": " +
-                      std::strerror(errno) + ": check the disk");
-    }
-    if (got == 0) fail("it became shorter while it was read");
-    offset += got;
-    out += got;
-    count -= got;
+void TarReader::read_exactly(std::int64_t offset, std::span<char> out) const {
+  if (read_at(file_, offset, std::as_writable_bytes(out), path_) < out.size()) {
+    fail("it became shorter while it was read");
   }
 }
 
@@ -177,8 +159,8 @@ std::optional<TarMember> TarReader::next() {
     }
     if (file_size_ - offset_ < kBlock) fail("it ends in a header");
     blocks_.fill('\0');
-    read_at(offset_, blocks_.data(),
-            std::min<std::int64_t>(std::ssize(blocks_), file_size_ - offset_));
+    const auto ahead = std::min<std::int64_t>(std::ssize(blocks_), file_size_ - offset_);
+    read_exactly(offset_, std::span(blocks_).first(static_cast<std::size_t>(ahead)));
     if (std::all_of(blocks_.begin(), blocks_.begin() + kBlock, [](char c) { return c == 0; })) {
       return std::nullopt;  // a block of zeros ends an archive
     }
@@ -213,7 +195,7 @@ std::string TarReader::read(const TarMember& member) const {
   if (member.offset == offset_ + kBlock && member.size <= kBlock) {
     std::copy_n(blocks_.begin() + kBlock, member.size, content.begin());
   } else {
-    read_at(member.offset, content.data(), member.size);
+    read_exactly(member.offset, content);
   }
   return content;
 }

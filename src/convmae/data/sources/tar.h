@@ -1,10 +1,13 @@
 #pragma once
 
+#include "convmae/base/file_descriptor.h"
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -23,9 +26,6 @@ struct TarMember {
 class TarReader {
  public:
   explicit TarReader(std::filesystem::path path);
-  ~TarReader();
-  TarReader(const TarReader&) = delete;
-  TarReader& operator=(const TarReader&) = delete;
 
   /// The next regular file; nothing at the end of the archive.
   std::optional<TarMember> next();
@@ -38,12 +38,12 @@ class TarReader {
 
   Header parse_header() const;
   void apply_pax_records(std::string_view records, Header& next) const;
-  void read_at(std::int64_t offset, char* out, std::int64_t count) const;
+  void read_exactly(std::int64_t offset, std::span<char> out) const;
   [[noreturn]] void fail(const std::string& what) const;
 
   std::filesystem::path path_;
-  int file_;
-  std::int64_t file_size_ = 0;
+  FileDescriptor file_;
+  std::int64_t file_size_;
   std::int64_t offset_ = 0;  // of the header that is looked at
   std::int64_t next_ = 0;    // of the one behind it
   /// The header's block and the one behind it: small members need no second read.

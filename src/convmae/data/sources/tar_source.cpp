@@ -20,7 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kLargestImage = 1 << 30;
 constexpr std::int64_t kLargestLabel = 1 << 20;
 constexpr std::int64_t kMostClasses = 1 << 24;
 /// Samples that a shuffled epoch holds back to mix shards: about 16 shards of 1,000.

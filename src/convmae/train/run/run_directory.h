@@ -1,6 +1,6 @@
 #pragma once
 
-#include "convmae/io/file_descriptor.h"
+#include "convmae/base/file_descriptor.h"
 
 #include <filesystem>
 #include <string>

@@ -2,11 +2,12 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/base/read_file.h"
 
-#include <fstream>
 #include <functional>
 #include <limits>
-#include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace convmae {
@@ -27,13 +28,14 @@ StepRecord step_record_from(const Json& json) {
           .skipped = json.value("skipped", false)};
 }
 
-/// Calls `visit` with every whole JSON object of a file of lines.
+/// Calls `visit` with every whole JSON object of a file of lines, which need not be there.
 void read_lines(const std::filesystem::path& path, const std::function<void(Json)>& visit) {
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(std::filesystem::symlink_status(path, ignored))) return;
+  for_each_line(path, [&visit](std::string_view line) {
     Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (json.is_object()) visit(std::move(json));
-  }
+  });
 }
 
 }  // namespace

@@ -1,13 +1,12 @@
 #include "convmae/train/run/run_report.h"
 
+#include "convmae/base/read_file.h"
 #include "convmae/report/format.h"
 #include "convmae/train/run/environment.h"
 #include "convmae/train/run/run_charts.h"
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <limits>
 
 namespace convmae {
@@ -76,19 +75,20 @@ std::vector<Figure> figures_of(const RunPaths& paths) {
   std::vector<std::filesystem::path> files;
   std::error_code none;
   for (const auto& entry : std::filesystem::directory_iterator(paths.panels(), none)) {
-    if (entry.path().extension() == ".png") files.push_back(entry.path());
+    if (entry.path().extension() == ".png" && entry.is_regular_file(none)) {
+      files.push_back(entry.path());
+    }
   }
   std::ranges::sort(files);
   constexpr std::size_t kMost = 12;
+  constexpr FileKind kPanel{"a picture of the run", std::int64_t{1} << 28};
   std::vector<Figure> figures;
   const std::size_t count = std::min(files.size(), kMost);
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t pick = count == 1 ? 0 : i * (files.size() - 1) / (count - 1);
-    std::ifstream file(files[pick], std::ios::binary);
-    Figure figure;
-    figure.label = panel_label(files[pick]);
-    figure.png.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
-    figures.push_back(std::move(figure));
+    figures.push_back({.label = panel_label(files[pick]),
+                       .caption = "",
+                       .png = read_whole_file(files[pick], kPanel)});
   }
   return figures;
 }

@@ -2,10 +2,12 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/json_text.h"
+#include "convmae/base/read_file.h"
 
 #include <nlohmann/json.hpp>
 
-#include <fstream>
+#include <string_view>
+#include <system_error>
 
 namespace convmae {
 namespace {
@@ -61,11 +63,12 @@ void check_model(const CheckpointInfo& run, const CheckpointInfo& asked) {
 
 std::set<std::string> listed_bad_samples(const std::filesystem::path& path) {
   std::set<std::string> names;
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(std::filesystem::symlink_status(path, ignored))) return names;
+  for_each_line(path, [&names](std::string_view line) {
     const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (json.is_object()) names.insert(json.value("name", ""));
-  }
+  });
   return names;
 }
 

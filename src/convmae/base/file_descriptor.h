@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <span>
+#include <utility>
 
 namespace convmae {
 
@@ -19,13 +20,21 @@ class FileDescriptor {
 
   int get() const { return fd_; }
   bool is_open() const { return fd_ >= 0; }
+  /// Leaves the descriptor to the caller, who closes it.
+  int release() { return std::exchange(fd_, -1); }
 
  private:
   int fd_ = -1;
 };
 
-/// Opens an existing regular file for reading. Throws UserError that names `path` and the reason.
+/// Opens an existing regular file for reading. Everything that this program reads is opened here:
+/// a named pipe would be waited for, and a device has no end. Throws UserError that names `path`
+/// and the reason.
 FileDescriptor open_for_reading(const std::filesystem::path& path);
+
+/// Opens a regular file, made if need be, to read it and to write at its end. Throws UserError that
+/// names `path` and the reason.
+FileDescriptor open_for_appending(const std::filesystem::path& path);
 
 /// Writes all of `data` at the descriptor's position. Throws UserError that names `path` and the
 /// reason, such as a full disk. The first call makes the process ignore SIGXFSZ, whose default is

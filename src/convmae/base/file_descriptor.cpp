@@ -1,4 +1,4 @@
-#include "convmae/io/file_descriptor.h"
+#include "convmae/base/file_descriptor.h"
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
@@ -22,6 +22,31 @@ void ignore_file_size_signal() {
   std::call_once(once, [] { std::signal(SIGXFSZ, SIG_IGN); });
 }
 
+const char* kind_of(mode_t mode) {
+  if (S_ISFIFO(mode)) return "named pipe";
+  if (S_ISSOCK(mode)) return "socket";
+  return "device";
+}
+
+void check_regular(const struct stat& status, const std::filesystem::path& path) {
+  if (S_ISREG(status.st_mode)) return;
+  if (S_ISDIR(status.st_mode)) throw_file_error("read", path, EISDIR);
+  throw UserError("cannot read " + quote(path.string()) + ": expected a regular file, found a " +
+                  kind_of(status.st_mode) + "; give a file that stays, or copy it to one");
+}
+
+FileDescriptor open_regular(const std::filesystem::path& path, int flags) {
+  // To open a pipe or a device is to do something with it already: they are told by their names.
+  // What takes the name's place in between must not be waited for, hence O_NONBLOCK.
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0) check_regular(status, path);
+  FileDescriptor file(::open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666));
+  if (!file.is_open()) throw_file_error("open", path, errno);
+  if (::fstat(file.get(), &status) != 0) throw_file_error("open", path, errno);
+  check_regular(status, path);
+  return file;
+}
+
 }  // namespace
 
 FileDescriptor::~FileDescriptor() {
@@ -41,21 +66,17 @@ void throw_file_error(const char* verb, const std::filesystem::path& path, int e
                         std::generic_category().message(error);
   if (error == ENOSPC || error == EDQUOT) message += "; free some space and try again";
   if (error == EFBIG) message += "; raise the file-size limit (ulimit -f) and try again";
+  if (error == ENOENT || error == ENOTDIR) message += "; check the path";
+  if (error == EACCES || error == EPERM) message += "; check its permissions";
   throw UserError(message);
 }
 
 FileDescriptor open_for_reading(const std::filesystem::path& path) {
-  // O_NONBLOCK: a named pipe must be refused below, not waited for.
-  FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!file.is_open()) throw_file_error("open", path, errno);
-  struct stat status {};
-  if (::fstat(file.get(), &status) != 0) throw_file_error("open", path, errno);
-  if (S_ISDIR(status.st_mode)) throw_file_error("read", path, EISDIR);
-  if (!S_ISREG(status.st_mode)) {
-    throw UserError("cannot read " + quote(path.string()) +
-                    ": expected a regular file, found a device, pipe or socket");
-  }
-  return file;
+  return open_regular(path, O_RDONLY);
+}
+
+FileDescriptor open_for_appending(const std::filesystem::path& path) {
+  return open_regular(path, O_RDWR | O_CREAT | O_APPEND);
 }
 
 void write_all(int fd, std::span<const std::byte> data, const std::filesystem::path& path) {
