@@ -212,6 +212,73 @@ TEST(Loader, StopsAboveTheShareOfBadSamples) {
   }
 }
 
+/// A look at every sample that can be used, once.
+LoaderConfig one_look() {
+  LoaderConfig config;
+  config.batch_size = 4;
+  config.shuffle = false;
+  config.drop_last = false;
+  config.on_bad_sample = OnBadSample::leave_out;
+  config.max_bad_share = 1;
+  return config;
+}
+
+TEST(Loader, LeavesBadSamplesOutAndCountsEveryOtherOneOnce) {
+  const std::set<std::int64_t> bad{0, 4, 5, 6, 7, 9, 13};  // one of a batch, all of one, the last
+  const auto source = std::make_shared<NumberedImages>(14, bad);
+  const std::vector<Seen> sound = [] {
+    LoaderConfig config = one_look();
+    config.batch_size = 1;
+    return run(config, std::make_shared<NumberedImages>(14));
+  }();
+  for (const int workers : {0, 1, 3}) {
+    LoaderConfig config = one_look();
+    config.num_workers = workers;
+    std::vector<std::int64_t> reported;
+    config.report_bad = [&reported](const BadSample& sample) { reported.push_back(sample.sample); };
+    const std::vector<Seen> seen = run(config, source);
+    ASSERT_EQ(seen.size(), 3) << workers;  // a batch of which nothing is left does not come
+    EXPECT_THAT(seen[0].samples, ElementsAre(1, 2, 3));
+    EXPECT_THAT(seen[1].samples, ElementsAre(8, 10, 11));
+    EXPECT_THAT(seen[2].samples, ElementsAre(12));
+    EXPECT_THAT(reported, ElementsAre(0, 4, 5, 6, 7, 9, 13));
+    for (const Seen& batch : seen) {
+      EXPECT_EQ(batch.global_indices, batch.samples);
+      std::vector<float> pixels;
+      std::vector<std::int64_t> labels;
+      for (const std::int64_t sample : batch.samples) {
+        const Seen& alone = sound[static_cast<std::size_t>(sample)];
+        pixels.insert(pixels.end(), alone.pixels.begin(), alone.pixels.end());
+        labels.push_back(sample % 10);
+      }
+      EXPECT_EQ(batch.pixels, pixels);
+      EXPECT_EQ(batch.labels, labels);
+    }
+  }
+}
+
+TEST(Loader, EndsWhereNothingIsLeft) {
+  const auto source = std::make_shared<NumberedImages>(5, std::set<std::int64_t>{0, 1, 2, 3, 4});
+  for (const int workers : {0, 2}) {
+    LoaderConfig config = one_look();
+    config.num_workers = workers;
+    EXPECT_THAT([&] { run(config, source); },
+                testing::ThrowsMessage<UserError>(HasSubstr("none of the 5 images can be used")));
+  }
+}
+
+TEST(Loader, LeavesOutNoMoreThanTheShareThatIsAllowed) {
+  LoaderConfig config = one_look();
+  config.max_bad_share = 0.1;
+  EXPECT_EQ(run(config, std::make_shared<NumberedImages>(20, std::set<std::int64_t>{1, 2})).size(),
+            5);
+  EXPECT_THAT(
+      [&] {
+        run(config, std::make_shared<NumberedImages>(20, std::set<std::int64_t>{1, 2, 3}));
+      },
+      testing::ThrowsMessage<UserError>(HasSubstr("more than the 2 allowed")));
+}
+
 TEST(Loader, CanRefuseBadSamplesAltogether) {
   const auto source = std::make_shared<NumberedImages>(40, std::set<std::int64_t>{12});
   for (const int workers : {0, 2}) {

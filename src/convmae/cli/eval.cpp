@@ -1,9 +1,8 @@
 #include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/inference.h"
+#include "convmae/data/sources/image_subset.h"
 #include "convmae/report/format.h"
-#include "convmae/report/image_progress.h"
-#include "convmae/train/evaluation/batches.h"
 #include "convmae/train/evaluation/classes.h"
 #include "convmae/train/evaluation/classifier_batches.h"
 #include "convmae/train/evaluation/evaluation_files.h"
@@ -24,7 +23,7 @@ struct EvalOptions {
   std::string data;
   std::string out;
   bool per_class = false;
-  BatchFlags batches;
+  ReadingFlags reading;
   InferenceFlags inference;
 };
 
@@ -46,24 +45,18 @@ void run(const EvalOptions& options) {
   const std::vector<std::string> classes = named_classes(loaded.classes, *source);
   const std::vector<std::int64_t> class_of = match_classes(*source, classes, "--data");
 
-  LoaderConfig config;
-  config.batch_size = options.batches.batch_size;
-  config.num_workers = static_cast<int>(options.batches.num_workers);
-  config.shuffle = false;
-  config.drop_last = false;
-  config.on_bad_sample = OnBadSample::error;
-  Loader loader(source,
-                evaluation_transform(loaded.preprocessing, options.inference.exif_orientation()),
-                config);
   const ClassificationMetrics metrics = [&] {
     ImageProgress progress(source->size());
+    const ImageReading reading =
+        options.reading.reading(options.inference.exif_orientation(), progress);
+    const std::unique_ptr<Loader> loader = evaluation_loader(reading, loaded.preprocessing, source);
     return evaluate_classifier(
-        *loaded.model, loader, {loaded.preprocessing, type}, class_of,
-        [&](std::int64_t done) { progress.update(done); },
+        *loaded.model, *loader, {loaded.preprocessing, type}, class_of, reading.progress,
         options.out.empty() ? Confusions::ignored : Confusions::counted);
   }();
 
-  std::printf("%s on %s\n", printable(loaded.file.string()).c_str(), source->description().c_str());
+  std::printf("%s on %s\n", printable(loaded.file.string()).c_str(),
+              description_of(*source, metrics.images()).c_str());
   std::printf(
       "top-1 %.3f %%  top-5 %.3f %%  loss %.4f  mean recall %.3f %%  calibration error %.3f "
       "%%\n",
@@ -100,7 +93,8 @@ void add_eval(CLI::App& app) {
   command->add_option("--out,--output_dir", options->out,
                       "Directory for eval.json, confusion.csv and confusion.png");
   command->add_flag("--per_class", options->per_class, "Print recall and precision of each class");
-  options->batches.add_to(*command);
+  options->reading.add_batch_size(*command);
+  options->reading.add_to(*command);
   options->inference.add_to(*command);
   command->callback([options] { run(*options); });
 }

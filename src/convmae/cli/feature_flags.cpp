@@ -2,8 +2,6 @@
 
 #include <CLI/CLI.hpp>
 
-#include <utility>
-
 namespace convmae {
 
 void FeatureFlags::add_to(CLI::App& command) {
@@ -13,7 +11,8 @@ void FeatureFlags::add_to(CLI::App& command) {
       ->required();
   command.add_option("--num_heads", num_heads_,
                      "Attention heads of the encoder [as the file or its widths tell]");
-  batches_.add_to(command);
+  reading_.add_batch_size(command);
+  reading_.add_to(command);
   inference_.add_to(command);
 }
 
@@ -22,9 +21,8 @@ FeatureModel FeatureFlags::load_model() const {
   return FeatureModel::load(checkpoint_, num_heads_, inference_.type());
 }
 
-FeatureReading FeatureFlags::reading(std::function<void(std::int64_t)> progress) const {
-  return {batches_.batch_size, batches_.num_workers, inference_.exif_orientation(),
-          std::move(progress)};
+ImageReading FeatureFlags::reading(ImageProgress& progress) const {
+  return reading_.reading(inference_.exif_orientation(), progress);
 }
 
 }  // namespace convmae

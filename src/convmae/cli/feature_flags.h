@@ -6,7 +6,6 @@
 #include <CLI/App.hpp>
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 
@@ -19,12 +18,12 @@ class FeatureFlags {
 
   /// The encoder that the flags name. Sets the number of compute threads too.
   FeatureModel load_model() const;
-  FeatureReading reading(std::function<void(std::int64_t)> progress) const;
+  ImageReading reading(ImageProgress& progress) const;
 
  private:
   std::string checkpoint_;
   std::optional<std::int64_t> num_heads_;
-  BatchFlags batches_;
+  ReadingFlags reading_;
   InferenceFlags inference_;
 };
 

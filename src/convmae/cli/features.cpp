@@ -3,6 +3,7 @@
 #include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/feature_flags.h"
+#include "convmae/data/sources/image_subset.h"
 #include "convmae/report/image_progress.h"
 
 #include <CLI/CLI.hpp>
@@ -30,13 +31,17 @@ void run(FeaturesOptions options) {
   std::vector<std::int64_t>& stages = options.selection.stages;
   if (stages.empty()) stages = {model.stages()};
   std::vector<std::filesystem::path> files;
+  std::int64_t used = source->size();
   {
     ImageProgress progress(source->size());
-    files = write_features(model, source, options.selection,
-                           options.reading.reading([&](auto done) { progress.update(done); }),
-                           options.out);
+    ImageReading reading = options.reading.reading(progress);
+    reading.report_bad = [&used, name = reading.report_bad](const BadSample& bad) {
+      --used;
+      name(bad);
+    };
+    files = write_features(model, source, options.selection, reading, options.out);
   }
-  std::printf("%s\n", source->description().c_str());
+  std::printf("%s\n", description_of(*source, used).c_str());
   for (const std::filesystem::path& file : files) {
     std::printf("%s\n", printable(file.string()).c_str());
   }

@@ -15,17 +15,34 @@
 
 namespace convmae {
 
-void add_num_workers(CLI::App& command, std::int64_t& num_workers) {
-  command.add_option("--num_workers", num_workers, "Threads that load images")
-      ->check(not_negative())
+void ReadingFlags::add_batch_size(CLI::App& command) {
+  command.add_option("--batch_size", batch_size_, "Images at a time")
+      ->check(positive())
       ->capture_default_str();
 }
 
-void BatchFlags::add_to(CLI::App& command) {
-  command.add_option("--batch_size", batch_size, "Images at a time")
-      ->check(positive())
+void ReadingFlags::add_to(CLI::App& command) {
+  command.add_option("--num_workers", num_workers_, "Threads that load images")
+      ->check(not_negative())
       ->capture_default_str();
-  add_num_workers(command, num_workers);
+  command
+      .add_option("--on_bad_sample", on_bad_sample_,
+                  "Undecodable images: error, or skip (name them and do not count them)")
+      ->check(CLI::IsMember({"error", "skip"}))
+      ->capture_default_str();
+}
+
+ImageReading ReadingFlags::reading(bool exif_orientation, ImageProgress& progress) const {
+  ImageReading reading;
+  reading.batch_size = batch_size_;
+  reading.num_workers = num_workers_;
+  reading.exif_orientation = exif_orientation;
+  reading.leave_out_bad = on_bad_sample_ == "skip";
+  reading.report_bad = [&progress](const BadSample& bad) {
+    progress.message("convmae: warning: left out " + quote(bad.name) + ": " + bad.error);
+  };
+  reading.progress = [&progress](std::int64_t done) { progress.update(done); };
+  return reading;
 }
 
 void InferenceFlags::add_to(CLI::App& command) {

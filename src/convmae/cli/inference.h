@@ -1,6 +1,8 @@
 #pragma once
 
 #include "convmae/data/transforms.h"
+#include "convmae/report/image_progress.h"
+#include "convmae/train/evaluation/batches.h"
 
 #include <ATen/core/Tensor.h>
 #include <CLI/App.hpp>
@@ -10,15 +12,21 @@
 
 namespace convmae {
 
-/// --num_workers of commands that read many images.
-void add_num_workers(CLI::App& command, std::int64_t& num_workers);
-
-/// How many images a command takes at a time, and with how many threads it loads them.
-struct BatchFlags {
-  std::int64_t batch_size = 64;
-  std::int64_t num_workers = 2;
-
+/// How a command reads many images, each of which counts once.
+class ReadingFlags {
+ public:
+  void add_batch_size(CLI::App& command);
+  /// Threads, and what becomes of images that cannot be used.
   void add_to(CLI::App& command);
+
+  /// What they say. Progress is shown, and images that are left out are named, through `progress`,
+  /// which must outlive the reading.
+  ImageReading reading(bool exif_orientation, ImageProgress& progress) const;
+
+ private:
+  std::int64_t batch_size_ = 64;
+  std::int64_t num_workers_ = 2;
+  std::string on_bad_sample_ = "error";
 };
 
 /// The flags of every command that takes images through a network without training it.

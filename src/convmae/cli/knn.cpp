@@ -4,6 +4,7 @@
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/feature_flags.h"
 #include "convmae/cli/validators.h"
+#include "convmae/data/sources/image_subset.h"
 #include "convmae/report/image_progress.h"
 
 #include <CLI/CLI.hpp>
@@ -33,7 +34,11 @@ struct KnnCommand {
 LabelledFeatures features_of(const FeatureModel& model, const Source& source,
                              const FeatureFlags& flags) {
   ImageProgress progress(source->size());
-  return labelled_features(model, source, flags.reading([&](auto done) { progress.update(done); }));
+  return labelled_features(model, source, flags.reading(progress));
+}
+
+std::string described(const Source& source, const LabelledFeatures& used) {
+  return description_of(*source, used.labels.size(0));
 }
 
 /// Class numbers mean the same on both sides only if the classes do.
@@ -80,12 +85,12 @@ void run(const KnnCommand& options) {
   const LabelledFeatures known = features_of(model, bank, options.reading);
   if (!held_out) {
     print(options, knn_scores_leaving_one_out(known, options.k, options.temperature),
-          bank->description(), "the same, each among all others");
+          described(bank, known), "the same, each among all others");
     return;
   }
   const LabelledFeatures asked = features_of(model, queries, options.reading);
-  print(options, knn_scores(known, asked, options.k, options.temperature), bank->description(),
-        queries->description());
+  print(options, knn_scores(known, asked, options.k, options.temperature), described(bank, known),
+        described(queries, asked));
 }
 
 }  // namespace

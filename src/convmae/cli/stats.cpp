@@ -2,6 +2,7 @@
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/inference.h"
 #include "convmae/cli/validators.h"
+#include "convmae/data/sources/image_subset.h"
 #include "convmae/report/image_progress.h"
 #include "convmae/train/evaluation/image_statistics.h"
 
@@ -21,7 +22,7 @@ struct StatsOptions {
   std::string data;
   std::vector<std::int64_t> input_size{224};
   std::int64_t in_chans = 3;
-  std::int64_t num_workers = 2;
+  ReadingFlags reading;
   bool json = false;
 };
 
@@ -40,18 +41,16 @@ void run(const StatsOptions& options) {
   const std::shared_ptr<const ImageSource> source = open_source(options.data, Split::train);
   const ImageStatistics found = [&] {
     ImageProgress progress(source->size());
-    return image_statistics(source,
-                            {.size = {options.input_size.front(), options.input_size.back()},
-                             .channels = options.in_chans,
-                             .num_workers = options.num_workers,
-                             .progress = [&](std::int64_t done) { progress.update(done); }});
+    return image_statistics(source, {options.input_size.front(), options.input_size.back()},
+                            options.in_chans,
+                            options.reading.reading(/*exif_orientation=*/false, progress));
   }();
   if (options.json) {
     const nlohmann::ordered_json json{
         {"images", found.images}, {"mean", found.mean}, {"std", found.std}};
     std::cout << json_text(json, 2) << std::endl;
   } else {
-    std::printf("%s\n--mean %s --std %s\n", source->description().c_str(),
+    std::printf("%s\n--mean %s --std %s\n", description_of(*source, found.images).c_str(),
                 flag_text(found.mean).c_str(), flag_text(found.std).c_str());
   }
 }
@@ -71,7 +70,7 @@ void add_stats(CLI::App& app) {
   command->add_option("--in_chans", options->in_chans, "Channels of an image")
       ->check(positive())
       ->capture_default_str();
-  add_num_workers(*command, options->num_workers);
+  options->reading.add_to(*command);
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options] { run(*options); });
 }

@@ -29,7 +29,8 @@ void TrainingFlags::add_images() {
   table_.add("fast_decode", options_.fast_decode,
              "Decode JPEG and resize in less time, to slightly other pixels");
   table_.add("on_bad_sample", options_.on_bad_sample,
-             "Undecodable images: skip (replace and list them) or error");
+             "Undecodable images: skip (list them, train on others instead, evaluate without) or "
+             "error");
   table_.add("max_bad_share", options_.max_bad_share, "Share of bad images that stops the run");
   table_.add("num_workers", options_.num_workers, "Threads that load images; -1: by CPUs");
 }

@@ -164,8 +164,9 @@ void Loader::load(Worker& worker, Work& work, std::int64_t index) const {
         work.failures[i].push_back({sample, source_->name(sample), error.what()});
         if (config_.on_bad_sample == OnBadSample::error) {
           throw UserError("cannot use " + quote(source_->name(sample)) + ": " + error.what() +
-                          " (on_bad_sample skip would pass over it)");
+                          " (--on_bad_sample skip passes over it)");
         }
+        if (config_.on_bad_sample == OnBadSample::leave_out) return;
         sample = static_cast<std::int64_t>(
             replacement.below(static_cast<std::uint64_t>(source_->size())));
       }
@@ -195,6 +196,11 @@ std::shared_ptr<Loader::Work> Loader::take_front() {
 void Loader::account(const BadSample& bad) {
   if (!known_bad_.insert(bad.sample).second) return;
   if (config_.report_bad) config_.report_bad(bad);
+  if (bad_samples() == source_->size()) {
+    throw UserError("none of the " + std::to_string(source_->size()) +
+                    " images can be used, the last is '" + bad.name + "': " + bad.error +
+                    ": check the data");
+  }
   const auto share = config_.max_bad_share * static_cast<double>(source_->size());
   const std::int64_t allowed = std::max<std::int64_t>(1, static_cast<std::int64_t>(share));
   if (bad_samples() <= allowed) return;
@@ -204,23 +210,49 @@ void Loader::account(const BadSample& bad) {
                   ": repair or remove them, or raise max_bad_share");
 }
 
+/// Reports the samples of a batch that failed, throws what is to be thrown, and closes the gaps
+/// that samples left.
+void Loader::settle_failures(Work& work) {
+  Batch& batch = work.batch;
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < work.failures.size(); ++i) {
+    if (config_.on_bad_sample != OnBadSample::error) {
+      for (const BadSample& bad : work.failures[i]) account(bad);
+    }
+    if (work.errors[i]) std::rethrow_exception(work.errors[i]);
+    if (config_.on_bad_sample == OnBadSample::leave_out && !work.failures[i].empty()) continue;
+    if (kept < i) {
+      const auto values = static_cast<std::size_t>(values_per_sample_);
+      std::copy_n(batch.pixels.get() + i * values, values, batch.pixels.get() + kept * values);
+      batch.global_indices[kept] = batch.global_indices[i];
+      batch.samples[kept] = batch.samples[i];
+      batch.labels[kept] = batch.labels[i];
+    }
+    ++kept;
+  }
+  batch.global_indices.resize(kept);
+  batch.samples.resize(kept);
+  batch.labels.resize(kept);
+  batch.count = static_cast<std::int64_t>(kept);
+}
+
 std::optional<Batch> Loader::next() {
   const auto begin = std::chrono::steady_clock::now();
-  schedule();
-  if (queue_.empty()) return std::nullopt;
-  const std::shared_ptr<Work> work = take_front();
-  try {
-    for (std::size_t i = 0; i < work->failures.size(); ++i) {
-      if (config_.on_bad_sample == OnBadSample::skip) {
-        for (const BadSample& bad : work->failures[i]) account(bad);
-      }
-      if (work->errors[i]) std::rethrow_exception(work->errors[i]);
+  std::shared_ptr<Work> work;
+  bool nothing_left = true;
+  while (nothing_left) {
+    schedule();
+    if (queue_.empty()) return std::nullopt;
+    work = take_front();
+    try {
+      settle_failures(*work);
+    } catch (...) {
+      config_.end_epoch = next_epoch_;  // nothing more is scheduled
+      const std::lock_guard lock(mutex_);
+      queue_.clear();
+      throw;
     }
-  } catch (...) {
-    config_.end_epoch = next_epoch_;  // nothing more is scheduled
-    const std::lock_guard lock(mutex_);
-    queue_.clear();
-    throw;
+    nothing_left = work->batch.count == 0 && !work->failures.empty();
   }
   schedule();
   const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - begin;

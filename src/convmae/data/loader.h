@@ -20,7 +20,12 @@
 
 namespace convmae {
 
-enum class OnBadSample { skip, error };
+/// What becomes of a sample that cannot be used.
+enum class OnBadSample {
+  replace,    ///< another one takes its place: training
+  leave_out,  ///< its batch is so much shorter: where every sample counts for itself
+  error,      ///< `next` throws
+};
 
 /// A sample that could not be read or decoded.
 struct BadSample {
@@ -42,8 +47,9 @@ struct LoaderConfig {
   int num_workers = 2;          ///< 0: `next` does the work itself
   std::int64_t prefetch = 3;    ///< batches in work or waiting, at most
 
-  OnBadSample on_bad_sample = OnBadSample::skip;
-  /// More distinct bad samples than this share of the source stop the run; one is always allowed.
+  OnBadSample on_bad_sample = OnBadSample::replace;
+  /// More distinct bad samples than this share of the source stop the run; one is always allowed,
+  /// but never all of them.
   double max_bad_share = 0.001;
   /// Called by `next`, once for each distinct bad sample, in an order that does not depend on
   /// threads.
@@ -53,7 +59,8 @@ struct LoaderConfig {
 struct Batch {
   std::int64_t epoch = 0;
   std::int64_t step = 0;
-  std::int64_t count = 0;  ///< samples; below the batch size only in a last, incomplete batch
+  /// Samples; below the batch size in a last, incomplete batch and where some were left out.
+  std::int64_t count = 0;
   /// `[count, channels, height, width]`, normalised. Goes back to the loader's pool with its last
   /// owner, so a tensor can wrap it.
   std::shared_ptr<float[]> pixels;
@@ -67,8 +74,9 @@ struct Batch {
 /// Delivers batches in a defined order, prepared ahead by worker threads. Every byte of a batch is
 /// a function of the source, the transform, the seed, the epoch, the step and the rank alone.
 ///
-/// A bad sample under OnBadSample::skip is replaced by a draw from the whole source, keyed by the
-/// position that it would have had.
+/// A bad sample under OnBadSample::replace is replaced by a draw from the whole source, keyed by
+/// the position that it would have had. Under OnBadSample::leave_out a batch of which nothing is
+/// left is not delivered.
 class Loader {
  public:
   /// Throws UserError if the numbers make no sense or if the source has less than one batch.
@@ -97,6 +105,7 @@ class Loader {
   void load(Worker& worker, Work& work, std::int64_t index) const;
   std::shared_ptr<Work> take_front();
   void account(const BadSample& bad);
+  void settle_failures(Work& work);
 
   std::shared_ptr<const ImageSource> source_;
   TransformConfig transform_;

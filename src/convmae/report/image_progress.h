@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace convmae {
 
@@ -22,6 +23,8 @@ class ImageProgress {
   ImageProgress& operator=(const ImageProgress&) = delete;
 
   void update(std::int64_t done);
+  /// Writes a line of text that stays.
+  void message(std::string_view text) { line_.message(text); }
 
  private:
   std::optional<ProgressLine> own_;

@@ -79,9 +79,10 @@ nlohmann::ordered_json ClassifierRun::further_header() const {
 }
 
 ClassificationMetrics ClassifierRun::evaluate() {
-  const std::unique_ptr<Loader> loader = evaluation_loader(options_, held_out_->source);
-  return evaluate_classifier(*classifier_, *loader, input(), held_out_->class_of,
-                             image_progress(held_out_->source->size(), "held-out images"));
+  const ImageReading reading = reading_of_all(held_out_->source->size(), "held-out images");
+  const std::unique_ptr<Loader> loader =
+      evaluation_loader(reading, preprocessing_of(options_), held_out_->source);
+  return evaluate_classifier(*classifier_, *loader, input(), held_out_->class_of, reading.progress);
 }
 
 ClassificationMetrics ClassifierRun::examine() {

@@ -5,7 +5,6 @@
 #include "convmae/train/pretrain_options.h"
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 
 namespace convmae {
@@ -21,16 +20,18 @@ class KnnProbe {
   /// Opens the images that the options name. Throws UserError if they have no classes.
   explicit KnnProbe(const PretrainOptions& options);
 
-  std::int64_t images() const { return source_->size(); }
+  /// How many images there are to read.
+  std::int64_t size() const { return source_->size(); }
   std::int64_t classes() const { return std::ssize(source_->classes()); }
-  /// The share of the images that is classified rightly. `progress` hears how many are done.
-  double top1(const std::shared_ptr<PretrainModel>& model,
-              std::function<void(std::int64_t)> progress) const;
+  struct Score {
+    std::int64_t images = 0;  ///< that could be used
+    double top1 = 0;          ///< the share of them that is classified rightly
+  };
+  Score score(const std::shared_ptr<PretrainModel>& model, const ImageReading& reading) const;
 
  private:
   std::shared_ptr<const ImageSource> source_;
   Preprocessing preprocessing_;
-  FeatureReading reading_;
 };
 
 }  // namespace convmae

@@ -1,3 +1,4 @@
+#include "convmae/base/random.h"
 #include "convmae/data/batch_plan.h"
 #include "convmae/train/classifier_run.h"
 #include "convmae/train/evaluation/batches.h"
@@ -8,8 +9,10 @@
 
 #include <ATen/ATen.h>
 
+#include <cstdint>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace convmae {
 namespace {
@@ -17,11 +20,13 @@ namespace {
 /// The order in which a loader would deliver images, without the images.
 class ImageNumbers : public BatchStream {
  public:
+  /// `usable`: which of the source's images can be used; one of them at least.
   ImageNumbers(const LinprobeOptions& options, std::shared_ptr<const ImageSource> source,
-               std::int64_t epoch, std::int64_t batch)
+               std::vector<bool> usable, std::int64_t epoch, std::int64_t batch)
       : seed_(options.seed),
         epochs_(options.epochs),
         source_(std::move(source)),
+        usable_(std::move(usable)),
         plan_(source_->size(), options.batch_size, 0, 1, /*drop_last=*/true),
         epoch_(epoch),
         step_(batch) {}
@@ -42,14 +47,27 @@ class ImageNumbers : public BatchStream {
     batch.step = step_++;
     batch.count = slice.end - slice.begin;
     batch.samples.assign(order_.begin() + slice.begin, order_.begin() + slice.end);
+    for (std::int64_t i = 0; i < batch.count; ++i) replace_bad(batch, slice.begin + i, i);
     return batch;
   }
   double seconds_waited() const override { return 0; }
 
  private:
+  /// Draws for a bad sample what a loader would draw.
+  void replace_bad(Batch& batch, std::int64_t position, std::int64_t index) const {
+    CounterRandom replacement(seed_, static_cast<std::uint64_t>(epoch_),
+                              static_cast<std::uint64_t>(position), Purpose::replacement);
+    std::int64_t& sample = batch.samples[static_cast<std::size_t>(index)];
+    while (!usable_[static_cast<std::size_t>(sample)]) {
+      sample = static_cast<std::int64_t>(
+          replacement.below(static_cast<std::uint64_t>(source_->size())));
+    }
+  }
+
   std::uint64_t seed_;
   std::int64_t epochs_;
   std::shared_ptr<const ImageSource> source_;
+  std::vector<bool> usable_;
   BatchPlan plan_;
   std::int64_t epoch_;
   std::int64_t step_;
@@ -59,8 +77,20 @@ class ImageNumbers : public BatchStream {
 
 /// Features of images and the classes that they belong to.
 struct FeatureTable {
-  at::Tensor features;  ///< [N, D] float32
-  at::Tensor labels;    ///< [N] int64
+  at::Tensor features;       ///< [N, D] float32
+  at::Tensor labels;         ///< [N] int64
+  std::vector<bool> usable;  ///< [N]: the rows of other images mean nothing
+
+  /// Without those rows.
+  FeatureTable counted() const {
+    std::vector<std::int64_t> rows;
+    for (std::size_t i = 0; i < usable.size(); ++i) {
+      if (usable[i]) rows.push_back(static_cast<std::int64_t>(i));
+    }
+    const at::Tensor chosen = at::tensor(rows);
+    return {features.index_select(0, chosen), labels.index_select(0, chosen),
+            std::vector<bool>(rows.size(), true)};
+  }
 };
 
 /// Trains the head on an encoder without gradient.
@@ -91,7 +121,7 @@ class LinprobeRun : public ClassifierRun {
       return load_batches(training_transform(options_), epoch, batch);
     }
     if (!table_) table_ = compute_features({source(), class_of()}, "training images");
-    return std::make_unique<ImageNumbers>(options_, source(), epoch, batch);
+    return std::make_unique<ImageNumbers>(options_, source(), table_->usable, epoch, batch);
   }
 
   at::Tensor loss(const Batch& batch) override {
@@ -109,7 +139,9 @@ class LinprobeRun : public ClassifierRun {
 
   ClassificationMetrics evaluate() override {
     if (!options_.features_cached) return ClassifierRun::evaluate();
-    if (!held_out_table_) held_out_table_ = compute_features(*held_out(), "held-out images");
+    if (!held_out_table_) {
+      held_out_table_ = compute_features(*held_out(), "held-out images").counted();
+    }
     const at::NoGradGuard no_grad;
     classifier().eval();
     ClassificationMetrics metrics(classifier().config().num_classes);
@@ -130,20 +162,25 @@ class LinprobeRun : public ClassifierRun {
     return label_smoothing_cross_entropy(classifier().classify(features), labels, 0);
   }
 
-  /// Looks at every image once, without augmentation.
+  /// Looks at every image once, without augmentation. Each has its row.
   FeatureTable compute_features(const LabelledImages& images, const std::string& what) {
-    const std::unique_ptr<Loader> loader = evaluation_loader(options_, images.source);
     const std::int64_t count = images.source->size();
+    const ImageReading reading = reading_of_all(count, what);
+    const std::unique_ptr<Loader> loader =
+        evaluation_loader(reading, preprocessing_of(options_), images.source);
     FeatureTable table{at::empty({count, classifier().encoder().width()}, at::kFloat),
-                       at::empty({count}, at::kLong)};
-    const auto progress = image_progress(count, what);
+                       at::empty({count}, at::kLong),
+                       std::vector<bool>(static_cast<std::size_t>(count), false)};
     std::int64_t done = 0;
     while (const std::optional<Batch> batch = loader->next()) {
-      table.features.narrow(0, done, batch->count).copy_(encode(*batch));
-      const std::vector<std::int64_t> labels = labels_of(*batch, images.class_of);
-      table.labels.narrow(0, done, batch->count).copy_(at::tensor(labels));
+      const at::Tensor rows = at::tensor(batch->samples);
+      table.features.index_copy_(0, rows, encode(*batch));
+      table.labels.index_copy_(0, rows, at::tensor(labels_of(*batch, images.class_of)));
+      for (const std::int64_t sample : batch->samples) {
+        table.usable[static_cast<std::size_t>(sample)] = true;
+      }
       done += batch->count;
-      progress(done);
+      reading.progress(done);
     }
     return table;
   }

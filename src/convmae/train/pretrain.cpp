@@ -96,12 +96,12 @@ class PretrainRun : public TrainingRun {
 
   void look_first() override {
     untrained_ = evaluate_held_out();
-    first_top1_ = probe_features();
-    if (first_top1_) {
-      log().extend_header("probe", {{"images", probe_->images()},
+    first_probe_ = probe_features();
+    if (first_probe_) {
+      log().extend_header("probe", {{"images", first_probe_->images},
                                     {"classes", probe_->classes()},
-                                    {"knn_top1_at_start", *first_top1_}});
-      log().add_scalar("knn_top1", *first_top1_, fractional_epoch_now());
+                                    {"knn_top1_at_start", first_probe_->top1}});
+      log().add_scalar("knn_top1", first_probe_->top1, fractional_epoch_now());
     }
     if (untrained_) {
       log().extend_header("val", {{"images", untrained_->images},
@@ -120,7 +120,10 @@ class PretrainRun : public TrainingRun {
                               val.value("untrained_loss", 0.0), val.value("baseline_loss", 0.0)};
     }
     const nlohmann::ordered_json probe = header.value("probe", nlohmann::ordered_json());
-    if (probe_ && probe.is_object()) first_top1_ = probe.value("knn_top1_at_start", 0.0);
+    if (probe_ && probe.is_object()) {
+      first_probe_ = KnnProbe::Score{probe.value("images", probe_->size()),
+                                     probe.value("knn_top1_at_start", 0.0)};
+    }
     tell_first_look();
   }
 
@@ -134,7 +137,7 @@ class PretrainRun : public TrainingRun {
     }
     if (moment.due(options_.panel_every_epochs)) draw_panel();
     if (probe_ && moment.due(options_.probe_every)) {
-      const double top1 = *probe_features();
+      const double top1 = probe_features()->top1;
       seen.values["knn_top1"] = top1;
       seen.remarks.push_back("kNN " + format_fixed(100 * top1, 1) + " %");
     }
@@ -154,8 +157,8 @@ class PretrainRun : public TrainingRun {
     report.environment.emplace_back("data", source()->description());
     report.epochs = options_.epochs;
     report.untrained = untrained_;
-    if (probe_ && first_top1_) {
-      report.probe = ProbeContext{probe_->images(), probe_->classes(), *first_top1_};
+    if (probe_ && first_probe_) {
+      report.probe = ProbeContext{first_probe_->images, probe_->classes(), first_probe_->top1};
     }
     report.normalised_targets = options_.model_config.norm_pix_loss;
     write_run_report(paths(), log(), report);
@@ -168,9 +171,9 @@ class PretrainRun : public TrainingRun {
           format_number(untrained_->loss) + ", without learning " +
           format_number(untrained_->baseline));
     }
-    if (first_top1_) {
-      say("nearest neighbours of " + std::to_string(probe_->images()) +
-          " images at the start: " + format_fixed(100 * *first_top1_, 1) + " %");
+    if (first_probe_) {
+      say("nearest neighbours of " + std::to_string(first_probe_->images) +
+          " images at the start: " + format_fixed(100 * first_probe_->top1, 1) + " %");
     }
   }
 
@@ -178,13 +181,13 @@ class PretrainRun : public TrainingRun {
     if (!held_out_) return std::nullopt;
     const Stopwatch watch(seconds_of("evaluation"));
     return evaluate(*model_, options_, held_out_,
-                    image_progress(held_out_->size(), "held-out images"));
+                    reading_of_all(held_out_->size(), "held-out images"));
   }
 
-  std::optional<double> probe_features() {
+  std::optional<KnnProbe::Score> probe_features() {
     if (!probe_) return std::nullopt;
     const Stopwatch watch(seconds_of("probe"));
-    return probe_->top1(model_, image_progress(probe_->images(), "images of the probe"));
+    return probe_->score(model_, reading_of_all(probe_->size(), "images of the probe"));
   }
 
   void draw_panel() {
@@ -209,7 +212,7 @@ class PretrainRun : public TrainingRun {
   std::shared_ptr<PretrainModel> model_;
   std::optional<AdamW> optimizer_;
   std::optional<Evaluation> untrained_;
-  std::optional<double> first_top1_;
+  std::optional<KnnProbe::Score> first_probe_;
 };
 
 }  // namespace

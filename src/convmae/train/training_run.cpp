@@ -4,6 +4,7 @@
 #include "convmae/base/quote.h"
 #include "convmae/io/jsonl.h"
 #include "convmae/report/format.h"
+#include "convmae/train/evaluation/batches.h"
 #include "convmae/train/optimizer/gradients.h"
 #include "convmae/train/stopwatch.h"
 #include "convmae/train/weights/weights.h"
@@ -225,10 +226,12 @@ void TrainingRun::show_progress(double lr) {
                    .eta_seconds = eta});
 }
 
-std::function<void(std::int64_t)> TrainingRun::image_progress(std::int64_t total,
-                                                              const std::string& what) {
+ImageReading TrainingRun::reading_of_all(std::int64_t total, const std::string& what) {
   const auto progress = std::make_shared<ImageProgress>(console_, total, what);
-  return [progress](std::int64_t done) { progress->update(done); };
+  ImageReading reading = reading_of(options_);
+  reading.progress = [progress](std::int64_t done) { progress->update(done); };
+  reading.report_bad = [this](const BadSample& bad) { note_bad_sample(bad, "left out"); };
+  return reading;
 }
 
 void TrainingRun::refresh_report(RunStatus status) {
@@ -236,10 +239,10 @@ void TrainingRun::refresh_report(RunStatus status) {
   reported_ = Clock::now();
 }
 
-void TrainingRun::note_bad_sample(const BadSample& bad) {
+void TrainingRun::note_bad_sample(const BadSample& bad, const std::string& done) {
   const std::string name = as_utf8(bad.name);  // as the list gives it back
   if (!known_bad_.insert(name).second) return;
-  say("warning: replaced " + printable(name) + ": " + printable(bad.error));
+  say("warning: " + done + " " + printable(name) + ": " + printable(bad.error));
   JsonlWriter(paths().bad_samples())
       .append({{"sample", bad.sample}, {"name", name}, {"error", bad.error}});
 }

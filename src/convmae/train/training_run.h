@@ -34,6 +34,8 @@
 
 namespace convmae {
 
+struct ImageReading;
+
 /// Where a run's micro-batches come from, in the order of the run.
 class BatchStream {
  public:
@@ -115,8 +117,9 @@ class TrainingRun {
   virtual void write_report(RunStatus status, const std::string& note) = 0;
 
   void say(const std::string& text) { console_.message(text); }
-  /// Shows of how many of `total` images it has heard, and what they are, as long as it exists.
-  std::function<void(std::int64_t)> image_progress(std::int64_t total, const std::string& what);
+  /// How all images of a set are read, each once: progress is shown as long as it exists; an image
+  /// that cannot be used is left out and listed, or ends the run, as the options say.
+  ImageReading reading_of_all(std::int64_t total, const std::string& what);
   /// The training images through `transform`, from an epoch's micro-batch on.
   std::unique_ptr<BatchStream> load_batches(TransformConfig transform, std::int64_t epoch,
                                             std::int64_t batch);
@@ -153,8 +156,8 @@ class TrainingRun {
   void show_progress(double lr);
   void refresh_report(RunStatus status);
   void report_failure(const std::string& what);
-  /// Reports an undecodable image once in a run.
-  void note_bad_sample(const BadSample& bad);
+  /// Reports an undecodable image, and what was done about it, once in a run.
+  void note_bad_sample(const BadSample& bad, const std::string& done);
 
   CheckpointInfo checkpoint_info() const;
   void save_checkpoint();

@@ -16,20 +16,22 @@ std::vector<float> to_float(const std::vector<double>& values) {
   return result;
 }
 
-LoaderConfig loader_config(const TrainingOptions& options) {
-  LoaderConfig config;
-  config.batch_size = options.batch_size;
-  config.seed = options.seed;
-  config.num_workers = static_cast<int>(options.num_workers);
-  config.on_bad_sample = options.on_bad_sample == "error" ? OnBadSample::error : OnBadSample::skip;
-  config.max_bad_share = options.max_bad_share;
-  return config;
-}
+bool skips_bad_samples(const TrainingOptions& options) { return options.on_bad_sample == "skip"; }
 
 }  // namespace
 
 Preprocessing preprocessing_of(const TrainingOptions& options) {
   return {options.mean, options.std, options.model_config.img_size};
+}
+
+ImageReading reading_of(const TrainingOptions& options) {
+  return {.batch_size = options.batch_size,
+          .num_workers = options.num_workers,
+          .exif_orientation = options.exif_orientation,
+          .leave_out_bad = skips_bad_samples(options),
+          .max_bad_share = options.max_bad_share,
+          .report_bad = {},
+          .progress = {}};
 }
 
 TransformConfig evaluation_transform(const Preprocessing& preprocessing, bool exif_orientation) {
@@ -61,7 +63,12 @@ std::unique_ptr<Loader> training_loader(const TrainingOptions& options,
                                         TransformConfig transform, std::int64_t epoch,
                                         std::int64_t batch,
                                         std::function<void(const BadSample&)> report_bad) {
-  LoaderConfig config = loader_config(options);
+  LoaderConfig config;
+  config.batch_size = options.batch_size;
+  config.seed = options.seed;
+  config.num_workers = static_cast<int>(options.num_workers);
+  config.on_bad_sample = skips_bad_samples(options) ? OnBadSample::replace : OnBadSample::error;
+  config.max_bad_share = options.max_bad_share;
   config.start_epoch = epoch;
   config.start_step = batch;
   config.end_epoch = options.epochs;
@@ -69,12 +76,19 @@ std::unique_ptr<Loader> training_loader(const TrainingOptions& options,
   return std::make_unique<Loader>(std::move(source), std::move(transform), std::move(config));
 }
 
-std::unique_ptr<Loader> evaluation_loader(const TrainingOptions& options,
+std::unique_ptr<Loader> evaluation_loader(const ImageReading& reading,
+                                          const Preprocessing& preprocessing,
                                           std::shared_ptr<const ImageSource> source) {
-  LoaderConfig config = loader_config(options);
+  LoaderConfig config;
+  config.batch_size = std::min(reading.batch_size, source->size());
+  config.num_workers = static_cast<int>(reading.num_workers);
   config.shuffle = false;
   config.drop_last = false;
-  return std::make_unique<Loader>(std::move(source), evaluation_transform(options),
+  config.on_bad_sample = reading.leave_out_bad ? OnBadSample::leave_out : OnBadSample::error;
+  config.max_bad_share = reading.max_bad_share;
+  config.report_bad = reading.report_bad;
+  return std::make_unique<Loader>(std::move(source),
+                                  evaluation_transform(preprocessing, reading.exif_orientation),
                                   std::move(config));
 }
 

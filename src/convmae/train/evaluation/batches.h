@@ -16,6 +16,24 @@ namespace convmae {
 /// What the options say about how images become tensors.
 Preprocessing preprocessing_of(const TrainingOptions& options);
 
+/// How images are read where each counts once: in their source's order, and never one in another's
+/// place.
+struct ImageReading {
+  std::int64_t batch_size = 64;
+  std::int64_t num_workers = 2;
+  bool exif_orientation = false;
+  /// Images that cannot be used end the reading, or are left out if they are no more than that
+  /// share.
+  bool leave_out_bad = false;
+  double max_bad_share = 1;
+  std::function<void(const BadSample&)> report_bad;  ///< called for each that is left out
+  /// Called with the number of images that are done.
+  std::function<void(std::int64_t)> progress;
+};
+
+/// What the options of a run say about it.
+ImageReading reading_of(const TrainingOptions& options);
+
 /// How an image becomes an input where nothing is drawn at random.
 TransformConfig evaluation_transform(const Preprocessing& preprocessing, bool exif_orientation);
 TransformConfig evaluation_transform(const TrainingOptions& options);
@@ -31,7 +49,8 @@ std::unique_ptr<Loader> training_loader(const TrainingOptions& options,
                                         std::function<void(const BadSample&)> report_bad);
 
 /// Every image once, in the source's own order, centre-cropped.
-std::unique_ptr<Loader> evaluation_loader(const TrainingOptions& options,
+std::unique_ptr<Loader> evaluation_loader(const ImageReading& reading,
+                                          const Preprocessing& preprocessing,
                                           std::shared_ptr<const ImageSource> source);
 
 /// A batch's pixels as a tensor [B, C, H, W] that shares their memory.

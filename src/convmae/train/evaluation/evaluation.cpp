@@ -1,7 +1,6 @@
 #include "convmae/train/evaluation/evaluation.h"
 
 #include "convmae/model/image_blocks.h"
-#include "convmae/train/evaluation/batches.h"
 #include "convmae/train/evaluation/pixel_mask.h"
 
 #include <ATen/ATen.h>
@@ -36,11 +35,11 @@ double baseline_loss(const PretrainModel& model, const at::Tensor& images, const
 }
 
 Evaluation evaluate(PretrainModel& model, const PretrainOptions& options,
-                    std::shared_ptr<const ImageSource> source,
-                    const std::function<void(std::int64_t)>& progress) {
+                    std::shared_ptr<const ImageSource> source, const ImageReading& reading) {
   const at::NoGradGuard no_grad;
   const Preprocessing preprocessing = preprocessing_of(options);
-  const std::unique_ptr<Loader> loader = evaluation_loader(options, std::move(source));
+  const std::unique_ptr<Loader> loader =
+      evaluation_loader(reading, preprocessing, std::move(source));
   Evaluation result;
   while (const std::optional<Batch> batch = loader->next()) {
     const at::Tensor images = images_of(*batch, preprocessing);
@@ -53,7 +52,7 @@ Evaluation evaluate(PretrainModel& model, const PretrainOptions& options,
     result.images += batch->count;
     result.loss += weight * output.loss.item<double>();
     result.baseline += weight * baseline_loss(model, images, output.mask);
-    progress(result.images);
+    if (reading.progress) reading.progress(result.images);
   }
   result.loss /= static_cast<double>(result.images);
   result.baseline /= static_cast<double>(result.images);

@@ -2,10 +2,10 @@
 
 #include "convmae/data/sources/source.h"
 #include "convmae/model/pretrain_model.h"
+#include "convmae/train/evaluation/batches.h"
 #include "convmae/train/pretrain_options.h"
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 
 namespace convmae {
@@ -21,11 +21,10 @@ struct Evaluation {
   double baseline = 0;
 };
 
-/// Evaluates on every image of `source` with masks that depend on the seed alone. `progress` hears
-/// how many images are done.
+/// Evaluates on every image of `source` with masks that depend on the seed and the image's place
+/// alone.
 Evaluation evaluate(PretrainModel& model, const PretrainOptions& options,
-                    std::shared_ptr<const ImageSource> source,
-                    const std::function<void(std::int64_t)>& progress);
+                    std::shared_ptr<const ImageSource> source, const ImageReading& reading);
 
 /// Loss of the learning-free prediction on one batch: images [B, C, H, W], and the mask that the
 /// model gave for them (PretrainOutput::mask).

@@ -2,8 +2,7 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
-#include "convmae/data/loader.h"
-#include "convmae/train/evaluation/batches.h"
+#include "convmae/data/sources/image_subset.h"
 #include "convmae/train/evaluation/feature_writer.h"
 
 #include <ATen/ATen.h>
@@ -16,24 +15,29 @@ namespace {
 
 /// Calls `take(batch, images)` for all images in the source's order.
 void for_each_batch(const FeatureModel& model, std::shared_ptr<const ImageSource> source,
-                    const FeatureReading& reading,
+                    const ImageReading& reading,
                     const std::function<void(const Batch&, const at::Tensor&)>& take) {
-  LoaderConfig config;
-  config.batch_size = std::min(reading.batch_size, source->size());
-  config.num_workers = static_cast<int>(reading.num_workers);
-  config.shuffle = false;
-  config.drop_last = false;
-  // Another image in the place of a bad one would have features that are not its own.
-  config.on_bad_sample = OnBadSample::error;
-  Loader loader(std::move(source),
-                evaluation_transform(model.preprocessing(), reading.exif_orientation),
-                std::move(config));
+  const std::unique_ptr<Loader> loader =
+      evaluation_loader(reading, model.preprocessing(), std::move(source));
   std::int64_t done = 0;
-  while (const std::optional<Batch> batch = loader.next()) {
+  while (const std::optional<Batch> batch = loader->next()) {
     take(*batch, images_of(*batch, model.preprocessing()));
     done += batch->count;
     if (reading.progress) reading.progress(done);
   }
+}
+
+/// The images that can be used, those that cannot being told of.
+std::shared_ptr<const ImageSource> usable_images(const FeatureModel& model,
+                                                 std::shared_ptr<const ImageSource> source,
+                                                 ImageReading reading) {
+  reading.progress = {};
+  std::vector<std::int64_t> usable;
+  for_each_batch(model, source, reading, [&](const Batch& batch, const at::Tensor&) {
+    usable.insert(usable.end(), batch.samples.begin(), batch.samples.end());
+  });
+  if (std::ssize(usable) == source->size()) return source;
+  return std::make_shared<ImageSubset>(std::move(source), std::move(usable));
 }
 
 std::vector<at::Tensor> selected(const FeatureModel& model, const FeatureSelection& selection,
@@ -52,13 +56,18 @@ std::vector<at::Tensor> selected(const FeatureModel& model, const FeatureSelecti
 std::vector<std::filesystem::path> write_features(const FeatureModel& model,
                                                   std::shared_ptr<const ImageSource> source,
                                                   const FeatureSelection& selection,
-                                                  const FeatureReading& reading,
+                                                  ImageReading reading,
                                                   const std::filesystem::path& out) {
   for (const std::int64_t stage : selection.stages) {
     if (stage < 1 || stage > model.stages()) {
       throw UserError("--stages takes numbers from 1 to " + std::to_string(model.stages()) +
                       " for this model, found " + std::to_string(stage));
     }
+  }
+  if (reading.leave_out_bad) {
+    // The files begin with the number of images.
+    source = usable_images(model, source, reading);
+    reading.leave_out_bad = false;
   }
   const Preprocessing& preprocessing = model.preprocessing();
   const at::Tensor blank = at::zeros(
@@ -82,7 +91,7 @@ std::vector<std::filesystem::path> write_features(const FeatureModel& model,
 
 LabelledFeatures labelled_features(const FeatureModel& model,
                                    std::shared_ptr<const ImageSource> source,
-                                   const FeatureReading& reading) {
+                                   const ImageReading& reading) {
   if (source->size() == 0 || source->label(0) == ImageSource::kNoLabel) {
     throw UserError("classes are needed, found " + source->description() +
                     ": give a folder with one subfolder a class");
@@ -97,6 +106,8 @@ LabelledFeatures labelled_features(const FeatureModel& model,
     std::ranges::copy(batch.labels, labels.mutable_data_ptr<std::int64_t>() + row);
     row += batch.count;
   });
+  features = features.narrow(0, 0, row);
+  labels = labels.narrow(0, 0, row);
   if (labels.min().item<std::int64_t>() < 0) {
     throw UserError("an image without a class is in " + source->description());
   }

@@ -1,26 +1,17 @@
 #pragma once
 
 #include "convmae/data/sources/source.h"
+#include "convmae/train/evaluation/batches.h"
 #include "convmae/train/evaluation/feature_model.h"
 #include "convmae/train/evaluation/knn.h"
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace convmae {
-
-/// How images are taken through an encoder.
-struct FeatureReading {
-  std::int64_t batch_size = 64;
-  std::int64_t num_workers = 2;
-  bool exif_orientation = false;
-  /// Called after each batch with the number of images that are done.
-  std::function<void(std::int64_t)> progress;
-};
 
 /// What is kept of each image.
 struct FeatureSelection {
@@ -34,17 +25,18 @@ struct FeatureSelection {
 ///   the source has labels;
 /// - `.npy`: one array a stage; of several, NAME.npy becomes NAME.stage1.npy, ...
 /// Beside them lies NAME.csv with the images' names and labels. Returns the files. Nothing appears
-/// unless all images can be read. Throws UserError, also for another ending.
+/// unless all images can be read; images that are to be left out are found by reading all of them
+/// once more, before. Throws UserError, also for another ending.
 std::vector<std::filesystem::path> write_features(const FeatureModel& model,
                                                   std::shared_ptr<const ImageSource> source,
                                                   const FeatureSelection& selection,
-                                                  const FeatureReading& reading,
+                                                  ImageReading reading,
                                                   const std::filesystem::path& out);
 
-/// The pooled features of all images with their labels, in memory. Throws UserError if an image has
-/// no label.
+/// The pooled features of all images that are not left out with their labels, in memory. Throws
+/// UserError if an image has no label.
 LabelledFeatures labelled_features(const FeatureModel& model,
                                    std::shared_ptr<const ImageSource> source,
-                                   const FeatureReading& reading);
+                                   const ImageReading& reading);
 
 }  // namespace convmae

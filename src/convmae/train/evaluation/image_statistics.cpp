@@ -1,11 +1,7 @@
 #include "convmae/train/evaluation/image_statistics.h"
 
-#include "convmae/data/loader.h"
-#include "convmae/train/evaluation/batches.h"
-
 #include <ATen/ATen.h>
 
-#include <algorithm>
 #include <utility>
 
 namespace convmae {
@@ -18,23 +14,16 @@ std::vector<double> numbers(const at::Tensor& values) {
 
 }  // namespace
 
-ImageStatistics image_statistics(std::shared_ptr<const ImageSource> source,
-                                 const StatisticsReading& reading) {
-  const auto channels = static_cast<std::size_t>(reading.channels);
-  const Preprocessing unchanged{std::vector<double>(channels, 0.0),
-                                std::vector<double>(channels, 1.0), reading.size};
-  LoaderConfig config;
-  config.batch_size = std::min<std::int64_t>(32, source->size());
-  config.num_workers = static_cast<int>(reading.num_workers);
-  config.shuffle = false;
-  config.drop_last = false;
-  config.on_bad_sample = OnBadSample::error;
-  Loader loader(std::move(source), evaluation_transform(unchanged, /*exif_orientation=*/false),
-                std::move(config));
-  at::Tensor sum = at::zeros({reading.channels}, at::kDouble);
-  at::Tensor squares = at::zeros({reading.channels}, at::kDouble);
+ImageStatistics image_statistics(std::shared_ptr<const ImageSource> source, Size size,
+                                 std::int64_t channels, const ImageReading& reading) {
+  const auto count = static_cast<std::size_t>(channels);
+  const Preprocessing unchanged{std::vector<double>(count, 0.0), std::vector<double>(count, 1.0),
+                                size};
+  const std::unique_ptr<Loader> loader = evaluation_loader(reading, unchanged, std::move(source));
+  at::Tensor sum = at::zeros({channels}, at::kDouble);
+  at::Tensor squares = at::zeros({channels}, at::kDouble);
   ImageStatistics result;
-  while (const std::optional<Batch> batch = loader.next()) {
+  while (const std::optional<Batch> batch = loader->next()) {
     const at::Tensor pixels = images_of(*batch, unchanged).to(at::kDouble);
     sum += pixels.mean({2, 3}).sum(0);
     squares += pixels.square().mean({2, 3}).sum(0);

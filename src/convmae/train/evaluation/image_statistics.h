@@ -2,9 +2,9 @@
 
 #include "convmae/base/geometry.h"
 #include "convmae/data/sources/source.h"
+#include "convmae/train/evaluation/batches.h"
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <vector>
 
@@ -18,15 +18,9 @@ struct ImageStatistics {
   std::vector<double> std;
 };
 
-struct StatisticsReading {
-  Size size{224, 224};
-  std::int64_t channels = 3;
-  std::int64_t num_workers = 2;
-  std::function<void(std::int64_t)> progress;  ///< called with the number of images that are done
-};
-
-/// Throws UserError if an image cannot be read.
-ImageStatistics image_statistics(std::shared_ptr<const ImageSource> source,
-                                 const StatisticsReading& reading);
+/// Of images of `size` pixels with so many channels. Throws UserError if an image that is not to be
+/// left out cannot be used.
+ImageStatistics image_statistics(std::shared_ptr<const ImageSource> source, Size size,
+                                 std::int64_t channels, const ImageReading& reading);
 
 }  // namespace convmae

@@ -1,9 +1,12 @@
 #include "convmae/train/evaluation/knn.h"
 
+#include "convmae/base/error.h"
+
 #include <ATen/ATen.h>
 
 #include <algorithm>
 #include <limits>
+#include <string>
 
 namespace convmae {
 namespace {
@@ -35,7 +38,10 @@ std::vector<KnnScore> scores(const LabelledFeatures& bank, const LabelledFeature
   const at::NoGradGuard no_grad;
   const std::int64_t available = bank.labels.size(0) - (leave_one_out ? 1 : 0);
   const std::int64_t count = queries.labels.size(0);
-  TORCH_CHECK(available > 0 && count > 0, "nearest neighbours need images to choose from");
+  if (available < 1 || count < 1) {
+    throw UserError("nearest neighbours need at least two images with classes, found " +
+                    std::to_string(bank.labels.size(0)) + ": give more images");
+  }
   std::vector<KnnScore> result;
   std::int64_t most = 0;
   for (const std::int64_t k : ks) {

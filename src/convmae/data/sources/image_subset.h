@@ -1,0 +1,39 @@
+#pragma once
+
+#include "convmae/data/sources/source.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace convmae {
+
+/// Some images of a source, in its order and with its classes.
+class ImageSubset : public ImageSource {
+ public:
+  /// `numbers`: those of the images in `whole`.
+  ImageSubset(std::shared_ptr<const ImageSource> whole, std::vector<std::int64_t> numbers);
+
+  std::int64_t size() const override { return std::ssize(numbers_); }
+  std::string name(std::int64_t index) const override { return whole_->name(number(index)); }
+  std::int64_t label(std::int64_t index) const override { return whole_->label(number(index)); }
+  const std::vector<std::string>& classes() const override { return whole_->classes(); }
+  void read(std::int64_t index, std::vector<std::uint8_t>& bytes) const override {
+    whole_->read(number(index), bytes);
+  }
+  std::string description() const override;
+
+ private:
+  std::int64_t number(std::int64_t index) const {
+    return numbers_[static_cast<std::size_t>(index)];
+  }
+
+  std::shared_ptr<const ImageSource> whole_;
+  std::vector<std::int64_t> numbers_;
+};
+
+/// What a source is, and how many of its images were left out if only `used` were used.
+std::string description_of(const ImageSource& source, std::int64_t used);
+
+}  // namespace convmae
