@@ -50,9 +50,9 @@ void run(const EvalOptions& options) {
     const ImageReading reading =
         options.reading.reading(options.inference.exif_orientation(), progress);
     const std::unique_ptr<Loader> loader = evaluation_loader(reading, loaded.preprocessing, source);
-    return evaluate_classifier(
-        *loaded.model, *loader, {loaded.preprocessing, type}, class_of, reading.progress,
-        options.out.empty() ? Confusions::ignored : Confusions::counted);
+    return evaluate_classifier(*loaded.model, *loader, {loaded.preprocessing, type}, class_of,
+                               reading.progress,
+                               options.out.empty() ? Confusions::ignored : Confusions::counted);
   }();
 
   std::printf("%s on %s\n", printable(loaded.file.string()).c_str(),

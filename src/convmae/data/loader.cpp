@@ -198,7 +198,7 @@ void Loader::account(const BadSample& bad) {
   if (config_.report_bad) config_.report_bad(bad);
   if (bad_samples() == source_->size()) {
     throw UserError("none of the " + std::to_string(source_->size()) +
-                    " images can be used, the last is '" + bad.name + "': " + bad.error +
+                    " images can be used, the last is " + quote(bad.name) + ": " + bad.error +
                     ": check the data");
   }
   const auto share = config_.max_bad_share * static_cast<double>(source_->size());

@@ -59,8 +59,8 @@ class ImageNumbers : public BatchStream {
                               static_cast<std::uint64_t>(position), Purpose::replacement);
     std::int64_t& sample = batch.samples[static_cast<std::size_t>(index)];
     while (!usable_[static_cast<std::size_t>(sample)]) {
-      sample = static_cast<std::int64_t>(
-          replacement.below(static_cast<std::uint64_t>(source_->size())));
+      sample =
+          static_cast<std::int64_t>(replacement.below(static_cast<std::uint64_t>(source_->size())));
     }
   }
 
