@@ -246,6 +246,38 @@ class Linprobe(ClassifierTest):
                 self.assert_user_error(result, "--batch_size must be 2 or more", "batch norm")
         self.assertFalse(self.run_directory.exists())
 
+    def test_statistics_move_with_the_steps_that_are_taken(self):
+        same = self.folder / "same"  # classes that nothing tells apart: the head grows without end
+        for name in ("a", "b"):
+            shutil.copytree(self.classes / "train" / "blue", same / name)
+        result = run_program("linprobe", "--data", same, "--out", self.run_directory, *TINY,
+                             "--accum_iter", 3, "--epochs", 3, "--warmup_epochs", 0, "--lr", "3e38",
+                             "--max_skipped_steps", 0, "--save_every_steps", 1, "--keep_last", 100)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        # An epoch's four micro-batches are a step of three and one of a single one.
+        moved, expected, skipped = 0, [], 0
+        for line in steps(self.run_directory):
+            if line.get("skipped"):
+                skipped += 1
+            else:
+                moved += 3 if line["step"] % 2 else 1
+            expected.append(moved)
+        self.assertIn(skipped, range(1, len(expected)))
+        self.assertEqual(expected, [int(tensors(path)["head.0.num_batches_tracked"])
+                                    for path in checkpoints(self.run_directory)])
+
+    def test_half_a_step_moves_no_statistics(self):
+        classes = self.folder / "classes"
+        shutil.copytree(self.classes / "train", classes)
+        (classes / "red" / "006.png").write_bytes(b"not an image")  # in the second batch of a step
+        result = run_program("linprobe", "--data", classes, "--out", self.run_directory, *TINY,
+                             "--batch_size", 2, "--accum_iter", 2, "--epochs", 1,
+                             "--warmup_epochs", 0, "--on_bad_sample", "error")
+        self.assert_user_error(result, "006.png")
+        last = checkpoints(self.run_directory)[-1]
+        self.assertEqual(int(tensors(last)["head.0.num_batches_tracked"]),
+                         2 * int(last.stem.split("-")[1]))
+
     def test_cached_features_come_in_the_order_of_the_loader(self):
         """Of images of one colour each, crops and mirrors change nothing."""
         shards = self.folder / "shards"

@@ -130,6 +130,25 @@ class Reconstruct(ProgramTest):
         block = np.s_[:80, :80]
         self.assertLess(abs(original[block].mean() - prediction[block].mean()), 4)
 
+    def test_positions_are_drawn_where_they_were_removed(self):
+        run = self.model("--mask_unit", "position")
+        draw = np.random.default_rng(0)
+        pixels = draw.integers(0, 256, (36, 36, 3), np.uint8)  # of which the inner 32x32 are seen
+
+        def reconstruct(name):
+            path = self.folder / f"{name}.png"
+            Image.fromarray(pixels).save(path)
+            text, out = self.reconstruct(run, path, out=self.folder / f"{name}-out.png")
+            return losses(text)[str(path)], tiles(out)[0]
+
+        before, (_, masked, prediction, _) = reconstruct("before")
+        gone = (masked == REMOVED).all(axis=2)[::5, ::5]
+        self.assertEqual(int(gone.sum()), 32 * 32 * 3 // 4)
+        pixels[2:34, 2:34][gone] = draw.integers(0, 256, (int(gone.sum()), 3), np.uint8)
+        after, (_, _, same, _) = reconstruct("after")
+        np.testing.assert_array_equal(same, prediction)
+        self.assertNotEqual(before, after)
+
     def test_mae(self):
         run = self.scratch / "mae"
         result = self.call("--data", self.data, "--out", run, "--method", "mae", "--model", "nano",
