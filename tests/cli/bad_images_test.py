@@ -9,7 +9,7 @@ import unittest
 import numpy as np
 from PIL import Image
 
-from program import TINY, ProgramTest, epochs, run_program
+from program import TINY, ProgramTest, epochs, run_program, steps
 
 CLASSIFIER = ("--input_size 32 --embed_dim 8 12 16 --depth 1 1 2 --num_heads 2 --threads 1 "
               "--num_workers 2 --batch_size 4 --epochs 2 --warmup_epochs 0").split()
@@ -109,6 +109,23 @@ class BadImages(ProgramTest):
                                    "--features_cached", "--eval_data", self.sound)
         self.assert_named_once(mixed, result)
         self.assertTrue(all(np.isfinite(line["train_loss"]) for line in epochs(mixed)))
+        # Of images of one colour every crop is the same: the two ways must see the same ones.
+        plain = self.folder / "plain"
+        for number, name in enumerate(("a", "b")):
+            (plain / name).mkdir(parents=True)
+            for i in range(6):
+                colour = (40 * i, 250 * number, 255 - 30 * i)
+                Image.new("RGB", (40, 40), colour).save(plain / name / f"{i}.png")
+        for name in ("a/2.png", "b/0.png", "b/5.png"):
+            (plain / name).write_bytes(b"not an image")
+        losses = []
+        for flag in ("--no_features_cached", "--features_cached"):
+            run, _ = self.train("linprobe", "plain" + flag, "--data", plain, *CLASSIFIER, *MANY,
+                                "--epochs", 4, "--blr", 100, flag)
+            losses.append([line["loss"] for line in steps(run)])
+        self.assertEqual(len(losses[0]), 12)
+        self.assertGreater(np.ptp(losses[0]), 0.01)
+        np.testing.assert_allclose(*losses, rtol=1e-4)
         _, result = self.train("linprobe", "strict", "--data", self.mixed, *CLASSIFIER,
                                "--features_cached", "--on_bad_sample", "error", expect=2)
         self.assert_user_error(result, "blue/000.png")

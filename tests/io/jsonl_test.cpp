@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include "test_files.h"
+#include <filesystem>
 #include <limits>
+#include <string>
 
 namespace convmae {
 namespace {
@@ -39,6 +41,17 @@ TEST(JsonlWriter, WritesWhatJsonCannotExpressAsNullOrReplacement) {
 TEST(JsonlWriter, NamesAFileThatCannotBeOpened) {
   const test::TemporaryDirectory directory;
   EXPECT_THROW(JsonlWriter(directory / "none/log.txt"), UserError);
+}
+
+TEST(JsonlWriter, LooksForTheLastLineInPiecesAndNotForEver) {
+  const test::TemporaryDirectory directory;
+  const std::string whole = "{\"text\":\"" + std::string(10'000, 'x') + "\"}\n";
+  test::write_text(directory / "log.txt", whole + std::string(9'000, 'y'));
+  JsonlWriter(directory / "log.txt").append({{"epoch", 1}});
+  EXPECT_EQ(test::read_text(directory / "log.txt"), whole + "{\"epoch\":1}\n");
+  test::write_text(directory / "hole", "");
+  std::filesystem::resize_file(directory / "hole", 50'000'000'000);
+  EXPECT_THROW(JsonlWriter(directory / "hole"), UserError);
 }
 
 }  // namespace

@@ -207,7 +207,7 @@ void Loader::account(const BadSample& bad) {
   throw UserError("found " + std::to_string(bad_samples()) + " unusable images of " +
                   std::to_string(source_->size()) + ", more than the " + std::to_string(allowed) +
                   " allowed; the last is " + quote(bad.name) + ": " + bad.error +
-                  ": repair or remove them, or raise max_bad_share");
+                  ": repair or remove them, or raise --max_bad_share");
 }
 
 /// Reports the samples of a batch that failed, throws what is to be thrown, and closes the gaps
