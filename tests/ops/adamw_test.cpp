@@ -110,12 +110,18 @@ TEST(AdamWStep, RefusesTensorsThatDoNotFit) {
 }
 
 TEST(AdamWStep, ANanIsOneInTheCopyToo) {
-  AdamWTensors tensors = random_tensors({20});
-  tensors.copy = at::zeros({20}, at::kBFloat16);
-  tensors.grad[3] = std::numeric_limits<float>::quiet_NaN();
-  adamw_step(tensors, kFactors);
-  EXPECT_TRUE(at::equal(tensors.copy.isnan(), tensors.param.isnan()));
-  EXPECT_EQ(tensors.param.isnan().sum().item<std::int64_t>(), 1);
+  for (const float value :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    for (std::int64_t at = 0; at < 20; ++at) {
+      AdamWTensors tensors = random_tensors({20});
+      tensors.copy = at::zeros({20}, at::kBFloat16);
+      tensors.grad[at] = value;
+      adamw_step(tensors, kFactors);
+      EXPECT_TRUE(at::equal(tensors.copy.isnan(), tensors.param.isnan()));
+      EXPECT_TRUE(tensors.param[at].isnan().item<bool>());
+      EXPECT_EQ(tensors.param.isnan().sum().item<std::int64_t>(), 1);
+    }
+  }
 }
 
 }  // namespace

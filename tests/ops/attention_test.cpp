@@ -4,8 +4,11 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "support/not_finite.h"
+#include <limits>
 #include <optional>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 namespace convmae {
@@ -142,6 +145,78 @@ TEST(Attention, DoesNotOverflowOnLargeScores) {
   out.sum().backward();
   EXPECT_TRUE(out.isfinite().all().item<bool>());
   EXPECT_TRUE(qkv.grad().isfinite().all().item<bool>());
+}
+
+TEST(Attention, NotANumberAndInfinityArrive) {
+  torch::manual_seed(3);
+  for (const Case& c : std::vector<Case>{{1, 2, 3, 1, 3}, {1, 49, 17, 2, 16}, {2, 5, 50, 1, 33}}) {
+    const int64_t width = c.heads * c.dim;
+    const std::vector<at::Tensor> numbers{not_finite::coarse({c.images, c.queries, width}),
+                                          not_finite::coarse({c.images, c.keys, 2 * width}),
+                                          not_finite::coarse({3, width}), not_finite::coarse({3}),
+                                          not_finite::coarse({c.images, c.queries, 3})};
+    const auto ours = [&](const auto& l) {
+      return ops::cross_attention(l[0], l[1], c.heads, {l[2], l[3]});
+    };
+    const auto exact = [&](const auto& l) {
+      const auto parts = l[1].chunk(2, 2);
+      return torch::linear(plain(l[0], parts[0], parts[1], c.heads, std::nullopt), l[2], l[3]);
+    };
+    for (const auto& [type, tolerance] :
+         {std::pair(torch::kDouble, 1e-12), std::pair(torch::kFloat, 1e-5),
+          std::pair(torch::kBFloat16, 3e-2)}) {
+      not_finite::expect_arrives(ours, exact, numbers, type, tolerance, c.images * c.queries + 7);
+    }
+  }
+}
+
+TEST(Attention, ANanOfAKeyIsOneEverywhere) {
+  for (const at::ScalarType type : {torch::kDouble, torch::kFloat, torch::kBFloat16}) {
+    const at::Tensor query = torch::randn({1, 60, 32}).to(type);
+    for (const int64_t keys : {1, 7, 16, 50}) {
+      for (int64_t key = 0; key < keys; ++key) {
+        const at::Tensor key_value = torch::randn({1, keys, 64}).to(type);
+        key_value[0][key][5] = std::numeric_limits<double>::quiet_NaN();
+        const at::Tensor out = ops::cross_attention(query, key_value, 1, none(32));
+        EXPECT_TRUE(out.isnan().all().item<bool>()) << type << ' ' << keys << ' ' << key;
+      }
+    }
+  }
+}
+
+TEST(Attention, KeysOfInfiniteDistanceLeaveNothingToDivideBy) {
+  for (const at::ScalarType type : {torch::kDouble, torch::kFloat, torch::kBFloat16}) {
+    const at::Tensor qkv = torch::ones({1, 4, 12}, type);
+    qkv.narrow(2, 4, 4).fill_(-std::numeric_limits<double>::infinity());
+    EXPECT_TRUE(ops::self_attention(qkv, 1, none(4)).isnan().all().item<bool>()) << type;
+  }
+}
+
+TEST(Attention, WhatIsNotVisibleMayBeAnything) {
+  for (const at::ScalarType type : {torch::kDouble, torch::kFloat, torch::kBFloat16}) {
+    for (const double value : {std::numeric_limits<double>::quiet_NaN(),
+                               std::numeric_limits<double>::infinity(), 3e38}) {
+      const at::Tensor kept = torch::arange(0, 37, 2);
+      const at::Tensor visible = torch::zeros({1, 37}, torch::kBool).index_fill_(1, kept, true);
+      const at::Tensor query = not_finite::coarse({1, 50, 32}).to(type).requires_grad_();
+      const at::Tensor seen = not_finite::coarse({1, 19, 64}).to(type).requires_grad_();
+      const at::Tensor all =
+          torch::full({1, 37, 64}, value, type).index_copy_(1, kept, seen.detach());
+      all.requires_grad_();
+      const auto ours =
+          with_gradients(ops::cross_attention(query, all, 2, none(32), visible), {query, all});
+      query.mutable_grad() = at::Tensor();
+      const auto expected =
+          with_gradients(ops::cross_attention(query, seen, 2, none(32)), {query, seen});
+      const double tolerance = type == torch::kBFloat16 ? 3e-2 : 1e-5;
+      EXPECT_TRUE(torch::allclose(ours[0], expected[0], tolerance, tolerance)) << type << value;
+      EXPECT_TRUE(torch::allclose(ours[1], expected[1], tolerance, tolerance)) << type << value;
+      EXPECT_TRUE(torch::allclose(ours[2].index_select(1, kept), expected[2], tolerance, tolerance))
+          << type << value;
+      EXPECT_EQ(ours[2].index_select(1, torch::arange(1, 37, 2)).count_nonzero().item<int64_t>(),
+                0);
+    }
+  }
 }
 
 TEST(Attention, GivesZerosWhereNothingMayBeSeen) {

@@ -4,6 +4,7 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include <limits>
 #include <utility>
 
 namespace convmae {
@@ -52,6 +53,23 @@ TEST(ColumnSums, TakeRowsThatDoNotLieTogether) {
 TEST(ColumnSums, AreFloat32OfLowerPrecisions) {
   const at::Tensor ones = torch::ones({1000, 2}, torch::kBFloat16);
   EXPECT_TRUE(torch::equal(ops::column_sums(ones), torch::full({2}, 1000, torch::kFloat)));
+}
+
+TEST(ColumnSums, KeepNotANumberAndInfinity) {
+  for (const auto type : {torch::kDouble, torch::kFloat, torch::kBFloat16}) {
+    for (const double value :
+         {std::numeric_limits<double>::quiet_NaN(), -std::numeric_limits<double>::infinity()}) {
+      for (int64_t at = 0; at < 11 * 37; ++at) {
+        const at::Tensor x = torch::ones({11, 37}, type);
+        x.view(-1)[at] = value;
+        at::Tensor expected = torch::full({37}, 11, torch::kDouble);
+        expected[at % 37] = value;
+        EXPECT_TRUE(torch::allclose(ops::column_sums(x).to(torch::kDouble), expected, 0, 0,
+                                    /*equal_nan=*/true))
+            << type << ' ' << at;
+      }
+    }
+  }
 }
 
 TEST(ColumnSums, AreTheSameForAnyNumberOfThreads) {

@@ -4,6 +4,7 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "support/not_finite.h"
 #include <vector>
 
 namespace convmae {
@@ -52,6 +53,21 @@ TEST(LayerNorm, AgreesWithTheLibraryInFloat64) {
     expect_agreement(shape, torch::kBFloat16, torch::kFloat, 2e-2, 1e-5);
     // A type without a kernel of ours.
     expect_agreement(shape, torch::kHalf, torch::kHalf, 5e-3, 2e-2);
+  }
+}
+
+TEST(LayerNorm, NotANumberAndInfinityArrive) {
+  torch::manual_seed(5);
+  for (const int64_t dim : {3, 16, 37}) {
+    const std::vector<at::Tensor> numbers{not_finite::coarse({4, dim}), not_finite::coarse({dim}),
+                                          not_finite::coarse({dim}), not_finite::coarse({4, dim})};
+    const auto ours = [](const auto& l) { return ops::layer_norm(l[0], {l[1], l[2], 1e-6}); };
+    const auto exact = [dim](const auto& l) {
+      return torch::layer_norm(l[0], {dim}, l[1], l[2], 1e-6);
+    };
+    not_finite::expect_arrives(ours, exact, numbers, torch::kDouble, 1e-9, 5);
+    not_finite::expect_arrives(ours, exact, numbers, torch::kFloat, 1e-5, 5);
+    not_finite::expect_arrives(ours, exact, numbers, torch::kBFloat16, 3e-2, 5);
   }
 }
 

@@ -5,6 +5,8 @@
 #include <torch/utils.h>
 
 #include "support/dense_map.h"
+#include "support/not_finite.h"
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -118,6 +120,64 @@ TEST(MaskedDepthwiseConv2d, HandlesEveryTailOfTheVectors) {
     const Case c{1, 2, 3, 4, channels, 5, {2, 2}};
     expect_equal(c, static_cast<unsigned>(channels), torch::kFloat, 2e-5);
     expect_equal(c, static_cast<unsigned>(channels), torch::kBFloat16, 4e-2);
+  }
+}
+
+/// Where something of a visible cell arrives: a convolution with ones of a map that is 1 there.
+TEST(MaskedDepthwiseConv2d, NotANumberArrivesAtAllThatItReaches) {
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  std::mt19937 random(5);
+  for (const auto type : {torch::kDouble, torch::kFloat, torch::kBFloat16}) {
+    for (const int64_t channels : {1, 16, 37, 70}) {
+      const at::Tensor kept = dense::random_kept(1, 12, 7, random);
+      const at::Tensor slot = dense::slot_of(kept, 3, 4);
+      const at::Tensor blocks = torch::randn({1, 7, 4, channels}).to(type);
+      const at::Tensor weight = torch::randn({channels, 1, 3, 3}).to(type);
+      for (int64_t row = 0; row < 7; ++row) {
+        const int64_t channel = (row * 11 + 5) % channels;
+        at::Tensor map = torch::zeros({1, 1, 6, 8}, torch::kDouble);
+        const int64_t block = kept[0][row].item<int64_t>();
+        map[0][0][block / 4 * 2 + 1][block % 4 * 2] = 1;  // cell 2 of the block
+        const at::Tensor near =
+            torch::conv2d(map, torch::ones({1, 1, 3, 3}, torch::kDouble), {}, 1, 1);
+        const at::Tensor reached = dense::take(dense::to_blocks(near, 3, 4, {2}), kept) > 0;
+        const auto expected = [&] {
+          at::Tensor all = torch::zeros({1, 7, 4, channels}, torch::kBool);
+          all.select(3, channel).copy_(reached.select(3, 0));
+          return all;
+        }();
+        const at::Tensor x = blocks.clone();
+        x[0][row][2][channel] = kNan;
+        x.requires_grad_();
+        const at::Tensor out =
+            ops::masked_depthwise_conv2d(x, weight, std::nullopt, kept, slot, {2});
+        EXPECT_TRUE(torch::equal(out.isnan(), expected));
+        // The gradient of x is the same convolution, turned.
+        at::Tensor grad = torch::randn({1, 7, 4, channels}).to(type);
+        grad[0][row][2][channel] = kNan;
+        out.backward(grad);
+        EXPECT_TRUE(torch::equal(x.grad().isnan(), expected));
+      }
+    }
+  }
+}
+
+TEST(MaskedDepthwiseConv2d, NotANumberAndInfinityArriveAsInADenseMap) {
+  torch::manual_seed(6);
+  // All is visible, and no tap reaches over the edge, where zeros times NaN would be NaN.
+  const at::Tensor kept = torch::zeros({1, 1}, torch::kLong);
+  for (const int64_t channels : {3, 16, 37}) {
+    const std::vector<at::Tensor> numbers{
+        not_finite::coarse({1, 1, 1, channels}), not_finite::coarse({channels, 1, 1, 1}),
+        not_finite::coarse({channels}), not_finite::coarse({1, 1, 1, channels})};
+    const auto ours = [&](const auto& l) {
+      return ops::masked_depthwise_conv2d(l[0], l[1], l[2], kept,
+                                          torch::zeros({1, 1, 1}, torch::kLong), {1});
+    };
+    const auto exact = [&](const auto& l) { return l[0] * l[1].view({channels}) + l[2]; };
+    for (const auto type : {torch::kDouble, torch::kFloat, torch::kBFloat16}) {
+      not_finite::expect_arrives(ours, exact, numbers, type, 1e-2, 1);
+    }
   }
 }
 

@@ -6,6 +6,7 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "support/not_finite.h"
 #include <limits>
 #include <optional>
 #include <vector>
@@ -53,6 +54,14 @@ TEST(Gelu, KeepsNotANumberAndInfinity) {
   const at::Tensor y = ops::gelu(torch::tensor({std::nanf(""), inf}));
   EXPECT_TRUE(y[0].isnan().item<bool>());
   EXPECT_EQ(y[1].item<float>(), inf);
+}
+
+TEST(Gelu, NotANumberAndInfinityArrive) {
+  const std::vector<at::Tensor> numbers{not_finite::coarse({37}), not_finite::coarse({37})};
+  const auto ours = [](const auto& l) { return ops::gelu(l[0]); };
+  const auto exact = [](const auto& l) { return torch::gelu(l[0]); };
+  not_finite::expect_arrives(ours, exact, numbers, torch::kFloat, 1e-5, 1);
+  not_finite::expect_arrives(ours, exact, numbers, torch::kBFloat16, 1e-2, 1);
 }
 
 class MlpTest : public testing::TestWithParam<GemmBackend> {
@@ -113,6 +122,23 @@ TEST_P(MlpTest, MatchesThePlainFormulation) {
     expect_matches_plain({1, 1}, 1, 1, false, norm, torch::kFloat, 1e-5);
     expect_matches_plain({0, 8}, 16, 8, false, norm, torch::kFloat, 0);
   }
+}
+
+TEST_P(MlpTest, NotANumberAndInfinityArrive) {
+  torch::manual_seed(9);
+  const std::vector<at::Tensor> numbers{not_finite::coarse({5, 18}), not_finite::coarse({34, 18}),
+                                        not_finite::coarse({34}),    not_finite::coarse({6, 34}),
+                                        not_finite::coarse({6}),     not_finite::coarse({18}),
+                                        not_finite::coarse({18}),    not_finite::coarse({5, 6})};
+  const auto ours = [](const auto& l) {
+    return ops::mlp(l[0], l[1], l[2], l[3], l[4], ops::Norm{l[5], l[6], 1e-6});
+  };
+  const auto exact = [](const auto& l) {
+    const at::Tensor x = torch::layer_norm(l[0], {18}, l[5], l[6], 1e-6);
+    return torch::linear(torch::gelu(torch::linear(x, l[1], l[2])), l[3], l[4]);
+  };
+  not_finite::expect_arrives(ours, exact, numbers, torch::kFloat, 1e-4, 11);
+  not_finite::expect_arrives(ours, exact, numbers, torch::kBFloat16, 1e-1, 11);
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, MlpTest,

@@ -20,7 +20,8 @@ struct Projection {
 /// tensor that their own projection gives: qkv [B, N, 3C], the parts one after the other in the
 /// last dimension -> [B, N, out]. `visible` [B, N] bool, if given, are the tokens that may be
 /// attended to; where there is none the projection sees zeros. Any floating type, with the types of
-/// ops/linear.h; bfloat16 is accumulated in float32. Throws c10::Error for other shapes.
+/// ops/linear.h; bfloat16 is accumulated in float32. NaN and infinity of what may be attended to
+/// arrive as in float64. Differentiable once. Throws c10::Error for other shapes.
 ///
 /// As one function with the projection it need not keep what it hands to that: the backward pass
 /// has the weights of the softmax in hand and makes it again.
