@@ -5,6 +5,7 @@
 #include "convmae/ops/kernels/attention.h"
 #include "convmae/ops/kernels/dispatch.h"
 #include "convmae/ops/linear.h"
+#include "convmae/ops/once_differentiable.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
@@ -128,6 +129,7 @@ class Attention : public torch::autograd::Function<Attention> {
   }
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
+    refuse_second_derivative("attention");
     const auto saved = context->get_saved_variables();
     const Tensor& first = saved[0];
     const Tensor& operand = saved[1];

@@ -1,6 +1,7 @@
 #include "convmae/ops/layer_norm.h"
 
 #include "convmae/ops/layer_norm_passes.h"
+#include "convmae/ops/once_differentiable.h"
 
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -22,6 +23,7 @@ class LayerNorm : public torch::autograd::Function<LayerNorm> {
   }
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
+    refuse_second_derivative("layer_norm");
     const variable_list saved = context->get_saved_variables();
     NormPass pass(saved);
     const auto result = pass.backward(grads[0], NormPass::Again::no);

@@ -1,6 +1,7 @@
 #include "convmae/ops/linear.h"
 
 #include "convmae/ops/gemm.h"
+#include "convmae/ops/once_differentiable.h"
 #include "convmae/ops/product_input.h"
 
 #include <ATen/core/grad_mode.h>
@@ -36,6 +37,7 @@ class Linear : public torch::autograd::Function<Linear> {
   }
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
+    refuse_second_derivative("linear");
     const variable_list saved = context->get_saved_variables();
     const Tensor& operand = saved[0];
     ProductInput input{std::span(saved).subspan(1)};

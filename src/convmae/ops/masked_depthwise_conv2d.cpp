@@ -3,6 +3,7 @@
 #include "convmae/ops/cpu_features.h"
 #include "convmae/ops/kernels/depthwise.h"
 #include "convmae/ops/kernels/dispatch.h"
+#include "convmae/ops/once_differentiable.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -285,6 +286,7 @@ class MaskedDepthwiseConv2d : public torch::autograd::Function<MaskedDepthwiseCo
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list grads) {
+    refuse_second_derivative("masked_depthwise_conv2d");
     const auto saved = context->get_saved_variables();
     const auto nesting = context->saved_data["nesting"].toIntVector();
     // An absent bias has no number of its own.

@@ -4,6 +4,7 @@
 #include "convmae/ops/gemm.h"
 #include "convmae/ops/kernels/dispatch.h"
 #include "convmae/ops/kernels/gelu.h"
+#include "convmae/ops/once_differentiable.h"
 #include "convmae/ops/product_input.h"
 
 #include <ATen/Parallel.h>
@@ -109,6 +110,7 @@ class Gelu : public torch::autograd::Function<Gelu> {
     return gelu_values(x);
   }
   static variable_list backward(AutogradContext* context, variable_list grads) {
+    refuse_second_derivative("gelu");
     return {gelu_gradient(context->get_saved_variables()[0], grads[0])};
   }
 };
@@ -134,6 +136,7 @@ class Mlp : public torch::autograd::Function<Mlp> {
   }
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
+    refuse_second_derivative("mlp");
     const variable_list saved = context->get_saved_variables();
     const Tensor& operand1 = saved[0];
     const Tensor& operand2 = saved[1];
