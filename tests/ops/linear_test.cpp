@@ -7,6 +7,8 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "support/not_finite.h"
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -144,6 +146,30 @@ TEST_P(LinearTest, OfANormWithFrozenInputTrainsItsWeight) {
   EXPECT_TRUE(torch::allclose(weight.grad(), expected, 1e-4, 1e-5));
 }
 
+TEST_P(LinearTest, NotANumberAndInfinityArrive) {
+  torch::manual_seed(8);
+  const std::vector<at::Tensor> numbers{not_finite::coarse({9, 34}), not_finite::coarse({50, 34}),
+                                        not_finite::coarse({50}), not_finite::coarse({9, 50})};
+  const auto ours = [](const auto& l) { return ops::linear(l[0], l[1], l[2]); };
+  const auto exact = [](const auto& l) { return torch::linear(l[0], l[1], l[2]); };
+  not_finite::expect_arrives(ours, exact, numbers, torch::kFloat, 1e-5, 13);
+  not_finite::expect_arrives(ours, exact, numbers, torch::kBFloat16, 1e-2, 13);
+}
+
+TEST_P(LinearTest, SumsGradientsOfBfloat16InFloat32) {
+  torch::manual_seed(4);
+  for (const auto& [rows, in, out] : {std::tuple(7, 5, 3), std::tuple(601, 48, 32)}) {
+    const at::Tensor x = torch::randn({rows, in}).to(torch::kBFloat16);
+    const at::Tensor weight = torch::randn({out, in}).requires_grad_();
+    const at::Tensor bias = torch::zeros({out}).requires_grad_();
+    const at::Tensor grad = torch::randn({rows, out}).to(torch::kBFloat16);
+    ops::linear(x, weight, bias).backward(grad);
+    const at::Tensor exact = grad.to(torch::kDouble).t().matmul(x.to(torch::kDouble));
+    EXPECT_LE(worst(weight.grad(), exact), 2e-6);
+    EXPECT_LE(worst(bias.grad(), grad.to(torch::kDouble).sum(0)), 2e-6);
+  }
+}
+
 TEST_P(LinearTest, RefusesWhatDoesNotFit) {
   const ops::Norm narrow{torch::ones({2}), torch::zeros({2}), 1e-5};
   EXPECT_THROW(ops::linear(torch::zeros({2, 3}), torch::zeros({4, 3}), std::nullopt, narrow),
@@ -184,6 +210,21 @@ TEST(ProductCounter, CountsTheProductsOfAPass) {
     EXPECT_EQ(counter.counts().at({kind, 4, 3, 2, torch::kFloat}), 2);
   }
   EXPECT_THROW(ops::ProductCounter(), c10::Error);
+}
+
+TEST(GemmBackendTest, OverrulesOneTypeAlone) {
+  const GemmBackend table = default_gemm_backend(torch::kFloat);
+  for (const GemmBackend backend : {GemmBackend::aten, GemmBackend::onednn, GemmBackend::native}) {
+    set_gemm_backend(backend, torch::kBFloat16);
+    EXPECT_EQ(gemm_backend(torch::kBFloat16), backend);
+    EXPECT_EQ(gemm_backend(torch::kFloat), table) << "as the table says";
+  }
+  set_gemm_backend(GemmBackend::aten, torch::kFloat);
+  EXPECT_EQ(gemm_backend(torch::kFloat), GemmBackend::aten);
+  EXPECT_EQ(gemm_backend(torch::kBFloat16), GemmBackend::native);
+  set_gemm_backend(std::nullopt);
+  EXPECT_EQ(gemm_backend(torch::kFloat), table);
+  EXPECT_EQ(gemm_backend(torch::kBFloat16), default_gemm_backend(torch::kBFloat16));
 }
 
 TEST(GemmBackendTest, NamesRoundTripAndOthersAreRefused) {

@@ -49,14 +49,6 @@ TEST_P(NativeGemmTest, MatchesFloat64) {
   expect_close(weight_gradient, exact(grad_).t().matmul(exact(rows_)));
 }
 
-TEST_P(NativeGemmTest, Transposes) {
-  for (const at::Tensor& matrix : {rows_, weight_, grad_}) {
-    const at::Tensor found = native_gemm::transposed(matrix);
-    EXPECT_TRUE(found.is_contiguous());
-    EXPECT_TRUE(at::equal(found, matrix.t()));
-  }
-}
-
 TEST_P(NativeGemmTest, GivesTheSameBitsOnAnyNumberOfThreads) {
   const auto all = [&] {
     return std::vector<at::Tensor>{native_gemm::product(rows_, weight_, bias_),

@@ -188,7 +188,7 @@ class BenchStepCommand {
     options.compute_type = parse_precision(report_.precision);
     if (report_.gemm == "auto")
       report_.gemm = to_string(default_gemm_backend(options.compute_type));
-    set_gemm_backend(parse_gemm_backend(report_.gemm));
+    set_gemm_backend(parse_gemm_backend(report_.gemm), options.compute_type);
     choose_opponent();
     at::set_num_threads(static_cast<int>(report_.threads));
     report_.result = benchmark_steps(options);

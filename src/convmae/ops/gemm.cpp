@@ -3,20 +3,28 @@
 #include "convmae/base/error.h"
 #include "convmae/ops/column_sums.h"
 #include "convmae/ops/cpu_features.h"
+#include "convmae/ops/mkl_gemm.h"
 #include "convmae/ops/native_gemm.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/linear.h>
 #include <c10/util/Exception.h>
 
+#include <array>
 #include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <tuple>
 
 namespace convmae {
 namespace {
 
-// -1: as the table says.
-std::atomic<int> g_overruled{-1};
+// For each type 0, as the table says, or 1 + the backend.
+std::array<std::atomic<int>, static_cast<std::size_t>(at::ScalarType::NumOptions)> g_overruled{};
+
+std::atomic<int>& overruled(at::ScalarType type) {
+  return g_overruled.at(static_cast<std::size_t>(type));
+}
 
 std::atomic<ops::ProductCounter*> g_counter{nullptr};
 
@@ -63,16 +71,8 @@ at::Tensor gemm(const at::Tensor& a, const at::Tensor& b,
 }
 
 // The direct way to oneDNN wants its first operand contiguous: one of the two factors is copied in
-// transposed order, and if that is the right one, the result too. The smaller copy wins. ATen's own
-// way takes transposed operands, and for bfloat16 leads to oneDNN as well. But that takes long to
-// transpose the gradient; where each of its numbers is used often, a transpose of ours pays.
+// transposed order, and if that is the right one, the result too. The smaller copy wins.
 at::Tensor library_weight_gradient(const at::Tensor& grad, const at::Tensor& rows) {
-  if (grad.scalar_type() == at::kBFloat16) {
-    constexpr std::int64_t kOften = 512;
-    const bool ours = rows.size(1) >= kOften && native_gemm::available() &&
-                      native_gemm::takes(grad, rows, /*depth=*/0);
-    return at::linear(ours ? native_gemm::transposed(grad) : grad.t(), rows.t());
-  }
   const std::int64_t m = grad.size(0);
   const std::int64_t out = grad.size(1);
   const std::int64_t in = rows.size(1);
@@ -126,14 +126,18 @@ bool has_gemm_backend(GemmBackend backend) {
   return backend != GemmBackend::native || native_gemm::available();
 }
 
+void set_gemm_backend(std::optional<GemmBackend> backend, at::ScalarType type) {
+  overruled(type) = backend ? 1 + static_cast<int>(*backend) : 0;
+}
+
 void set_gemm_backend(std::optional<GemmBackend> backend) {
-  g_overruled = backend ? static_cast<int>(*backend) : -1;
+  for (std::atomic<int>& one : g_overruled) one = backend ? 1 + static_cast<int>(*backend) : 0;
 }
 
 GemmBackend gemm_backend(at::ScalarType type) {
-  const int overruled = g_overruled;
-  if (overruled < 0) return default_gemm_backend(type);
-  const auto backend = static_cast<GemmBackend>(overruled);
+  const int number = overruled(type);
+  if (number == 0) return default_gemm_backend(type);
+  const auto backend = static_cast<GemmBackend>(number - 1);
   const bool refuses = backend == GemmBackend::native && type != at::kBFloat16;
   return refuses ? default_gemm_backend(type) : backend;
 }
@@ -161,7 +165,13 @@ at::Tensor ops::weight_gradient(const at::Tensor& grad, const at::Tensor& rows,
   if (native_takes(grad, rows, kAnyDepth)) {
     return native_gemm::weight_gradient(grad, rows).to(type);
   }
-  return library_weight_gradient(grad, rows).to(type);
+  if (mkl_gemm::available() && native_gemm::takes(grad, rows, kAnyDepth)) {
+    return mkl_gemm::weight_gradient(grad, rows).to(type);
+  }
+  // The other libraries would round sums of bfloat16 products to that.
+  const bool widen = grad.device().is_cpu() && grad.scalar_type() == at::kBFloat16;
+  const at::ScalarType factors = widen ? at::kFloat : grad.scalar_type();
+  return library_weight_gradient(grad.to(factors), rows.to(factors)).to(type);
 }
 
 at::Tensor ops::bias_gradient(const at::Tensor& grad, at::ScalarType type) {

@@ -25,9 +25,12 @@ GemmBackend default_gemm_backend(at::ScalarType type);
 /// Whether this CPU has the backend at all.
 bool has_gemm_backend(GemmBackend backend);
 
-/// Overrules the table for all types in this process (native: for bfloat16); none returns to the
-/// table. Set it before the first step: it is a property of a run, written to its log and
-/// checkpoints.
+/// Overrules the table for products of this type in this process; none returns to the table, and so
+/// does native for types that it does not take. Set it before the first step for the type that a
+/// run computes in: it is a property of the run, written to its log and checkpoints. Products of
+/// other types, such as those of a float32 head on bfloat16 features, stay as the table says.
+void set_gemm_backend(std::optional<GemmBackend> backend, at::ScalarType type);
+/// The same for all types.
 void set_gemm_backend(std::optional<GemmBackend> backend);
 /// The backend in force.
 GemmBackend gemm_backend(at::ScalarType type);
@@ -43,7 +46,9 @@ at::Tensor product(const at::Tensor& rows, const at::Tensor& weight,
                    const std::optional<at::Tensor>& bias = std::nullopt);
 /// grad [M, out] times weight [out, in]: [M, in].
 at::Tensor input_gradient(const at::Tensor& grad, const at::Tensor& weight);
-/// The transpose of grad [M, out] times rows [M, in], in this type: [out, in].
+/// The transpose of grad [M, out] times rows [M, in], in this type: [out, in]. Sums of bfloat16
+/// products are float32 and rounded once, to the type. The libraries' come from MKL, the only one
+/// that gives them, whatever the backend.
 at::Tensor weight_gradient(const at::Tensor& grad, const at::Tensor& rows, at::ScalarType type);
 /// The sum of grad [M, out] over its rows, in this type: [out].
 at::Tensor bias_gradient(const at::Tensor& grad, at::ScalarType type);

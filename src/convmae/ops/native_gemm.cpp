@@ -157,19 +157,4 @@ Tensor weight_gradient(const Tensor& grad, const Tensor& rows) {
   return result;
 }
 
-Tensor transposed(const Tensor& matrix) {
-  const Tensor from = matrix.contiguous();
-  const std::int64_t rows = from.size(0);
-  const std::int64_t columns = from.size(1);
-  Tensor result = at::empty({columns, rows}, from.options());
-  constexpr std::int64_t kGrain = 256;
-  at::parallel_for(0, divided_up(columns, kGrain), 1, [&](std::int64_t begin, std::int64_t end) {
-    const std::int64_t first = begin * kGrain;
-    bf16_gemm::transpose(numbers_of(from) + first, columns, rows,
-                         std::min(end * kGrain, columns) - first,
-                         mutable_numbers_of(result) + first * rows, rows);
-  });
-  return result;
-}
-
 }  // namespace convmae::native_gemm

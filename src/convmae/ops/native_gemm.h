@@ -23,7 +23,4 @@ at::Tensor input_gradient(const at::Tensor& grad, const at::Tensor& weight);
 /// grad [M, out], rows [M, in]: float32 [out, in]. M may be odd.
 at::Tensor weight_gradient(const at::Tensor& grad, const at::Tensor& rows);
 
-/// The transpose of a matrix that takes() takes, contiguous.
-at::Tensor transposed(const at::Tensor& matrix);
-
 }  // namespace convmae::native_gemm

@@ -3,6 +3,7 @@
 #include "convmae/io/atomic_file.h"
 #include "convmae/ops/gemm.h"
 #include "convmae/train/evaluation/batches.h"
+#include "convmae/train/evaluation/precision.h"
 #include "convmae/train/run/environment.h"
 #include "convmae/train/run/run_setup.h"
 #include "convmae/train/training_run.h"
@@ -68,7 +69,9 @@ void TrainingRun::resume() {
       store_->open_newest([this](const std::string& text) { say("warning: " + text); });
   const TrainingState state = training_state(*file);
   // Arithmetic that was not asked for stays as it was, also on another machine.
-  if (options_.gemm == "auto") options_.gemm = state.gemm;
+  if (options_.gemm == "auto" && options_.precision == state.precision) {
+    options_.gemm = state.gemm;
+  }
   if (options_.threads == 0) options_.threads = state.threads;
   settle_options();
   if (options_.gemm != state.gemm || options_.threads != state.threads ||
@@ -109,7 +112,7 @@ void TrainingRun::resume() {
 void TrainingRun::settle_options() {
   check_options();
   at::set_num_threads(static_cast<int>(options_.threads));
-  set_gemm_backend(parse_gemm_backend(options_.gemm));
+  set_gemm_backend(parse_gemm_backend(options_.gemm), parse_precision(options_.precision));
 }
 
 void TrainingRun::open_images() {

@@ -215,28 +215,6 @@ void pack(const Number* from, std::int64_t stride, std::int64_t columns, std::in
   }
 }
 
-void transpose(const Number* from, std::int64_t stride, std::int64_t depth, std::int64_t columns,
-               Number* to, std::int64_t to_stride) {
-  for (std::int64_t k = 0; k < depth; k += 2 * kLanes) {
-    const auto present = first_bits<__mmask32>(depth - k);
-    for (std::int64_t c = 0; c < columns; c += kLanes) {
-      const auto mask = first_bits<__mmask16>(columns - c);
-      __m512i square[kLanes];
-      for (std::int64_t i = 0; i < kLanes; ++i) {
-        const std::int64_t row = k + 2 * i;
-        const Number* const first = from + row * stride + c;
-        square[i] = row >= depth
-                        ? _mm512_setzero_si512()
-                        : interleave(first, row + 1 < depth ? first + stride : nullptr, mask);
-      }
-      transpose_square(square);
-      for (std::int64_t i = 0; i < least(kLanes, columns - c); ++i) {
-        _mm512_mask_storeu_epi16(to + (c + i) * to_stride + k, present, square[i]);
-      }
-    }
-  }
-}
-
 void multiply(const Left& left, const Pair* panel, std::int64_t pairs, const float* bias,
               Number* out, std::int64_t out_stride, std::int64_t columns) {
   multiply_panel(left, panel, pairs, columns, ToBf16{bias, out, out_stride});

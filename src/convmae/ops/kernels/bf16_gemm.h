@@ -23,10 +23,6 @@ void pack_transposed(const Number* from, std::int64_t stride, std::int64_t colum
 void pack(const Number* from, std::int64_t stride, std::int64_t columns, std::int64_t depth,
           Pair* panel);
 
-/// from [depth, columns] -> to [columns, depth].
-void transpose(const Number* from, std::int64_t stride, std::int64_t depth, std::int64_t columns,
-               Number* to, std::int64_t to_stride);
-
 /// A left factor as it is stored...
 struct Left {
   const Number* data;  ///< [rows, 2 * pairs]

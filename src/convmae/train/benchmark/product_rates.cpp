@@ -13,7 +13,7 @@ namespace {
 double gflops(const ops::ProductShape& shape, GemmBackend backend) {
   constexpr double kTurnSeconds = 0.03;
   const GemmBackend in_force = gemm_backend(shape.type);
-  set_gemm_backend(backend);
+  set_gemm_backend(backend, shape.type);
   const at::Tensor rows = at::randn({shape.rows, shape.in}).to(shape.type);
   const at::Tensor grad = at::randn({shape.rows, shape.out}).to(shape.type);
   const at::Tensor weight = at::randn({shape.out, shape.in}).to(shape.type);
@@ -29,7 +29,7 @@ double gflops(const ops::ProductShape& shape, GemmBackend backend) {
     return ops::weight_gradient(grad, rows, shape.type);
   };
   const double seconds = cpu_seconds_of(compute, kTurnSeconds);
-  set_gemm_backend(in_force);
+  set_gemm_backend(in_force, shape.type);
   return shape.flops() / seconds / 1e9;
 }
 
