@@ -156,6 +156,7 @@ TEST(Lettering, LongTextIsShortened) {
 
 TEST(Lettering, OtherCharactersBecomeOneQuestionMark) {
   EXPECT_EQ(fit_text("caf\u00e9 \u20ac\n", 1, 1000), "caf? ??");
+  EXPECT_EQ(fit_text("\x9b\xe9\x80 \U0001F600", 1, 1000), "??? ?") << "bytes of no character";
 }
 
 TEST(Lettering, DrawingIsCutOffAtTheEdges) {

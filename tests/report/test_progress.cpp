@@ -170,6 +170,16 @@ TEST(ProgressLine, GivesWayToOtherOutputAndComesBack) {
   EXPECT_EQ(screen.take(), "done\n");
 }
 
+TEST(ProgressLine, EscapesWhatTextMakesATerminalDo) {
+  Screen screen;
+  ProgressLine line(screen.terminal(true), 10, screen.clock());
+  line.message("replaced \x1b[2Ja\xe9.png\rdone\nof 漢字\u202E");
+  EXPECT_EQ(screen.take(), "replaced \\x1b[2Ja\\xe9.png\\x0ddone\nof 漢字\\u{202e}\n");
+  screen.columns = 8;
+  line.update("\x1b漢字漢字");
+  EXPECT_EQ(screen.take(), "\r\x1b[K\\x1b漢") << "cut to 7 bytes";
+}
+
 TEST(ProgressLine, IsClearedAtTheEnd) {
   Screen screen;
   {

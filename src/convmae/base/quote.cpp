@@ -76,7 +76,7 @@ bool is_printable(char32_t code) {
     return code >= first && code <= last;
   };
   return !within(0, 0x1F) && !within(0x7F, 0x9F) && !within(0x2028, 0x202E) &&
-         !within(0x2066, 0x2069) && !is_surrogate(code);
+         !within(0x2066, 0x2069) && !within(0xFFFE, 0xFFFF) && !is_surrogate(code);
 }
 
 std::string printable(std::string_view text) {

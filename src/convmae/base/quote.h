@@ -10,8 +10,8 @@ namespace convmae {
 // functions here alone.
 
 /// Whether a character changes nothing but the place where it stands: it is no control character,
-/// no separator of lines or paragraphs, no mark that turns the direction of the text around it and
-/// no surrogate.
+/// no separator of lines or paragraphs, no mark that turns the direction of the text around it, no
+/// surrogate, and not U+FFFE or U+FFFF, which stand for no character and may not be in XML.
 bool is_printable(char32_t code);
 
 /// All of `text`, fit for one line: UTF-8 as it is, but control characters below U+0080 and bytes

@@ -32,7 +32,7 @@ void print_classes(const ClassificationMetrics& metrics, const std::vector<std::
   for (std::int64_t k = 0; k < metrics.num_classes(); ++k) {
     std::printf("%8lld  %8s  %9s  %s\n", static_cast<long long>(metrics.images_of(k)),
                 format_share(metrics.recall(k)).c_str(), format_share(metrics.precision(k)).c_str(),
-                printable(classes[static_cast<std::size_t>(k)]).c_str());
+                brief(classes[static_cast<std::size_t>(k)]).c_str());
   }
 }
 

@@ -51,7 +51,7 @@ std::vector<Guess> guesses(const at::Tensor& logits, const std::vector<std::stri
 void print_row(const std::string& image, const std::vector<Guess>& found) {
   std::printf("%s\n", printable(image).c_str());
   for (const Guess& guess : found) {
-    std::printf("  %7.3f %%  %s\n", 100 * guess.probability, printable(guess.name).c_str());
+    std::printf("  %7.3f %%  %s\n", 100 * guess.probability, brief(guess.name).c_str());
   }
 }
 

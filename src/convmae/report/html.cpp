@@ -10,11 +10,10 @@ namespace {
 
 constexpr std::string_view kReplacement = "\uFFFD";
 
-/// Whether a character may stand in XML and does nothing to the text around it.
+/// Whether a character does nothing to the text around it, which those that XML forbids do.
 bool is_allowed(const Utf8Character& character) {
   const bool blank = character.code == U'\n' || character.code == U'\t';
-  const bool no_xml = character.code == 0xFFFE || character.code == 0xFFFF;
-  return character.size > 0 && (blank || is_printable(character.code)) && !no_xml;
+  return character.size > 0 && (blank || is_printable(character.code));
 }
 
 }  // namespace

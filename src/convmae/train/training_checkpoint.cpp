@@ -99,7 +99,7 @@ TrainingState training_state(const CheckpointFile& file) {
   try {
     return training_state_from_json(file.trainer());
   } catch (const nlohmann::json::exception& error) {
-    throw UserError(quote(file.path().string()) + " is damaged (" + error.what() +
+    throw UserError(quote(file.path().string()) + " is damaged (" + brief(error.what()) +
                     "): use another checkpoint of the run");
   }
 }

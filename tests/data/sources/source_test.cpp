@@ -8,6 +8,7 @@
 
 #include "data_files.h"
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -47,6 +48,24 @@ TEST(OpenSource, FoldersOfFoldersAreClassesInSortedOrder) {
   const auto source = open_source(data.path(), Split::train);
   EXPECT_THAT(source->classes(), testing::ElementsAre("ant", "zebra"));
   EXPECT_THAT(names(*source), testing::ElementsAre("1.png:0", "2.JPEG:0", "1.jpg:1"));
+}
+
+TEST(OpenSource, ClassNamesAreUtf8AndStayApart) {
+  DataDirectory data;
+  for (const char* const name : {"caf\xe8/a.jpg", "caf\xe9/a.jpg", "é/a.jpg"}) data.add(name);
+  const std::vector<std::string> expected{"caf\\xe8", "caf\\xe9", "é"};
+  EXPECT_EQ(open_source(data.path(), Split::train)->classes(), expected);
+  data.write("list.csv", "caf\xe9/a.jpg,caf\xe9\né/a.jpg,é\ncaf\xe8/a.jpg,caf\xe8\n");
+  EXPECT_EQ(open_source(data.path() / "list.csv", Split::train)->classes(), expected);
+}
+
+TEST(OpenSource, WhatIsSaidOfDataIsPrintable) {
+  DataDirectory data;
+  data.add("\x1b[31m\n\xe9/a.jpg");
+  const std::unique_ptr<ImageSource> source =
+      open_source(data.path() / "\x1b[31m\n\xe9", Split::train);
+  EXPECT_NE(source->description().find("\\x1b[31m\\x0a\\xe9: 1 images"), std::string::npos)
+      << source->description();
 }
 
 TEST(OpenSource, AFolderWithImagesOfItsOwnHasNoLabels) {
