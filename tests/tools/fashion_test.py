@@ -1,6 +1,9 @@
 """The sets of the classification demo, made of IDX files that look like the real ones."""
 
+import contextlib
 import gzip
+import io
+import os
 import struct
 import tempfile
 import unittest
@@ -70,6 +73,16 @@ class Fashion(unittest.TestCase):
         bad.write_bytes(gzip.compress(b"hello, not images"))
         with self.assertRaises(tool.Problem):
             tool.read_idx(bad, 3)
+
+
+class Messages(unittest.TestCase):
+    def test_a_path_may_be_any_bytes(self):
+        target = Path(os.fsdecode(b"caf\xe9 ")) / "漢字"
+        written = io.BytesIO()
+        with contextlib.redirect_stdout(io.TextIOWrapper(written, encoding="utf-8")):
+            tool.say(f"{target} is there already")
+        self.assertEqual(written.getvalue().decode(),
+                         "fashion: caf\\udce9 /漢字 is there already\n")
 
 
 if __name__ == "__main__":
