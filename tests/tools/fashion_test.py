@@ -78,10 +78,10 @@ class Fashion(unittest.TestCase):
 class Messages(unittest.TestCase):
     def test_a_path_may_be_any_bytes(self):
         target = Path(os.fsdecode(b"caf\xe9 ")) / "漢字"
-        written = io.BytesIO()
-        with contextlib.redirect_stdout(io.TextIOWrapper(written, encoding="utf-8")):
+        written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+        with contextlib.redirect_stdout(written):
             tool.say(f"{target} is there already")
-        self.assertEqual(written.getvalue().decode(),
+        self.assertEqual(written.buffer.getvalue().decode(),
                          "fashion: caf\\udce9 /漢字 is there already\n")
 
 
