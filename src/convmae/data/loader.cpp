@@ -1,12 +1,12 @@
 #include "convmae/data/loader.h"
 
+#include "convmae/base/checked.h"
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/base/threads.h"
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
-#include <pthread.h>
 #include <utility>
 
 namespace convmae {
@@ -35,6 +35,15 @@ std::int64_t samples_per_batch(const LoaderConfig& config, const ImageSource& so
   return std::min(config.batch_size, source.size());
 }
 
+std::int64_t values_of(std::int64_t samples, std::int64_t values_per_sample) {
+  constexpr std::int64_t kMostValues = INT64_MAX / static_cast<std::int64_t>(sizeof(float));
+  const std::optional<std::int64_t> values = checked_multiply(samples, values_per_sample);
+  if (values && *values <= kMostValues) return *values;
+  throw UserError("a batch of " + std::to_string(samples) + " images with " +
+                  std::to_string(values_per_sample) +
+                  " values each is too large: choose a smaller batch or image size");
+}
+
 void check(const LoaderConfig& config, std::int64_t steps_per_epoch) {
   const bool valid_range = config.start_epoch >= 0 && config.start_step >= 0 &&
                            config.start_step <= steps_per_epoch && config.prefetch >= 1;
@@ -58,7 +67,7 @@ Loader::Loader(std::shared_ptr<const ImageSource> source, TransformConfig transf
       plan_(source_->size(), config_.batch_size, config_.rank, config_.world_size,
             config_.drop_last),
       values_per_sample_(SampleTransform(transform_).values_per_sample()),
-      pool_(values_per_sample_ * samples_per_batch(config_, *source_)),
+      pool_(values_of(samples_per_batch(config_, *source_), values_per_sample_)),
       next_epoch_(config_.start_epoch),
       next_step_(config_.start_step) {
   check(config_, plan_.steps_per_epoch());
@@ -67,22 +76,22 @@ Loader::Loader(std::shared_ptr<const ImageSource> source, TransformConfig transf
     return;
   }
   schedule();
-  // Signals belong to the thread that knows what to do with them: the workers inherit a full mask.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  for (int i = 0; i < config_.num_workers; ++i) threads_.emplace_back([this] { run_worker(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  threads_ = start_threads(
+      config_.num_workers, [this] { run_worker(); }, [this] { stop(); }, "--num_workers");
 }
 
 Loader::~Loader() {
+  stop();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+/// Lets the workers end.
+void Loader::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   work_added_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
 }
 
 /// Fills the queue with the next batches, up to the limit.

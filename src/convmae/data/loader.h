@@ -42,10 +42,10 @@ struct LoaderConfig {
   bool drop_last = true;
   std::uint64_t seed = 0;
   std::int64_t start_epoch = 0;
-  std::int64_t start_step = 0;  ///< within `start_epoch`
-  std::int64_t end_epoch = 1;   ///< the first epoch that is not delivered
-  int num_workers = 2;          ///< 0: `next` does the work itself
-  std::int64_t prefetch = 3;    ///< batches in work or waiting, at most
+  std::int64_t start_step = 0;   ///< within `start_epoch`
+  std::int64_t end_epoch = 1;    ///< the first epoch that is not delivered
+  std::int64_t num_workers = 2;  ///< 0: `next` does the work itself
+  std::int64_t prefetch = 3;     ///< batches in work or waiting, at most
 
   OnBadSample on_bad_sample = OnBadSample::replace;
   /// More distinct bad samples than this share of the source stop the run; one is always allowed,
@@ -79,7 +79,8 @@ struct Batch {
 /// left is not delivered.
 class Loader {
  public:
-  /// Throws UserError if the numbers make no sense or if the source has less than one batch.
+  /// Throws UserError if the numbers make no sense, if the source has less than one batch or if the
+  /// system refuses a thread.
   Loader(std::shared_ptr<const ImageSource> source, TransformConfig transform, LoaderConfig config);
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
@@ -102,6 +103,7 @@ class Loader {
 
   void schedule();
   void run_worker();
+  void stop();
   void load(Worker& worker, Work& work, std::int64_t index) const;
   std::shared_ptr<Work> take_front();
   void account(const BadSample& bad);

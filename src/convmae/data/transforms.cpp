@@ -1,10 +1,12 @@
 #include "convmae/data/transforms.h"
 
+#include "convmae/base/checked.h"
 #include "convmae/base/error.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -176,7 +178,15 @@ SampleTransform::SampleTransform(TransformConfig config)
 }
 
 std::int64_t SampleTransform::values_per_sample() const {
-  return config_.decode.channels * config_.output.height * config_.output.width;
+  const std::array<std::int64_t, 3> shape{config_.decode.channels, config_.output.height,
+                                          config_.output.width};
+  const std::optional<std::int64_t> values = checked_numel(shape);
+  if (!values) {
+    throw UserError("an image of " + std::to_string(shape[0]) + " channels and " +
+                    std::to_string(shape[1]) + "x" + std::to_string(shape[2]) +
+                    " pixels is too large: choose a smaller size");
+  }
+  return *values;
 }
 
 void SampleTransform::apply(EncodedBytes encoded, const DrawKey& key, float* out) {

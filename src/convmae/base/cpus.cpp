@@ -1,0 +1,92 @@
+#include "convmae/base/cpus.h"
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <sched.h>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace convmae {
+namespace {
+
+std::string text_of(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// `quota` and `period` as the kernel writes them; "max" and -1 are no quota.
+std::optional<double> cpus_of(const std::string& quota_and_period) {
+  std::istringstream text(quota_and_period);
+  double quota = 0;
+  double period = 0;
+  if (!(text >> quota >> period) || quota <= 0 || period <= 0) return std::nullopt;
+  return quota / period;
+}
+
+std::optional<double> quota_of_group(const std::filesystem::path& group) {
+  if (const auto cpus = cpus_of(text_of(group / "cpu.max"))) return cpus;
+  return cpus_of(text_of(group / "cpu.cfs_quota_us") + " " + text_of(group / "cpu.cfs_period_us"));
+}
+
+/// Where the hierarchy of a line of /proc/PID/cgroup, "ID:CONTROLLERS:PATH", may be mounted;
+/// nowhere if it does not share out time.
+std::vector<std::filesystem::path> mounts_of(const std::string& controllers,
+                                             const std::filesystem::path& root) {
+  if (controllers.empty()) return {root, root / "unified"};
+  std::istringstream names(controllers);
+  for (std::string name; std::getline(names, name, ',');) {
+    if (name == "cpu") return {root / controllers, root / "cpu"};
+  }
+  return {};
+}
+
+std::int64_t cpus_of_mask() {
+  // The kernel refuses a set that is smaller than its own.
+  constexpr int kMostCpus = 1 << 20;
+  for (int cpus = CPU_SETSIZE; cpus <= kMostCpus; cpus *= 2) {
+    const std::unique_ptr<cpu_set_t, void (*)(cpu_set_t*)> set(
+        CPU_ALLOC(cpus), [](cpu_set_t* allocated) { CPU_FREE(allocated); });
+    const std::size_t size = CPU_ALLOC_SIZE(cpus);
+    if (set && ::sched_getaffinity(0, size, set.get()) == 0) return CPU_COUNT_S(size, set.get());
+  }
+  return std::thread::hardware_concurrency();
+}
+
+}  // namespace
+
+std::optional<double> cpu_quota(std::string_view membership, const std::filesystem::path& root) {
+  std::optional<double> smallest;
+  std::istringstream lines{std::string(membership)};
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t first = line.find(':');
+    const std::size_t second = line.find(':', first + 1);
+    if (first == std::string::npos || second == std::string::npos) continue;
+    // A container sees groups outside of its own as /../GROUP, or under a path that it does not
+    // have: then what it has is the root.
+    const std::filesystem::path group =
+        (std::filesystem::path("/") += line.substr(second + 1)).lexically_normal().relative_path();
+    for (const auto& mount : mounts_of(line.substr(first + 1, second - first - 1), root)) {
+      for (std::filesystem::path level = group;; level = level.parent_path()) {
+        const std::optional<double> quota = quota_of_group(mount / level);
+        if (quota && (!smallest || *quota < *smallest)) smallest = quota;
+        if (level.empty()) break;
+      }
+    }
+  }
+  return smallest;
+}
+
+std::int64_t usable_cpus() {
+  std::int64_t cpus = cpus_of_mask();
+  if (const auto quota = cpu_quota(text_of("/proc/self/cgroup"), "/sys/fs/cgroup")) {
+    // Rounded down: threads that together exceed the quota are all stopped until its period ends.
+    cpus = std::min(cpus, static_cast<std::int64_t>(std::min(*quota, 1e9)));
+  }
+  return std::max<std::int64_t>(1, cpus);
+}
+
+}  // namespace convmae
