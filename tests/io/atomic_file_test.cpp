@@ -6,10 +6,13 @@
 #include <gtest/gtest.h>
 
 #include "test_files.h"
+#include <csignal>
+#include <functional>
 #include <signal.h>
 #include <string>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
@@ -126,7 +129,7 @@ TEST(AtomicFile, TemporariesOfKilledProcessesAreRemovedAndOthersKept) {
   for (int i = 0; i < 3; ++i) {
     const pid_t child = ::fork();
     if (child == 0) {
-      AtomicFile file(directory / "a.txt");
+      AtomicFile file(directory / std::to_string(i));
       file.write(std::string(2'000'000, 'x'));
       ::raise(SIGKILL);
     }
@@ -135,12 +138,80 @@ TEST(AtomicFile, TemporariesOfKilledProcessesAreRemovedAndOthersKept) {
     ASSERT_TRUE(WIFSIGNALED(status));
   }
   test::write_text(directory / ".hidden", "not ours");
+  test::write_text(directory / ".notes.convmae-tmp", "not ours");
+  test::write_text(directory / ".2.1.convmae-tmp", "not ours");
+  ASSERT_EQ(::mkfifo((directory / ".a.1.1.convmae-tmp").c_str(), 0600), 0);
   AtomicFile alive(directory / "b.txt");
   alive.write("x");
   EXPECT_EQ(remove_abandoned_temporaries(directory.path()), 3);
   EXPECT_EQ(remove_abandoned_temporaries(directory.path()), 0);
   alive.commit();
-  EXPECT_EQ(test::listing(directory.path()), ".hidden b.txt");
+  EXPECT_EQ(test::listing(directory.path()),
+            ".2.1.convmae-tmp .a.1.1.convmae-tmp .hidden .notes.convmae-tmp b.txt");
+}
+
+/// What a process leaves that is writing "a.txt" when `signal` arrives, and how it ends.
+struct Ended {
+  std::string left;
+  int signal = 0;
+};
+
+Ended end_by(int signal, const std::function<void()>& prepare) {
+  const test::TemporaryDirectory directory;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    prepare();
+    AtomicFile done(directory / "done.txt");
+    done.commit();
+    AtomicFile file(directory / "a.txt");
+    file.write(std::string(2'000'000, 'x'));
+    AtomicFile other(directory / "b.txt");
+    ::raise(signal);
+    ::_exit(0);
+  }
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  return {test::listing(directory.path()), WIFSIGNALED(status) ? WTERMSIG(status) : 0};
+}
+
+TEST(AtomicFile, SignalsThatEndTheProcessLeaveNoTemporaries) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGXCPU}) {
+    const Ended ended = end_by(signal, remove_temporaries_on_signals);
+    EXPECT_EQ(ended.left, "done.txt");
+    EXPECT_EQ(ended.signal, signal);
+  }
+}
+
+TEST(AtomicFile, SignalsThatAreIgnoredStaySo) {
+  const Ended ended = end_by(SIGHUP, [] {
+    std::signal(SIGHUP, SIG_IGN);
+    remove_temporaries_on_signals();
+  });
+  EXPECT_EQ(ended.signal, 0);
+}
+
+TEST(AtomicFile, RemovesWhatAKilledProcessLeftOfTheSameTarget) {
+  const test::TemporaryDirectory directory;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    AtomicFile file(directory / "a.txt");
+    ::raise(SIGKILL);
+  }
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  write_file_atomically(directory / "b.txt", "");
+  EXPECT_THAT(test::listing(directory.path()), HasSubstr(".a.txt."));
+  write_file_atomically(directory / "a.txt", "");
+  EXPECT_EQ(test::listing(directory.path()), "a.txt b.txt");
+}
+
+TEST(RequireAbsent, RefusesWhatIsThereAndLinksThatLeadNowhere) {
+  const test::TemporaryDirectory directory;
+  require_absent(directory / "a", "--out");
+  test::write_text(directory / "a", "");
+  std::filesystem::create_symlink("nowhere", directory / "b");
+  for (const char* const name : {"a", "b"}) {
+    EXPECT_THAT([&] { require_absent(directory / name, "--out"); }, throws_user_error("--out"));
+  }
 }
 
 }  // namespace

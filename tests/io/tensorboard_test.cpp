@@ -23,7 +23,21 @@ TEST(TensorboardWriter, BeginsWithTheRecordOfTheVersion) {
   EXPECT_EQ(file.substr(21, 15),
             "\x1A\x0D"
             "brain.Event:2");
-  EXPECT_EQ(file.size(), 12 + 24 + 4);
+  EXPECT_EQ(file.substr(12 + 24 + 4 + 12 + 13),
+            "\x07"
+            "convmae" +
+                file.substr(file.size() - 4));
+}
+
+TEST(TensorboardWriter, KnowsItsOwnFiles) {
+  const test::TemporaryDirectory directory;
+  const TensorboardWriter writer(directory.path());
+  EXPECT_TRUE(is_event_file(writer.path()));
+  const std::filesystem::path other = directory / "events.out.tfevents.1.host.2.3";
+  test::write_text(other, test::read_text(writer.path()).substr(0, 40));  // another program's
+  EXPECT_FALSE(is_event_file(other));
+  test::write_text(other, "");
+  EXPECT_FALSE(is_event_file(other));
 }
 
 TEST(TensorboardWriter, EachEventIsInTheFileAtOnce) {

@@ -3,8 +3,13 @@
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 
+#include <climits>
+
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <fcntl.h>
 #include <string>
@@ -24,32 +29,117 @@ std::filesystem::path directory_of(const std::filesystem::path& target) {
   return target.has_parent_path() ? target.parent_path() : std::filesystem::path(".");
 }
 
+/// What the names of a target's temporaries begin with; a process number and a counter follow.
+std::string temporary_prefix(const std::filesystem::path& target) {
+  std::string prefix = ".";
+  prefix += target.filename().string();
+  prefix += '.';
+  return prefix;
+}
+
 std::filesystem::path temporary_name(const std::filesystem::path& target) {
   static std::atomic<unsigned> counter{0};
-  std::string name = ".";
-  name += target.filename().string();
-  name += '.' + std::to_string(::getpid()) + '.' + std::to_string(counter++);
+  std::string name = temporary_prefix(target);
+  name += std::to_string(::getpid()) + '.' + std::to_string(counter++);
   name += kSuffix;
   return directory_of(target) / name;
 }
 
+/// Takes ".NUMBER" off the end of `name`.
+bool take_number(std::string_view& name) {
+  const std::size_t dot = name.find_last_not_of("0123456789");
+  if (dot == std::string_view::npos || name[dot] != '.' || dot + 1 == name.size()) return false;
+  name = name.substr(0, dot);
+  return true;
+}
+
+/// Whether `temporary_name` makes such names.
+bool is_temporary_name(std::string_view name) {
+  if (!name.starts_with('.') || !name.ends_with(kSuffix)) return false;
+  name.remove_suffix(kSuffix.size());
+  return take_number(name) && take_number(name) && name.size() > 1;
+}
+
+/// The open temporaries' names, where a signal handler can read them: it may take no lock, and no
+/// memory that another thread may be giving back. A place is free if its name is empty.
+struct OpenTemporaries {
+  static constexpr std::size_t kPlaces = 16;
+  std::array<std::atomic<bool>, kPlaces> taken{};
+  std::array<std::array<char, PATH_MAX>, kPlaces> names{};
+};
+
+OpenTemporaries open_temporaries;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+
+/// Returns the place, or -1 if there is none left: then the file is not listed.
+int list_temporary(const std::filesystem::path& path) {
+  const std::string& name = path.native();
+  if (name.size() >= PATH_MAX) return -1;  // it cannot be opened either
+  for (std::size_t place = 0; place < OpenTemporaries::kPlaces; ++place) {
+    if (open_temporaries.taken.at(place).exchange(true)) continue;
+    // The first character goes last: without it the name is no name yet.
+    std::array<char, PATH_MAX>& entry = open_temporaries.names.at(place);
+    std::copy(name.begin() + 1, name.end() + 1, entry.begin() + 1);
+    std::atomic_signal_fence(std::memory_order_release);
+    entry.front() = name.front();
+    return static_cast<int>(place);
+  }
+  return -1;
+}
+
+void unlist_temporary(int place) {
+  if (place < 0) return;
+  open_temporaries.names.at(static_cast<std::size_t>(place)).front() = '\0';
+  open_temporaries.taken.at(static_cast<std::size_t>(place)) = false;
+}
+
+/// Removes them and lets the signal do what it does by default.
+void end_without_temporaries(int signal) {
+  for (const std::array<char, PATH_MAX>& name : open_temporaries.names) {
+    if (name.front() != '\0') ::unlink(name.data());
+  }
+  std::signal(signal, SIG_DFL);
+  ::raise(signal);
+}
+
+int remove_abandoned(const std::filesystem::path& directory, std::string_view prefix,
+                     std::error_code& error) {
+  int removed = 0;
+  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (!name.starts_with(prefix) || !is_temporary_name(name)) continue;
+    const FileDescriptor file(
+        ::open(entry->path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    struct stat status {};
+    if (!file.is_open() || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) continue;
+    if (::unlink(entry->path().c_str()) == 0) ++removed;
+  }
+  return removed;
+}
+
 /// Opens and locks the temporary. Between the two steps a cleaner may take the file for abandoned
 /// and unlink it: then the link count is zero, and the next name is tried.
-FileDescriptor create_locked(const std::filesystem::path& target,
-                             std::filesystem::path& temporary) {
+FileDescriptor create_locked(const std::filesystem::path& target, std::filesystem::path& temporary,
+                             int& listed) {
   constexpr int kAttempts = 100;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    unlist_temporary(std::exchange(listed, -1));
     temporary = temporary_name(target);
+    listed = list_temporary(temporary);
     FileDescriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
     if (!file.is_open()) {
       if (errno == EEXIST) continue;  // left by a killed process that had the same number
-      throw_file_error("create", target, errno);
+      const int error = errno;
+      unlist_temporary(std::exchange(listed, -1));
+      throw_file_error("create", target, error);
     }
     // Some network file systems have no locks; there, temporaries are never taken for abandoned.
     ::flock(file.get(), LOCK_EX | LOCK_NB);
     struct stat status {};
     if (::fstat(file.get(), &status) == 0 && status.st_nlink > 0) return file;
   }
+  unlist_temporary(std::exchange(listed, -1));
   throw_file_error("create", target, EEXIST);
 }
 
@@ -62,12 +152,21 @@ AtomicFile::AtomicFile(std::filesystem::path target) : target_(std::move(target)
     throw UserError("cannot write " + quote(target_.string()) +
                     ": it exists and is not a regular file; choose another name");
   }
-  file_ = create_locked(target_, temporary_);
+  std::error_code unreadable;
+  remove_abandoned(directory_of(target_), temporary_prefix(target_), unreadable);
+  file_ = create_locked(target_, temporary_, listed_);
   buffer_.reserve(kBufferSize);
 }
 
 AtomicFile::~AtomicFile() {
-  if (file_.is_open()) ::unlink(temporary_.c_str());
+  if (!file_.is_open()) return;
+  ::unlink(temporary_.c_str());
+  close();
+}
+
+void AtomicFile::close() {
+  unlist_temporary(std::exchange(listed_, -1));
+  file_ = FileDescriptor();
 }
 
 void AtomicFile::flush() {
@@ -103,7 +202,7 @@ void AtomicFile::commit() {
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) {
     throw_file_error("write", target_, errno);
   }
-  file_ = FileDescriptor();
+  close();
   const std::filesystem::path directory = directory_of(target_);
   const FileDescriptor opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!opened.is_open()) throw_file_error("open", directory, errno);
@@ -117,20 +216,32 @@ void write_file_atomically(const std::filesystem::path& target, std::string_view
   file.commit();
 }
 
+void require_absent(const std::filesystem::path& path, const std::string& flag) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(std::filesystem::symlink_status(path, ignored))) return;
+  throw UserError(quote(path.string()) +
+                  " is there already and would be replaced, but is not "
+                  "from an earlier call: choose another " +
+                  flag + ", or move it away");
+}
+
 int remove_abandoned_temporaries(const std::filesystem::path& directory) {
-  int removed = 0;
   std::error_code error;
-  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
-       entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
-    if (!name.starts_with('.') || !name.ends_with(kSuffix)) continue;
-    const FileDescriptor file(
-        ::open(entry->path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-    if (!file.is_open() || ::flock(file.get(), LOCK_EX | LOCK_NB) != 0) continue;
-    if (::unlink(entry->path().c_str()) == 0) ++removed;
-  }
+  const int removed = remove_abandoned(directory, ".", error);
   if (error) throw_file_error("read", directory, error.value());
   return removed;
+}
+
+void remove_temporaries_on_signals() {
+  for (const int signal : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU, SIGPIPE}) {
+    struct sigaction action {};
+    ::sigaction(signal, nullptr, &action);
+    if (action.sa_handler != SIG_DFL) continue;  // such as nohup's SIGHUP
+    action.sa_handler = end_without_temporaries;
+    sigfillset(&action.sa_mask);
+    action.sa_flags = SA_RESTART;
+    ::sigaction(signal, &action, nullptr);
+  }
 }
 
 }  // namespace convmae

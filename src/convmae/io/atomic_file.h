@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -15,8 +16,9 @@ namespace convmae {
 /// durable: write, fsync, rename, fsync of the directory, in this order. Without `commit`, or if
 /// anything fails, the temporary is removed and a file that had the name before stays as it was.
 ///
-/// The temporary of a process that was killed stays behind; `remove_abandoned_temporaries` cleans
-/// up.
+/// The temporary of a process that was killed stays behind, until another AtomicFile is made for
+/// the same target or `remove_abandoned_temporaries` cleans up; with
+/// `remove_temporaries_on_signals`, those signals leave none.
 ///
 /// All failures, such as a full disk or a file-size limit, are UserErrors that name the file.
 class AtomicFile {
@@ -37,9 +39,12 @@ class AtomicFile {
 
  private:
   void flush();
+  /// Lets go of the temporary, which has another name now or none.
+  void close();
 
   std::filesystem::path target_;
   std::filesystem::path temporary_;
+  int listed_ = -1;  ///< where signals find the temporary's name, if anywhere
   FileDescriptor file_;
   std::vector<std::byte> buffer_;
   std::size_t size_ = 0;
@@ -48,9 +53,17 @@ class AtomicFile {
 /// Writes a whole file through an AtomicFile.
 void write_file_atomically(const std::filesystem::path& target, std::string_view content);
 
+/// Throws UserError, which says what to do, if there is anything at `path`: for what is written
+/// beside what the user named, with `flag`, and may be the user's own.
+void require_absent(const std::filesystem::path& path, const std::string& flag);
+
 /// Removes the temporaries that killed processes left in `directory` and returns how many there
 /// were. Those of running processes, also on other machines that share the file system, are known
 /// by their lock and stay.
 int remove_abandoned_temporaries(const std::filesystem::path& directory);
+
+/// From here on, signals that end the process by default (Ctrl-C, the end of its terminal or of its
+/// time) remove its temporaries first. Signals that have another effect already keep it.
+void remove_temporaries_on_signals();
 
 }  // namespace convmae

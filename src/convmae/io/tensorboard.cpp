@@ -8,6 +8,9 @@
 #include <chrono>
 #include <cstring>
 #include <fcntl.h>
+#include <fstream>
+#include <istream>
+#include <iterator>
 #include <unistd.h>
 
 namespace convmae {
@@ -44,14 +47,16 @@ double wall_time() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
+constexpr std::string_view kNameBeginning = "events.out.tfevents.";
+
 /// TensorBoard takes files in the order of their names, so the time stands first; the number at the
 /// end keeps two writers of one process apart.
 std::string file_name() {
   static std::atomic<unsigned> counter{0};
   std::array<char, 256> host{};
   const bool known = ::gethostname(host.data(), host.size() - 1) == 0;
-  return "events.out.tfevents." + std::to_string(static_cast<std::int64_t>(wall_time())) + "." +
-         (known ? host.data() : "localhost") + "." + std::to_string(::getpid()) + "." +
+  return std::string(kNameBeginning) + std::to_string(static_cast<std::int64_t>(wall_time())) +
+         "." + (known ? host.data() : "localhost") + "." + std::to_string(::getpid()) + "." +
          std::to_string(counter++);
 }
 
@@ -61,6 +66,8 @@ constexpr int kEventStep = 2;
 constexpr int kEventFileVersion = 3;
 constexpr int kEventSummary = 5;
 constexpr int kEventSessionLog = 7;
+constexpr int kEventSource = 10;
+constexpr int kSourceWriter = 1;
 constexpr int kSessionLogStatus = 1;
 constexpr int kSessionLogStart = 1;
 constexpr int kSummaryValue = 1;
@@ -83,6 +90,22 @@ constexpr int kShapeDimension = 2;
 constexpr int kDimensionSize = 1;
 constexpr int kDTypeString = 7;
 
+constexpr std::string_view kWriter = "convmae";
+
+/// The next event of a file; empty if there is none, or a longer one than the first ones are.
+std::string read_event(std::istream& file) {
+  constexpr std::uint64_t kLongest = 1024;
+  std::array<char, sizeof(std::uint64_t) + sizeof(std::uint32_t)> frame{};  // length, checksum
+  std::uint64_t length = 0;
+  if (!file.read(frame.data(), frame.size())) return {};
+  std::memcpy(&length, frame.data(), sizeof(length));
+  if (length > kLongest) return {};
+  std::string event(length, '\0');
+  if (!file.read(event.data(), std::ssize(event))) return {};
+  file.ignore(sizeof(std::uint32_t));
+  return event;
+}
+
 ProtobufMessage new_event() {
   ProtobufMessage event;
   event.real64(kEventWallTime, wall_time());
@@ -99,6 +122,11 @@ TensorboardWriter::TensorboardWriter(const std::filesystem::path& directory,
   ProtobufMessage version = new_event();
   version.bytes(kEventFileVersion, "brain.Event:2");
   write_event(version.wire());
+  ProtobufMessage source;
+  source.bytes(kSourceWriter, kWriter);
+  ProtobufMessage writer = new_event();
+  writer.message(kEventSource, source);
+  write_event(writer.wire());
   if (!restart_step) return;
   ProtobufMessage session;
   session.integer(kSessionLogStatus, kSessionLogStart);
@@ -162,6 +190,18 @@ void TensorboardWriter::write_event(const std::string& event) {
   const std::string record =
       length + little_endian(masked_crc32c(length)) + event + little_endian(masked_crc32c(event));
   write_all(file_.get(), std::as_bytes(std::span(record)), path_);
+}
+
+bool is_event_file(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (!path.filename().string().starts_with(kNameBeginning) ||
+      !std::filesystem::is_regular_file(std::filesystem::symlink_status(path, ignored))) {
+    return false;
+  }
+  // The first event has the version, and the second the writer.
+  std::ifstream file(path, std::ios::binary);
+  read_event(file);
+  return read_event(file).find(kWriter) != std::string::npos;
 }
 
 }  // namespace convmae

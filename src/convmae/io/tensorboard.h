@@ -41,4 +41,7 @@ class TensorboardWriter {
   FileDescriptor file_;
 };
 
+/// Whether a file is one that a TensorboardWriter began: other programs' have such names too.
+bool is_event_file(const std::filesystem::path& path);
+
 }  // namespace convmae

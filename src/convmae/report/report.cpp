@@ -5,7 +5,10 @@
 #include "convmae/report/page_assets.h"
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <string_view>
+#include <system_error>
 
 namespace convmae {
 namespace {
@@ -150,6 +153,14 @@ std::string render_report(const ReportData& data) {
 
 void write_report(const std::filesystem::path& path, const ReportData& data) {
   write_file_atomically(path, render_report(data));
+}
+
+bool is_report(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return false;
+  std::string beginning(kHead.size(), '\0');
+  std::ifstream(path).read(beginning.data(), std::ssize(beginning));
+  return beginning == kHead;
 }
 
 }  // namespace convmae

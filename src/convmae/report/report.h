@@ -62,4 +62,7 @@ std::string render_report(const ReportData& data);
 /// written.
 void write_report(const std::filesystem::path& path, const ReportData& data);
 
+/// Whether a file is a page that write_report wrote.
+bool is_report(const std::filesystem::path& path);
+
 }  // namespace convmae
