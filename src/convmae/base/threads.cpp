@@ -31,12 +31,15 @@ class SignalsBlocked {
 
 }  // namespace
 
+void require_thread_count(std::int64_t count, const std::string& flag) {
+  constexpr std::int64_t kMost = 4096;
+  if (count <= kMost) return;
+  throw UserError(flag + " must be at most " + std::to_string(kMost) + ", found " +
+                  std::to_string(count));
+}
+
 std::vector<std::thread> start_threads(std::int64_t count, const std::function<void()>& work,
                                        const std::function<void()>& stop, const std::string& flag) {
-  if (count > kMostThreads) {
-    throw UserError(flag + " must be at most " + std::to_string(kMostThreads) + ", found " +
-                    std::to_string(count));
-  }
   std::vector<std::thread> threads;
   threads.reserve(static_cast<std::size_t>(count));
   try {
@@ -45,9 +48,8 @@ std::vector<std::thread> start_threads(std::int64_t count, const std::function<v
   } catch (const std::exception& error) {
     stop();
     for (std::thread& thread : threads) thread.join();
-    throw UserError("the system refuses a thread after " + std::to_string(threads.size()) + " of " +
-                    std::to_string(count) + " (" + std::string(error.what()) +
-                    "): give a smaller " + flag);
+    throw UserError("the system refuses a thread after " + std::to_string(threads.size()) + " (" +
+                    error.what() + "): give a smaller " + flag);
   }
   return threads;
 }

@@ -8,8 +8,8 @@
 
 namespace convmae {
 
-/// The most threads that a flag may ask for.
-inline constexpr std::int64_t kMostThreads = 4096;
+/// Throws UserError, which names `flag`, for more threads than any machine has use for.
+void require_thread_count(std::int64_t count, const std::string& flag);
 
 /// Starts `count` threads that run `work`. Signals from outside belong to the thread that knows
 /// what to do with them and do not reach these; a fault of their own does.

@@ -75,6 +75,7 @@ Loader::Loader(std::shared_ptr<const ImageSource> source, TransformConfig transf
     inline_worker_ = std::make_unique<Worker>(transform_);
     return;
   }
+  require_thread_count(config_.num_workers, "--num_workers");
   schedule();
   threads_ = start_threads(
       config_.num_workers, [this] { run_worker(); }, [this] { stop(); }, "--num_workers");
