@@ -188,6 +188,8 @@ class Finetune(ClassifierTest):
             (["--eval_data", ilsvrc], ["--eval_data", "ILSVRC2012", "list"]),
             (["--eval_data", other], ["--eval_data", "green"]),
             (["--aa", "rand-m9-q3"], ["--aa", "q3"]),
+            (["--aa", "rand-m9-n1e300-inc1"], ["--aa", "operations"]),
+            (["--aa", "rand-mnan-inc1"], ["--aa", "levels"]),
             (["--drop_path", 1], ["--drop_path"]),
             (["--mixup_group", 3], ["3"]),
             (["--pool", "max"], ["mean or token"]),

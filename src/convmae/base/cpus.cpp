@@ -1,8 +1,8 @@
 #include "convmae/base/cpus.h"
 
+#include "convmae/base/read_file.h"
+
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <sched.h>
 #include <sstream>
@@ -14,8 +14,7 @@ namespace convmae {
 namespace {
 
 std::string text_of(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
+  return file_beginning(path, std::size_t{1} << 16);
 }
 
 /// `quota` and `period` as the kernel writes them; "max" and -1 are no quota.

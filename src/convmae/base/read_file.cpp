@@ -78,6 +78,17 @@ std::string read_text_file(const std::filesystem::path& path, const FileKind& ki
   return text;
 }
 
+std::string file_beginning(const std::filesystem::path& path, std::size_t size) {
+  try {
+    const FileDescriptor file = open_for_reading(path);
+    std::string text(size, '\0');
+    text.resize(read_at(file, 0, std::as_writable_bytes(std::span(text)), path));
+    return text;
+  } catch (const UserError&) {
+    return {};
+  }
+}
+
 void for_each_line(const std::filesystem::path& path,
                    const std::function<void(std::string_view)>& visit) {
   const FileDescriptor file = open_for_reading(path);

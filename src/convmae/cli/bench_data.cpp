@@ -1,6 +1,7 @@
 #include "convmae/base/error.h"
 #include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
+#include "convmae/base/read_file.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/option_table.h"
 #include "convmae/data/pipeline_benchmark.h"
@@ -11,6 +12,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdio>
@@ -18,6 +20,7 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -87,13 +90,24 @@ class BenchDataCommand {
   }
 
   void save(const ImageSource& source) const {
-    std::filesystem::create_directories(save_);
+    std::error_code error;
+    std::filesystem::create_directories(save_, error);
+    if (error) throw UserError("cannot make the folder " + quote(save_) + ": " + error.message());
     std::vector<std::uint8_t> bytes;
     for (std::int64_t i = 0; i < source.size(); ++i) {
       source.read(i, bytes);
-      write_file_atomically(std::filesystem::path(save_) / (std::to_string(i) + ".jpg"),
-                            {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+      const std::string_view jpeg(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+      const std::filesystem::path path =
+          std::filesystem::path(save_) / (std::to_string(i) + ".jpg");
+      if (is_the_file(path, jpeg)) continue;
+      require_absent(path, "--save");
+      write_file_atomically(path, jpeg);
     }
+  }
+
+  /// Whether an earlier call wrote the same there.
+  static bool is_the_file(const std::filesystem::path& path, std::string_view content) {
+    return file_beginning(path, content.size() + 1) == content;
   }
 
   static std::array<Stage, 5> stages(const PipelineBenchmark& result) {

@@ -5,9 +5,9 @@
 #include "convmae/ops/cpu_features.h"
 #include "convmae/ops/gemm.h"
 #include "convmae/train/benchmark/operator_benchmark.h"
+#include "convmae/train/compute_threads.h"
 #include "convmae/train/evaluation/precision.h"
 
-#include <ATen/Parallel.h>
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
@@ -64,7 +64,7 @@ class BenchOpsCommand {
                       std::to_string(batch_size_) + " and " + std::to_string(threads_));
     }
     const c10::ScalarType type = parse_precision(precision_);
-    at::set_num_threads(static_cast<int>(threads_));
+    use_compute_threads(threads_);
     const MachineLimits limits = measure_limits(type);
     const std::vector<OperatorCost> costs = benchmark_operators(type, batch_size_);
     if (json_) {

@@ -7,9 +7,9 @@
 #include "convmae/ops/cpu_features.h"
 #include "convmae/train/benchmark/product_rates.h"
 #include "convmae/train/benchmark/step_benchmark.h"
+#include "convmae/train/compute_threads.h"
 #include "convmae/train/evaluation/precision.h"
 
-#include <ATen/Parallel.h>
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
@@ -190,7 +190,7 @@ class BenchStepCommand {
       report_.gemm = to_string(default_gemm_backend(options.compute_type));
     set_gemm_backend(parse_gemm_backend(report_.gemm), options.compute_type);
     choose_opponent();
-    at::set_num_threads(static_cast<int>(report_.threads));
+    use_compute_threads(report_.threads);
     report_.result = benchmark_steps(options);
     if (products_) report_.products = measure_products(report_.result.products);
     if (json_) {

@@ -83,7 +83,7 @@ void add_bench_weights(CLI::App& bench) {
       "weights", "What loading a file of weights costs, beside reading its bytes");
   const auto options = std::make_shared<BenchWeightsOptions>();
   command->add_option("file", options->file, "PyTorch checkpoint or safetensors")->required();
-  command->add_option("--rounds", options->rounds, "Measurements of each")
+  numbers_of<int>(command->add_option("--rounds", options->rounds, "Measurements of each"))
       ->check(positive())
       ->capture_default_str();
   command->callback([options] { run(*options); });

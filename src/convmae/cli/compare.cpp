@@ -1,5 +1,7 @@
 #include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
+#include "convmae/io/atomic_file.h"
+#include "convmae/report/report.h"
 #include "convmae/train/run/run_comparison.h"
 
 #include <CLI/CLI.hpp>
@@ -25,7 +27,8 @@ std::string name_of(const std::filesystem::path& run) {
   return (clean.has_filename() ? clean : clean.parent_path()).filename().string();
 }
 
-void run(const CompareOptions& options) {
+void run(const CompareOptions& options, bool out_was_given) {
+  if (!out_was_given && !is_report(options.out)) require_absent(options.out, "--out");
   std::vector<ComparedRun> runs;
   for (const std::string& path : options.runs) {
     runs.push_back({name_of(path), RunHistory::read({path})});
@@ -42,9 +45,10 @@ void add_compare(CLI::App& app) {
   command
       ->add_option("runs", options->runs, "Run directories of any kind; they may still be going on")
       ->required();
-  command->add_option("--out", options->out, "The page, an HTML file")->capture_default_str();
+  const CLI::Option* const out =
+      command->add_option("--out", options->out, "The page, an HTML file")->capture_default_str();
   command->add_option("--title", options->title, "What stands above it")->capture_default_str();
-  command->callback([options] { run(*options); });
+  command->callback([options, out] { run(*options, out->count() > 0); });
 }
 
 }  // namespace convmae

@@ -37,6 +37,7 @@ void print_classes(const ClassificationMetrics& metrics, const std::vector<std::
 }
 
 void run(const EvalOptions& options) {
+  if (!options.out.empty()) require_evaluation_directory(options.out);
   options.inference.use_threads();
   const at::ScalarType type = options.inference.type();
   const LoadedClassifier loaded = load_classifier(options.checkpoint, type);

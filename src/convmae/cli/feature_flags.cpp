@@ -1,5 +1,7 @@
 #include "convmae/cli/feature_flags.h"
 
+#include "convmae/cli/validators.h"
+
 #include <CLI/CLI.hpp>
 
 namespace convmae {
@@ -9,8 +11,9 @@ void FeatureFlags::add_to(CLI::App& command) {
       .add_option("--checkpoint", checkpoint_,
                   "Weights of any kind, or the directory of a run: the encoder")
       ->required();
-  command.add_option("--num_heads", num_heads_,
-                     "Attention heads of the encoder [as the file or its widths tell]");
+  numbers_of<std::int64_t>(
+      command.add_option("--num_heads", num_heads_,
+                         "Attention heads of the encoder [as the file or its widths tell]"));
   reading_.add_batch_size(command);
   reading_.add_to(command);
   inference_.add_to(command);

@@ -1,14 +1,17 @@
 #include "convmae/train/evaluation/features.h"
 
+#include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/feature_flags.h"
+#include "convmae/cli/validators.h"
 #include "convmae/data/sources/image_subset.h"
 #include "convmae/report/image_progress.h"
 
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +28,12 @@ struct FeaturesOptions {
 };
 
 void run(FeaturesOptions options) {
+  const std::filesystem::path list = std::filesystem::path(options.out).replace_extension(".csv");
+  std::error_code ignored;
+  if (std::filesystem::equivalent(list, options.data, ignored)) {
+    throw UserError("--out would replace the list " + quote(options.data) +
+                    ", which --data names: choose another name");
+  }
   const FeatureModel model = options.reading.load_model();
   const std::shared_ptr<const ImageSource> source =
       open_source(options.data, options.split == "val" ? Split::val : Split::train);
@@ -63,7 +72,8 @@ void add_features(CLI::App& app) {
       ->add_option("--out", options->out,
                    "NAME.safetensors or NAME.npy; NAME.csv beside it lists the images")
       ->required();
-  command->add_option("--stages", options->selection.stages, "Of 1, 2 and 3 [the last one]")
+  numbers_of<std::int64_t>(
+      command->add_option("--stages", options->selection.stages, "Of 1, 2 and 3 [the last one]"))
       ->delimiter(',');
   command->add_flag("--pooled", options->selection.pooled,
                     "The mean of each map instead of the map");

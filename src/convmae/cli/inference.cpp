@@ -4,10 +4,10 @@
 #include "convmae/base/quote.h"
 #include "convmae/cli/validators.h"
 #include "convmae/data/sources/file_source.h"
+#include "convmae/train/compute_threads.h"
 #include "convmae/train/evaluation/precision.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <CLI/CLI.hpp>
 
 #include <cstdint>
@@ -16,13 +16,14 @@
 namespace convmae {
 
 void ReadingFlags::add_batch_size(CLI::App& command) {
-  command.add_option("--batch_size", batch_size_, "Images at a time")
-      ->check(positive())
+  numbers_of<std::int64_t>(command.add_option("--batch_size", batch_size_, "Images at a time"))
+      ->check(count())
       ->capture_default_str();
 }
 
 void ReadingFlags::add_to(CLI::App& command) {
-  command.add_option("--num_workers", num_workers_, "Threads that load images")
+  numbers_of<std::int64_t>(
+      command.add_option("--num_workers", num_workers_, "Threads that load images"))
       ->check(not_negative())
       ->capture_default_str();
   command
@@ -49,14 +50,13 @@ void InferenceFlags::add_to(CLI::App& command) {
   command.add_flag("--exif_orientation", exif_orientation_, "Turn images as EXIF says");
   command.add_option("--precision", precision_, "fp32, or bf16 where the CPU has it")
       ->capture_default_str();
-  command.add_option("--threads", threads_, "Threads that compute; 0: one a CPU")
+  numbers_of<std::int64_t>(
+      command.add_option("--threads", threads_, "Threads that compute; 0: one a CPU"))
       ->check(not_negative())
       ->capture_default_str();
 }
 
-void InferenceFlags::use_threads() const {
-  if (threads_ > 0) at::set_num_threads(threads_);
-}
+void InferenceFlags::use_threads() const { use_compute_threads(threads_); }
 
 at::ScalarType InferenceFlags::type() const { return parse_precision(precision_); }
 

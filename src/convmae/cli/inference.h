@@ -34,7 +34,7 @@ class InferenceFlags {
  public:
   void add_to(CLI::App& command);
 
-  /// Sets the number of compute threads, if one was given.
+  /// Sets the number of compute threads.
   void use_threads() const;
   /// What --precision names. Throws UserError for other names and on CPUs without it.
   at::ScalarType type() const;
@@ -43,7 +43,7 @@ class InferenceFlags {
  private:
   bool exif_orientation_ = false;
   std::string precision_ = "fp32";
-  int threads_ = 0;
+  std::int64_t threads_ = 0;
 };
 
 /// An image file as a batch of one: [1, channels, height, width], float32. Throws UserError, which

@@ -104,11 +104,12 @@ void add_knn(CLI::App& app) {
   command->add_option("--eval_data", options->eval_data,
                       "Images to classify [the held-out part of --data; without one, each image of "
                       "--data among all others]");
-  command->add_option("--k", options->k, "Neighbours that vote")
+  numbers_of<std::int64_t>(command->add_option("--k", options->k, "Neighbours that vote"))
       ->delimiter(',')
       ->check(positive())
       ->capture_default_str();
-  command->add_option("--temperature", options->temperature, "Of the weights of votes")
+  numbers_of<double>(
+      command->add_option("--temperature", options->temperature, "Of the weights of votes"))
       ->check(positive())
       ->capture_default_str();
   command->add_flag("--json", options->json, "Print JSON");

@@ -2,6 +2,7 @@
 #include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/process_settings.h"
+#include "convmae/io/atomic_file.h"
 #include "convmae/train/run/environment.h"
 
 #include <ATen/ATen.h>
@@ -108,6 +109,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   convmae::choose_process_settings(argv);
+  convmae::remove_temporaries_on_signals();
   try {
     return run(argc, argv);
   } catch (const convmae::UserError& error) {

@@ -5,11 +5,13 @@
 #include "convmae/base/quote.h"
 #include "convmae/base/read_file.h"
 #include "convmae/cli/toml_text.h"
+#include "convmae/cli/validators.h"
 
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <sstream>
 #include <toml++/toml.h>
 
@@ -43,7 +45,11 @@ std::string spell(bool value) { return value ? "true" : "false"; }
 
 std::string spell(std::int64_t value) { return std::to_string(value); }
 
-std::string spell(std::uint64_t value) { return std::to_string(value); }
+/// TOML's integers end where those with a sign end: a larger one is written as a string.
+std::string spell(std::uint64_t value) {
+  const std::string digits = std::to_string(value);
+  return value <= INT64_MAX ? digits : '\'' + digits + '\'';
+}
 
 /// The shortest text that reads back as the same number.
 std::string spell(double value) {
@@ -113,24 +119,24 @@ CLI::Option* OptionTable::add(const std::string& names, std::string& value,
 
 CLI::Option* OptionTable::add(const std::string& names, std::int64_t& value,
                               const std::string& help) {
-  return remember(add_single(command_, names, value, help), names,
+  return remember(numbers_of<std::int64_t>(add_single(command_, names, value, help)), names,
                   [&value] { return spell(value); });
 }
 
 CLI::Option* OptionTable::add(const std::string& names, std::uint64_t& value,
                               const std::string& help) {
-  return remember(add_single(command_, names, value, help), names,
+  return remember(numbers_of<std::uint64_t>(add_single(command_, names, value, help)), names,
                   [&value] { return spell(value); });
 }
 
 CLI::Option* OptionTable::add(const std::string& names, double& value, const std::string& help) {
-  return remember(add_single(command_, names, value, help), names,
+  return remember(numbers_of<double>(add_single(command_, names, value, help)), names,
                   [&value] { return spell(value); });
 }
 
 CLI::Option* OptionTable::add(const std::string& names, std::optional<double>& value,
                               const std::string& help) {
-  CLI::Option* const option = add_single(command_, names, value, help);
+  CLI::Option* const option = numbers_of<double>(add_single(command_, names, value, help));
   if (value) {
     // --help does not look into an optional by itself.
     std::ostringstream text;
@@ -142,24 +148,26 @@ CLI::Option* OptionTable::add(const std::string& names, std::optional<double>& v
 
 CLI::Option* OptionTable::add(const std::string& names, std::vector<std::int64_t>& value,
                               const std::string& help) {
-  return remember(
-      command_.add_option(flags_of(names), value, help)->delimiter(',')->capture_default_str(),
-      names, [&value] { return spell(value); });
+  return remember(numbers_of<std::int64_t>(command_.add_option(flags_of(names), value, help))
+                      ->delimiter(',')
+                      ->capture_default_str(),
+                  names, [&value] { return spell(value); });
 }
 
 CLI::Option* OptionTable::add(const std::string& names, std::vector<double>& value,
                               const std::string& help) {
-  return remember(
-      command_.add_option(flags_of(names), value, help)->delimiter(',')->capture_default_str(),
-      names, [&value] { return spell(value); });
+  return remember(numbers_of<double>(command_.add_option(flags_of(names), value, help))
+                      ->delimiter(',')
+                      ->capture_default_str(),
+                  names, [&value] { return spell(value); });
 }
 
 CLI::Option* OptionTable::add(const std::string& names, Size& value, const std::string& help) {
   const auto take = [&value](const std::vector<std::int64_t>& sides) {
     value = {sides.front(), sides.back()};
   };
-  CLI::Option* const option =
-      command_.add_option_function<std::vector<std::int64_t>>(flags_of(names), take, help);
+  CLI::Option* const option = numbers_of<std::int64_t>(
+      command_.add_option_function<std::vector<std::int64_t>>(flags_of(names), take, help));
   option->expected(1, 2)->delimiter(',')->default_str(std::to_string(value.height) + " " +
                                                       std::to_string(value.width));
   return remember(option, names, [&value] { return spell(value); });

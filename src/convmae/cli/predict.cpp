@@ -96,7 +96,7 @@ void add_predict(CLI::App& app) {
                    "Fine-tuned weights or checkpoint, or the directory of a run")
       ->required();
   command->add_option("images", options->images, "JPEG, PNG, WebP, TIFF or .npy files")->required();
-  command->add_option("--top", options->top, "Classes for each image")
+  numbers_of<std::int64_t>(command->add_option("--top", options->top, "Classes for each image"))
       ->check(positive())
       ->capture_default_str();
   command->add_flag("--json", options->json, "A JSON array instead of a table");

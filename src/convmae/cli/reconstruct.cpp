@@ -1,6 +1,7 @@
 #include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/inference.h"
+#include "convmae/cli/validators.h"
 #include "convmae/report/format.h"
 #include "convmae/report/png.h"
 #include "convmae/train/evaluation/batches.h"
@@ -126,11 +127,12 @@ void add_reconstruct(CLI::App& app) {
       ->required();
   command->add_option("--out", options->out, "PNG file to write")->required();
   command->add_option("images", options->images, "JPEG, PNG, WebP, TIFF or .npy files")->required();
-  command->add_option("--mask_ratio", options->mask_ratio,
-                      "Share of the blocks that is removed [as in training]");
-  command->add_option("--groups", options->groups,
-                      "Complementary masks of fastconvmae [as in training]");
-  command->add_option("--seed", options->seed, "Decides the masks")->capture_default_str();
+  numbers_of<double>(command->add_option("--mask_ratio", options->mask_ratio,
+                                         "Share of the blocks that is removed [as in training]"));
+  numbers_of<std::int64_t>(command->add_option(
+      "--groups", options->groups, "Complementary masks of fastconvmae [as in training]"));
+  numbers_of<std::uint64_t>(command->add_option("--seed", options->seed, "Decides the masks"))
+      ->capture_default_str();
   options->inference.add_to(*command);
   command->callback([options] { run(*options); });
 }

@@ -62,12 +62,14 @@ void add_stats(CLI::App& app) {
       "stats", "Mean and standard deviation of images, for --mean and --std of a run on them");
   const auto options = std::make_shared<StatsOptions>();
   command->add_option("data", options->data, "Images: a folder, a list, or IDX files")->required();
-  command->add_option("--input_size", options->input_size, "Pixels: a side, or height and width")
+  numbers_of<std::int64_t>(command->add_option("--input_size", options->input_size,
+                                               "Pixels: a side, or height and width"))
       ->expected(1, 2)
       ->delimiter(',')
       ->check(positive())
       ->capture_default_str();
-  command->add_option("--in_chans", options->in_chans, "Channels of an image")
+  numbers_of<std::int64_t>(
+      command->add_option("--in_chans", options->in_chans, "Channels of an image"))
       ->check(positive())
       ->capture_default_str();
   options->reading.add_to(*command);

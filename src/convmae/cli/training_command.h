@@ -1,17 +1,22 @@
 #pragma once
 
+#include "convmae/base/error.h"
+#include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/model_flags.h"
 #include "convmae/cli/option_table.h"
 #include "convmae/cli/training_flags.h"
 #include "convmae/train/run/run_context.h"
+#include "convmae/train/run/run_directory.h"
 
 #include <CLI/App.hpp>
 #include <nlohmann/json.hpp>
 
+#include <filesystem>
 #include <optional>
 #include <set>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace convmae {
@@ -55,10 +60,21 @@ class TrainingCommand {
     if (const std::string file = flags_.configuration(); !file.empty()) {
       table_.read_config(file, set_aside);
     }
+    if (options_.overwrite) keep_init();
     if (options_.resume.empty() && !options_.init.empty()) {
       table_.read_defaults(settings_of_init(), options_.init, set_aside);
     }
     model_->resolve();
+  }
+
+  /// Throws UserError if --overwrite would delete what --init names.
+  void keep_init() const {
+    std::error_code ignored;
+    const RunPaths run{std::filesystem::weakly_canonical(options_.out, ignored)};
+    const auto init = std::filesystem::weakly_canonical(options_.init, ignored);
+    if (init != run.weights() && init.parent_path() != run.checkpoints()) return;
+    throw UserError("--init names a file of the run that --overwrite deletes: move " +
+                    quote(options_.init) + " out of it first");
   }
 
   CommandLine& line_;

@@ -1,6 +1,7 @@
 #include "convmae/cli/training_flags.h"
 
 #include "convmae/base/error.h"
+#include "convmae/train/run/run_directory.h"
 
 #include <filesystem>
 
@@ -16,7 +17,8 @@ void TrainingFlags::add_places() {
   table_.add("eval_data", options_.eval_data, wording_.eval_data);
   table_.add_command_line_only("config", config_,
                                "TOML file with flag names as keys; flags go before it");
-  table_.add_command_line_only("overwrite", options_.overwrite, "Delete the run that --out holds");
+  table_.add_command_line_only("overwrite", options_.overwrite,
+                               "Delete the run that --out holds, and nothing else");
 }
 
 void TrainingFlags::add_images() {
@@ -76,9 +78,10 @@ std::string TrainingFlags::configuration() const {
         "--resume continues a run in its own directory with its own configuration: leave out "
         "--out, --config and --overwrite");
   }
-  const std::filesystem::path file = std::filesystem::path(options_.resume) / "config.toml";
+  require_run(options_.resume);
+  const std::filesystem::path file = RunPaths{options_.resume}.config();
   std::error_code ignored;
-  return std::filesystem::exists(file, ignored) ? file.string() : "";  // no run: reported later
+  return std::filesystem::exists(file, ignored) ? file.string() : "";
 }
 
 }  // namespace convmae

@@ -1,7 +1,11 @@
 #include "convmae/cli/validators.h"
 
 #include <charconv>
+#include <cmath>
+#include <limits>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace convmae {
 namespace {
@@ -19,10 +23,89 @@ CLI::Validator number_that(Fits fits, const std::string& range, const std::strin
   return {check, type};
 }
 
+/// All of `text` as a number, or nothing.
+template <typename T, typename... Format>
+std::optional<T> parse(std::string_view text, Format... format) {
+  T number{};
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number, format...);
+  return error == std::errc() && rest == end ? std::optional(number) : std::nullopt;
+}
+
+template <typename T>
+std::optional<T> parse_whole(std::string_view text) {
+  constexpr int kHexadecimal = 16;
+  if (text.starts_with("0x")) return parse<T>(text.substr(2), kHexadecimal);
+  return parse<T>(text);
+}
+
+/// Whether `text` is a number, perhaps one that no type holds. Other texts are left to CLI11 and to
+/// the checks of a flag's range.
+bool is_number(std::string_view text) {
+  double number = 0;
+  const char* const end = text.data() + text.size();
+  return std::from_chars(text.data(), end, number).ptr == end && !text.empty();
+}
+
+void drop_plus(std::string& text) {
+  if (text.starts_with('+')) text.erase(0, 1);
+}
+
+/// Replaces a whole number by its plain spelling.
+template <typename T>
+std::string check_whole(std::string& text) {
+  drop_plus(text);
+  const std::optional<T> number = parse_whole<T>(text);
+  if (!number) {
+    if (!is_number(text)) return {};
+    return "must be a whole number from " + std::to_string(std::numeric_limits<T>::min()) + " to " +
+           std::to_string(std::numeric_limits<T>::max()) + ", found " + text;
+  }
+  text = std::to_string(*number);
+  return {};
+}
+
+std::string check_finite(std::string& text) {
+  drop_plus(text);
+  const std::optional<double> number = parse<double>(text);
+  if (number ? std::isfinite(*number) : !is_number(text)) return {};
+  return "must be a finite number in double precision, found " + text;
+}
+
+CLI::Option* taking(CLI::Option* option, std::string (*check)(std::string&)) {
+  return option->transform(CLI::Validator(check, ""));
+}
+
 }  // namespace
+
+template <>
+CLI::Option* numbers_of<int>(CLI::Option* option) {
+  return taking(option, check_whole<int>);
+}
+
+template <>
+CLI::Option* numbers_of<std::int64_t>(CLI::Option* option) {
+  return taking(option, check_whole<std::int64_t>);
+}
+
+template <>
+CLI::Option* numbers_of<std::uint64_t>(CLI::Option* option) {
+  return taking(option, check_whole<std::uint64_t>);
+}
+
+template <>
+CLI::Option* numbers_of<double>(CLI::Option* option) {
+  return taking(option, check_finite);
+}
 
 CLI::Validator positive() {
   return number_that([](double x) { return x > 0; }, "above 0", "POSITIVE");
+}
+
+CLI::Validator count() {
+  constexpr double kMost = 1e9;
+  return number_that([](double x) { return x >= 1 && x <= kMost; }, "from 1 to 1000000000",
+                     "COUNT");
 }
 
 CLI::Validator not_negative() {

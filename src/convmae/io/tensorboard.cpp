@@ -8,7 +8,6 @@
 #include <chrono>
 #include <cstring>
 #include <fcntl.h>
-#include <fstream>
 #include <istream>
 #include <iterator>
 #include <unistd.h>
@@ -199,7 +198,8 @@ bool is_event_file(const std::filesystem::path& path) {
     return false;
   }
   // The first event has the version, and the second the writer.
-  std::ifstream file(path, std::ios::binary);
+  constexpr std::size_t kFirstEvents = 4096;
+  std::istringstream file(file_beginning(path, kFirstEvents));
   read_event(file);
   return read_event(file).find(kWriter) != std::string::npos;
 }

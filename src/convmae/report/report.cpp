@@ -1,14 +1,13 @@
 #include "convmae/report/report.h"
 
+#include "convmae/base/read_file.h"
 #include "convmae/io/atomic_file.h"
 #include "convmae/report/html.h"
 #include "convmae/report/page_assets.h"
 
 #include <algorithm>
-#include <fstream>
 #include <iterator>
 #include <string_view>
-#include <system_error>
 
 namespace convmae {
 namespace {
@@ -156,11 +155,7 @@ void write_report(const std::filesystem::path& path, const ReportData& data) {
 }
 
 bool is_report(const std::filesystem::path& path) {
-  std::error_code ignored;
-  if (!std::filesystem::is_regular_file(path, ignored)) return false;
-  std::string beginning(kHead.size(), '\0');
-  std::ifstream(path).read(beginning.data(), std::ssize(beginning));
-  return beginning == kHead;
+  return file_beginning(path, kHead.size()) == kHead;
 }
 
 }  // namespace convmae

@@ -6,6 +6,7 @@
 #include "convmae/train/weights/classifier_weights.h"
 
 #include <charconv>
+#include <cmath>
 #include <string_view>
 
 namespace convmae {
@@ -48,15 +49,17 @@ RandAugment parse_policy(const std::string& text) {
     } else if (const auto level = number_behind(part, "m")) {
       policy.level = *level;
     } else if (const auto layers = number_behind(part, "n")) {
+      constexpr double kMostLayers = 100;
+      if (!(*layers >= 0 && *layers <= kMostLayers)) refuse("an image gets 0 to 100 operations");
       policy.layers = static_cast<int>(*layers);
     } else {
       refuse("it has an unknown part " + quote(std::string(part)));
     }
   }
   if (!increasing) refuse("only the increasing levels of inc1 are known");
-  if (policy.level < 0 || policy.level > 10 || policy.level_std < 0 || policy.layers < 0) {
-    refuse("levels lie in 0..10");
-  }
+  const bool levels_fit = policy.level >= 0 && policy.level <= 10 && policy.level_std >= 0 &&
+                          std::isfinite(policy.level_std);
+  if (!levels_fit) refuse("levels lie in 0..10");
   return policy;
 }
 

@@ -2,10 +2,8 @@
 
 #include "convmae/base/error.h"
 
-#include <algorithm>
+#include <cmath>
 #include <filesystem>
-#include <sched.h>
-#include <thread>
 
 namespace convmae {
 
@@ -18,22 +16,23 @@ void require_at_least(std::int64_t value, std::int64_t least, const char* flag) 
                               " or more, found " + std::to_string(value));
 }
 
+void require_count(std::int64_t value, const char* flag) {
+  require_at_least(value, 1, flag);
+  require(value <= kMostCounted, std::string("--") + flag + " must be at most " +
+                                     std::to_string(kMostCounted) + ", found " +
+                                     std::to_string(value));
+}
+
 void require_not_negative(double value, const char* flag) {
-  require(value >= 0,
-          std::string("--") + flag + " must not be negative, found " + std::to_string(value));
+  require(value >= 0 && std::isfinite(value), std::string("--") + flag +
+                                                  " must not be negative nor infinite, found " +
+                                                  std::to_string(value));
 }
 
 void require_share(double value, const char* flag) {
   require(
       value >= 0 && value < 1,
       std::string("--") + flag + " must be at least 0 and below 1, found " + std::to_string(value));
-}
-
-std::int64_t usable_cpus() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (::sched_getaffinity(0, sizeof(set), &set) == 0) return CPU_COUNT(&set);
-  return std::max<std::int64_t>(1, std::thread::hardware_concurrency());
 }
 
 void make_absolute(std::string& path) {

@@ -8,13 +8,15 @@
 namespace convmae {
 
 void require(bool condition, const std::string& message);
+/// Up to what flags take that count something, so that the product of two of them fits its type.
+inline constexpr std::int64_t kMostCounted = 1'000'000'000;
+
 void require_at_least(std::int64_t value, std::int64_t least, const char* flag);
 void require_not_negative(double value, const char* flag);
+/// 1 to kMostCounted.
+void require_count(std::int64_t value, const char* flag);
 /// At least 0 and below 1.
 void require_share(double value, const char* flag);
-
-/// CPUs that this process may run on: containers and job schedulers give fewer than there are.
-std::int64_t usable_cpus();
 
 /// Makes a path one that stays right wherever the configuration is used from; an empty one stays
 /// empty.

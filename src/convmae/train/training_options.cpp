@@ -1,6 +1,8 @@
 #include "convmae/train/training_options.h"
 
+#include "convmae/base/cpus.h"
 #include "convmae/base/quote.h"
+#include "convmae/base/threads.h"
 #include "convmae/ops/gemm.h"
 #include "convmae/train/evaluation/precision.h"
 #include "convmae/train/optimizer/schedule.h"
@@ -8,6 +10,7 @@
 #include "convmae/train/weights/preprocessing.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace convmae {
 
@@ -47,14 +50,18 @@ void validate_training(const TrainingOptions& options) {
           "--on_bad_sample must be skip or error, found " + quote(options.on_bad_sample));
   require_share(options.max_bad_share, "max_bad_share");
   require_at_least(options.num_workers, 0, "num_workers");
-  require_at_least(options.batch_size, 1, "batch_size");
-  require_at_least(options.accum_iter, 1, "accum_iter");
-  require_at_least(options.epochs, 1, "epochs");
+  require_thread_count(options.num_workers, "--num_workers");
+  require_count(options.batch_size, "batch_size");
+  require_count(options.accum_iter, "accum_iter");
+  require_count(options.epochs, "epochs");
   require(
       *options.warmup_epochs >= 0 && *options.warmup_epochs < static_cast<double>(options.epochs),
       "--warmup_epochs must be at least 0 and below the number of epochs (" +
           std::to_string(options.epochs) + "), found " + std::to_string(*options.warmup_epochs));
   require_not_negative(options.blr, "blr");
+  require(options.lr || std::isfinite(options.peak_lr()),
+          "--blr times the images of a step must be finite, found --blr " +
+              std::to_string(options.blr));
   require_not_negative(options.peak_lr(), "lr");
   require_not_negative(options.min_lr, "min_lr");
   require_not_negative(options.weight_decay, "weight_decay");

@@ -2,6 +2,7 @@
 #include "convmae/base/quote.h"
 #include "convmae/io/atomic_file.h"
 #include "convmae/ops/gemm.h"
+#include "convmae/train/compute_threads.h"
 #include "convmae/train/evaluation/batches.h"
 #include "convmae/train/evaluation/precision.h"
 #include "convmae/train/run/environment.h"
@@ -9,7 +10,6 @@
 #include "convmae/train/training_run.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include <utility>
 
@@ -111,7 +111,7 @@ void TrainingRun::resume() {
 
 void TrainingRun::settle_options() {
   check_options();
-  at::set_num_threads(static_cast<int>(options_.threads));
+  use_compute_threads(options_.threads);
   set_gemm_backend(parse_gemm_backend(options_.gemm), parse_precision(options_.precision));
 }
 

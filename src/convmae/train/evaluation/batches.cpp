@@ -66,7 +66,7 @@ std::unique_ptr<Loader> training_loader(const TrainingOptions& options,
   LoaderConfig config;
   config.batch_size = options.batch_size;
   config.seed = options.seed;
-  config.num_workers = static_cast<int>(options.num_workers);
+  config.num_workers = options.num_workers;
   config.on_bad_sample = skips_bad_samples(options) ? OnBadSample::replace : OnBadSample::error;
   config.max_bad_share = options.max_bad_share;
   config.start_epoch = epoch;
@@ -81,7 +81,7 @@ std::unique_ptr<Loader> evaluation_loader(const ImageReading& reading,
                                           std::shared_ptr<const ImageSource> source) {
   LoaderConfig config;
   config.batch_size = std::min(reading.batch_size, source->size());
-  config.num_workers = static_cast<int>(reading.num_workers);
+  config.num_workers = reading.num_workers;
   config.shuffle = false;
   config.drop_last = false;
   config.on_bad_sample = reading.leave_out_bad ? OnBadSample::leave_out : OnBadSample::error;

@@ -3,16 +3,24 @@
 #include "convmae/base/error.h"
 #include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
+#include "convmae/base/read_file.h"
 #include "convmae/io/atomic_file.h"
 #include "convmae/io/csv.h"
 #include "convmae/report/png.h"
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 #include <system_error>
 
 namespace convmae {
 namespace {
+
+constexpr const char* kJson = "eval.json";
+constexpr const char* kCsv = "confusion.csv";
+constexpr const char* kPicture = "confusion.png";
+/// What eval.json begins with: its first line and its first key.
+constexpr std::string_view kJsonBeginning = "{\n \"images\":";
 
 /// White for 0, dark blue for 1. The root lets rare confusions show.
 Colour shade(double share) {
@@ -84,6 +92,11 @@ Picture confusion_picture(const ClassificationMetrics& metrics) {
   return enlarge(picture, std::max<std::int64_t>(1, kWidth / classes));
 }
 
+void require_evaluation_directory(const std::filesystem::path& directory) {
+  if (file_beginning(directory / kJson, kJsonBeginning.size()) == kJsonBeginning) return;
+  for (const char* const name : {kJson, kCsv, kPicture}) require_absent(directory / name, "--out");
+}
+
 void write_evaluation(const std::filesystem::path& directory, const ClassificationMetrics& metrics,
                       const std::vector<std::string>& classes) {
   std::error_code error;
@@ -92,10 +105,9 @@ void write_evaluation(const std::filesystem::path& directory, const Classificati
     throw UserError("cannot make the directory " + quote(directory.string()) + ": " +
                     error.message());
   }
-  write_file_atomically(directory / "eval.json",
-                        json_text(evaluation_json(metrics, classes), 1) + "\n");
-  write_file_atomically(directory / "confusion.csv", confusion_csv(metrics, classes));
-  write_png(directory / "confusion.png", confusion_picture(metrics));
+  write_file_atomically(directory / kJson, json_text(evaluation_json(metrics, classes), 1) + "\n");
+  write_file_atomically(directory / kCsv, confusion_csv(metrics, classes));
+  write_png(directory / kPicture, confusion_picture(metrics));
 }
 
 bool at_chance(const ClassificationMetrics& metrics) {

@@ -3,6 +3,7 @@
 #include "convmae/base/error.h"
 #include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
+#include "convmae/base/read_file.h"
 #include "convmae/data/decode/npy.h"
 #include "convmae/io/atomic_file.h"
 #include "convmae/io/csv.h"
@@ -10,7 +11,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <map>
+#include <string_view>
 
 namespace convmae {
 namespace {
@@ -23,9 +26,48 @@ std::vector<std::int64_t> whole_shape(std::int64_t images, const FeatureArray& a
 
 bool has_labels(const ImageSource& source) { return !source.classes().empty(); }
 
+constexpr std::string_view kListHeader = "name,label\n";
+
+/// One file for each array; only a single one has the name that was given.
+std::vector<std::filesystem::path> npy_paths(const std::filesystem::path& out,
+                                             const std::vector<FeatureArray>& arrays) {
+  std::vector<std::filesystem::path> paths;
+  for (const FeatureArray& array : arrays) {
+    std::filesystem::path path = out;
+    if (arrays.size() > 1) path.replace_extension("." + array.name + ".npy");
+    paths.push_back(path);
+  }
+  return paths;
+}
+
+/// Whether an earlier call wrote the list: it looks like one, and there are features beside it.
+bool is_list_of_features(const std::filesystem::path& path) {
+  if (file_beginning(path, kListHeader.size()) != kListHeader) return false;
+  std::error_code ignored;
+  return std::ranges::any_of(
+      std::initializer_list<const char*>{".npy", ".safetensors", ".stage1.npy", ".stage2.npy",
+                                         ".stage3.npy"},
+      [&](const char* ending) {
+        return std::filesystem::exists(std::filesystem::path(path).replace_extension(ending),
+                                       ignored);
+      });
+}
+
+/// Throws UserError if a file with a name that was not given, but made of the one that was, would
+/// be replaced although no earlier call wrote it.
+void require_replaceable(const std::filesystem::path& list,
+                         const std::vector<std::filesystem::path>& arrays,
+                         const std::filesystem::path& out) {
+  if (is_list_of_features(list)) return;
+  require_absent(list, "--out");
+  for (const std::filesystem::path& path : arrays) {
+    if (path != out) require_absent(path, "--out");
+  }
+}
+
 void write_list(const std::filesystem::path& path, const ImageSource& source) {
   AtomicFile file(path);
-  file.write("name,label\n");
+  file.write(kListHeader);
   for (std::int64_t i = 0; i < source.size(); ++i) {
     const std::int64_t label = source.label(i);
     file.write(csv_field(source.name(i)) + ',' +
@@ -97,12 +139,12 @@ class FeatureWriter::NpyArrays : public Arrays {
  public:
   NpyArrays(const std::filesystem::path& out, const ImageSource& source,
             const std::vector<FeatureArray>& arrays) {
-    for (const FeatureArray& array : arrays) {
-      std::filesystem::path path = out;
-      if (arrays.size() > 1) path.replace_extension("." + array.name + ".npy");
+    paths_ = npy_paths(out, arrays);
+    for (std::size_t i = 0; i < arrays.size(); ++i) {
+      const FeatureArray& array = arrays[i];
+      const std::filesystem::path& path = paths_[i];
       files_.push_back(std::make_unique<AtomicFile>(path));
       files_.back()->write(npy_header(PixelType::float32, whole_shape(source.size(), array)));
-      paths_.push_back(path);
     }
   }
 
@@ -126,8 +168,10 @@ FeatureWriter::FeatureWriter(const std::filesystem::path& out, const ImageSource
   list_.replace_extension(".csv");
   const std::string ending = out.extension().string();
   if (ending == ".safetensors") {
+    require_replaceable(list_, {out}, out);
     arrays_ = std::make_unique<SafetensorsArrays>(out, source, arrays);
   } else if (ending == ".npy") {
+    require_replaceable(list_, npy_paths(out, arrays), out);
     arrays_ = std::make_unique<NpyArrays>(out, source, arrays);
   } else {
     throw UserError("cannot tell the kind of " + quote(out.string()) +

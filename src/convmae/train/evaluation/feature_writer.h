@@ -22,7 +22,8 @@ struct FeatureArray {
 /// write_features. Nothing appears before `commit`.
 class FeatureWriter {
  public:
-  /// Throws UserError if the name ends in neither .safetensors nor .npy.
+  /// Throws UserError if the name ends in neither .safetensors nor .npy, or if a file that is
+  /// written beside it is there already and not from an earlier call.
   FeatureWriter(const std::filesystem::path& out, const ImageSource& source,
                 const std::vector<FeatureArray>& arrays);
   ~FeatureWriter();

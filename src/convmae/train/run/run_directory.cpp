@@ -3,39 +3,45 @@
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/io/atomic_file.h"
+#include "convmae/train/run/run_contents.h"
 
 #include <cerrno>
 #include <fcntl.h>
+#include <span>
 #include <sys/file.h>
 #include <system_error>
+#include <unistd.h>
 #include <utility>
 
 namespace convmae {
 namespace {
 
-bool holds_a_run(const std::filesystem::path& path) {
-  std::error_code ignored;
-  return std::filesystem::exists(path / "checkpoints", ignored) ||
-         std::filesystem::exists(path / "log.txt", ignored);
+void refuse_foreign(const RunContents& found) {
+  if (found.foreign.empty()) return;
+  throw UserError(quote(found.foreign.string()) +
+                  " is there already and is not from a run of convmae, which would write there: "
+                  "choose another --out, or move it away");
 }
 
-void remove_run(const RunPaths& paths) {
-  for (const std::filesystem::path& old :
-       {paths.checkpoints(), paths.panels(), paths.log(), paths.steps(), paths.bad_samples(),
-        paths.report(), paths.weights(), paths.config()}) {
-    std::filesystem::remove_all(old);
+/// Why a directory without a checkpoint cannot be continued, and what to do instead.
+std::string advice(const RunContents& found, const RunPaths& paths) {
+  const std::string root = shell_word(paths.root.string());
+  if (!found.is_run && !found.is_start) {
+    return " holds no run of convmae: start one with --out " +
+           (found.foreign.empty() ? root : "and another directory");
   }
-  for (const auto& entry : std::filesystem::directory_iterator(paths.root)) {
-    if (entry.path().filename().string().starts_with("events.out.tfevents.")) {
-      std::filesystem::remove(entry.path());
-    }
+  if (found.has_weights) {
+    return " has no checkpoint to continue from: start a new run from its weights with --init " +
+           shell_word(paths.weights().string()) + " and another --out";
   }
+  return " has no checkpoint to continue from: start the run anew with --out " + root +
+         (found.worth_keeping() ? " --overwrite" : "");
 }
 
 }  // namespace
 
 RunDirectory::RunDirectory(std::filesystem::path root) : paths_{std::move(root)} {
-  const std::filesystem::path lock = paths_.root / ".lock";
+  const std::filesystem::path lock = paths_.lock();
   lock_ = FileDescriptor(::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
   if (!lock_.is_open()) throw_file_error("create", lock, errno);
   // The kernel drops this lock with the process, so a killed one leaves no stale lock behind. File
@@ -45,9 +51,20 @@ RunDirectory::RunDirectory(std::filesystem::path root) : paths_{std::move(root)}
                     ": wait for it to end, or choose another directory");
   }
   remove_abandoned_temporaries(paths_.root);
+  std::error_code ignored;
+  if (std::filesystem::is_directory(paths_.panels(), ignored)) {
+    remove_abandoned_temporaries(paths_.panels());
+  }
+}
+
+void RunDirectory::mark() const {
+  if (::ftruncate(lock_.get(), 0) != 0) throw_file_error("write", paths_.lock(), errno);
+  write_all(lock_.get(), std::as_bytes(std::span(kRunMark)), paths_.lock());
 }
 
 RunDirectory RunDirectory::create(const std::filesystem::path& path, bool overwrite) {
+  // Before anything is left there, not even a lock.
+  refuse_foreign(contents_of({path}));
   std::error_code error;
   std::filesystem::create_directories(path, error);
   if (error) {
@@ -55,17 +72,21 @@ RunDirectory RunDirectory::create(const std::filesystem::path& path, bool overwr
                     error.message());
   }
   RunDirectory run(path);
-  if (holds_a_run(path)) {
-    if (!overwrite) {
-      throw UserError(quote(path.string()) + " holds a run already: continue it with --resume " +
-                      shell_word(path.string()) + ", or choose another --out");
-    }
-    remove_run(run.paths());
+  const RunContents found = contents_of(run.paths());
+  refuse_foreign(found);  // what another process left meanwhile
+  if (found.is_run && found.worth_keeping() && !overwrite) {
+    throw UserError(quote(path.string()) + " holds a run already: " +
+                    (found.has_checkpoint
+                         ? "continue it with --resume " + shell_word(path.string()) + ", "
+                         : "it has no checkpoint to continue from; ") +
+                    "delete it with --overwrite, or choose another --out");
   }
+  run.mark();
+  if (found.is_run || found.is_start) remove_run(run.paths());
   return run;
 }
 
-RunDirectory RunDirectory::open(const std::filesystem::path& path) {
+void require_run(const std::filesystem::path& path) {
   std::error_code error;
   if (std::filesystem::is_regular_file(path, error)) {
     throw UserError("--resume takes a run directory, but " + quote(path.string()) +
@@ -78,11 +99,14 @@ RunDirectory RunDirectory::open(const std::filesystem::path& path) {
     throw UserError("there is no run directory " + quote(path.string()) +
                     ": check the path given to --resume");
   }
-  if (!holds_a_run(path)) {
-    throw UserError(quote(path.string()) +
-                    " holds no run (it has no checkpoints): start one with --out " +
-                    shell_word(path.string()));
+  const RunContents found = contents_of({path});
+  if (!found.is_run || !found.has_checkpoint) {
+    throw UserError(quote(path.string()) + advice(found, {path}));
   }
+}
+
+RunDirectory RunDirectory::open(const std::filesystem::path& path) {
+  require_run(path);
   return RunDirectory(path);
 }
 

@@ -19,23 +19,31 @@ struct RunPaths {
   std::filesystem::path panels() const { return root / "panels"; }
   std::filesystem::path checkpoints() const { return root / "checkpoints"; }
   std::filesystem::path weights() const { return root / "weights.safetensors"; }
+  std::filesystem::path lock() const { return root / ".lock"; }
 };
+
+/// Throws UserError, which says what to do instead, unless `path` is the directory of a run that
+/// has a checkpoint to continue from. Only looks.
+void require_run(const std::filesystem::path& path);
 
 /// The directory of a run, locked against a second process for as long as this
 /// object lives.
 class RunDirectory {
  public:
-  /// A directory for a new run, made if need be. Throws UserError if it holds a run already (unless
-  /// `overwrite`, which deletes that run's files), cannot be written or is in use.
+  /// A directory for a new run, made if need be. What a run left there that has no checkpoint,
+  /// weights or finished epoch is deleted. Throws UserError if the directory holds more of a run
+  /// (unless `overwrite`, which deletes that run's files) or files of another origin under names
+  /// that a run writes, cannot be written or is in use.
   static RunDirectory create(const std::filesystem::path& path, bool overwrite);
-  /// The directory of an existing run. Throws UserError if it is none (naming --init for a file),
-  /// or is in use.
+  /// The directory of an existing run. Throws UserError as `require_run` does, or if it is in use.
   static RunDirectory open(const std::filesystem::path& path);
 
   const RunPaths& paths() const { return paths_; }
 
  private:
   explicit RunDirectory(std::filesystem::path root);
+  /// Notes that what is written there from now on is a run's.
+  void mark() const;
 
   RunPaths paths_;
   FileDescriptor lock_;

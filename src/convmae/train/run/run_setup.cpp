@@ -27,8 +27,8 @@ std::string first_difference(const ModelConfig& run, const ModelConfig& asked) {
 }  // namespace
 
 std::string config_text(const std::string& command, const NamedValues& settings) {
-  std::string text = "# All options of this run; `convmae " + command +
-                     " --config THIS_FILE --out NEW_RUN` repeats it.\n";
+  std::string text =
+      std::string(kConfigBeginning) + command + " --config THIS_FILE --out NEW_RUN` repeats it.\n";
   for (const auto& [name, value] : settings) text += name + " = " + value + '\n';
   return text;
 }

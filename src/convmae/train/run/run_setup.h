@@ -6,8 +6,12 @@
 #include <filesystem>
 #include <set>
 #include <string>
+#include <string_view>
 
 namespace convmae {
+
+/// What every resolved configuration that a run writes begins with.
+inline constexpr std::string_view kConfigBeginning = "# All options of this run; `convmae ";
 
 /// The resolved configuration that a run writes; `command` is the one that repeats it.
 std::string config_text(const std::string& command, const NamedValues& settings);

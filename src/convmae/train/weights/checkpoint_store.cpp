@@ -20,6 +20,7 @@ namespace {
 constexpr std::string_view kPrefix = "step-";
 constexpr std::string_view kSuffix = ".safetensors";
 constexpr const char* kBestLink = "best.safetensors";
+constexpr const char* kFreshLink = ".best-link";
 
 std::optional<std::int64_t> step_of(const std::filesystem::path& path) {
   const std::string name = path.filename().string();
@@ -66,6 +67,29 @@ std::filesystem::path model_of_run(const std::filesystem::path& run) {
   return *found;
 }
 
+bool has_checkpoint(const std::filesystem::path& run) {
+  const std::filesystem::path directory = RunPaths{run}.checkpoints();
+  std::error_code ignored;
+  const std::filesystem::directory_iterator entries(directory, ignored);
+  return std::any_of(begin(entries), end(entries),
+                     [](const auto& entry) { return step_of(entry.path()).has_value(); });
+}
+
+void remove_checkpoints(const std::filesystem::path& run) {
+  const std::filesystem::path directory = RunPaths{run}.checkpoints();
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) {
+    std::filesystem::path path = entry.path();
+    const bool is_note = path.extension() == ".json";  // beside a checkpoint, under its name
+    const bool is_checkpoint =
+        step_of(is_note ? path.replace_extension(kSuffix) : path).has_value();
+    const std::string name = entry.path().filename().string();
+    if (is_checkpoint || name == kBestLink || name == kFreshLink) {
+      std::filesystem::remove(entry.path());
+    }
+  }
+}
+
 CheckpointStore::CheckpointStore(std::filesystem::path directory, std::int64_t keep_last)
     : directory_(std::move(directory)), keep_last_(keep_last) {
   std::error_code error;
@@ -93,7 +117,7 @@ std::filesystem::path CheckpointStore::best_link() const { return directory_ / k
 void CheckpointStore::added(std::int64_t global_step, bool is_best) {
   if (is_best) {
     // A link cannot be made over an existing one; a renamed one takes its place at once.
-    const std::filesystem::path fresh = directory_ / ".best-link";
+    const std::filesystem::path fresh = directory_ / kFreshLink;
     std::error_code error;
     std::filesystem::remove(fresh, error);
     std::filesystem::create_symlink(path_of(global_step).filename(), fresh, error);

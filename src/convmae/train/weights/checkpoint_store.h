@@ -15,6 +15,12 @@ namespace convmae {
 /// weights. Only looks. Throws UserError if `run` has none of them.
 std::filesystem::path model_of_run(const std::filesystem::path& run);
 
+/// Whether a run has saved a checkpoint. Only looks.
+bool has_checkpoint(const std::filesystem::path& run);
+
+/// Deletes what a CheckpointStore has written for a run, and nothing else.
+void remove_checkpoints(const std::filesystem::path& run);
+
 /// The checkpoints of a run: `step-00000120.safetensors`, named by the steps done, and
 /// `best.safetensors`, a symbolic link to the best. Keeps the newest few and the best; a file is
 /// deleted only after its successor is safe on disk.

@@ -29,7 +29,7 @@ const LayoutRule& rule_of(WeightLayout layout) {
   return *std::ranges::find(kRules, layout, &LayoutRule::layout);
 }
 
-bool is_decoder(std::string_view name) {
+bool is_decoder_weight(std::string_view name) {
   return name.starts_with("decoder_") || name == "mask_token";
 }
 
@@ -75,7 +75,8 @@ WeightSelection select_weights(const WeightFile& file, std::optional<WeightLayou
           std::string_view(weight.name).substr(inside ? prefix.size() : 0);
       const bool decoder_stays = rule.keeps_decoder && !encoder_only;
       const bool head_stays = rule.keeps_heads && !encoder_only;
-      if (!inside || (is_decoder(name) && !decoder_stays) || (is_head(name) && !head_stays)) {
+      if (!inside || (is_decoder_weight(name) && !decoder_stays) ||
+          (is_head(name) && !head_stays)) {
         ++selection.left_out;
         continue;
       }
