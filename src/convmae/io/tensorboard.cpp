@@ -1,5 +1,6 @@
 #include "convmae/io/tensorboard.h"
 
+#include "convmae/base/read_file.h"
 #include "convmae/io/protobuf.h"
 
 #include <array>
@@ -10,6 +11,7 @@
 #include <fcntl.h>
 #include <istream>
 #include <iterator>
+#include <sstream>
 #include <unistd.h>
 
 namespace convmae {
