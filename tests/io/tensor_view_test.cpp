@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <limits>
 #include <numeric>
 
 namespace convmae {
@@ -49,6 +50,14 @@ TEST_F(StridedCopy, FollowsStrides) {
             (std::vector<std::int16_t>{1, 7, 2, 8, 13, 19, 14, 20}));
   EXPECT_EQ(copy({}, {}, 23), std::vector<std::int16_t>{23});
   EXPECT_EQ(copy({2, 0}, {1, 1}, 0), std::vector<std::int16_t>{});
+}
+
+// A dimension of one element may have any stride, which leads nowhere. (The sum that overflowed is
+// seen by the sanitizers.)
+TEST_F(StridedCopy, DoesNotFollowStridesThatLeadNowhere) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  EXPECT_EQ(copy({2, 1}, {2, kMost}, 3), (std::vector<std::int16_t>{3, 5}));
+  EXPECT_EQ(copy({1, 2}, {kMost, 3}, 3), (std::vector<std::int16_t>{3, 6}));
 }
 
 bool contiguous(std::vector<std::int64_t> shape, std::vector<std::int64_t> stride) {

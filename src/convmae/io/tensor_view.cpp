@@ -121,9 +121,13 @@ void copy_elements(const StridedTensor& tensor, std::span<std::byte> out) {
   for (std::byte* to = out.data(); to != out.data() + out.size(); to += size) {
     std::memcpy(to, tensor.storage.data() + static_cast<std::size_t>(position) * size, size);
     for (std::size_t d = rank; d-- > 0;) {
-      position += tensor.stride[d];
-      if (++index[d] < tensor.shape[d]) break;
-      position -= tensor.shape[d] * tensor.stride[d];
+      // Only strides that lead to an element: that of a single row may be any number.
+      if (index[d] + 1 < tensor.shape[d]) {
+        ++index[d];
+        position += tensor.stride[d];
+        break;
+      }
+      position -= index[d] * tensor.stride[d];
       index[d] = 0;
     }
   }

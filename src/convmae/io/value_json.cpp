@@ -48,8 +48,16 @@ Json members_json(const Dict& dict) {
 
 Json parse_shallow_json(std::string_view text) {
   constexpr int kDeepest = 8;
-  const auto shallow = [](int depth, Json::parse_event_t, Json&) { return depth <= kDeepest; };
-  return Json::parse(text, shallow, /*allow_exceptions=*/false);
+  constexpr std::size_t kMostValues = 1'000'000;  // as of a pickle
+  std::size_t values = 0;
+  const auto modest = [&values](int depth, Json::parse_event_t event, Json&) {
+    if (event != Json::parse_event_t::object_end && event != Json::parse_event_t::array_end) {
+      ++values;
+    }
+    return depth <= kDeepest && values <= kMostValues;
+  };
+  Json json = Json::parse(text, modest, /*allow_exceptions=*/false);
+  return values <= kMostValues ? json : Json(Json::value_t::discarded);
 }
 
 Value value_from_json(const Json& json, ValueArena& arena) {

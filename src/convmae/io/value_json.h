@@ -21,7 +21,8 @@ nlohmann::ordered_json plain_json(const Value& value);
 nlohmann::ordered_json members_json(const Dict& dict);
 
 /// JSON from a file, without what nests more than eight levels deep: to walk through that would
-/// need as deep a stack. Discarded if it is not JSON.
+/// need as deep a stack. Discarded if it is not JSON or has over a million values, each of which
+/// takes many times its two bytes.
 nlohmann::ordered_json parse_shallow_json(std::string_view text);
 
 /// The value that JSON of this kind stands for: numbers, text, truth values, null, and lists and

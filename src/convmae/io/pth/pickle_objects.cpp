@@ -18,13 +18,6 @@ constexpr std::size_t kBudget = std::size_t{64} << 20;
 constexpr std::size_t kObjectSize = 64;  // a container with its bookkeeping
 constexpr std::size_t kLongestKey = 1024;
 
-/// Views may repeat a storage's elements (expand), so a small file can describe tensors of any
-/// size. All tensors together may have four times the file's bytes, or a little.
-std::int64_t tensor_bytes_limit(std::int64_t file_size) {
-  constexpr std::int64_t kAlways = 16 << 20;
-  return checked_multiply(file_size, 4).value_or(file_size) + kAlways;
-}
-
 bool is_key(const Value& value) {
   if (const auto text = value.text()) return text->size() <= kLongestKey;
   return value.is_none() || value.integer() || value.boolean() || value.real() ||
@@ -50,10 +43,7 @@ void AllocationBudget::charge(std::size_t bytes) {
 }
 
 PickleObjects::PickleObjects(ValueArena& arena, std::size_t file_size)
-    : arena_(arena),
-      budget_(kBudget),
-      file_size_(static_cast<std::int64_t>(file_size)),
-      tensor_bytes_left_(tensor_bytes_limit(file_size_)) {}
+    : arena_(arena), budget_(kBudget), file_size_(static_cast<std::int64_t>(file_size)) {}
 
 void PickleObjects::append(Sequence& sequence, const Value& item) {
   budget_.charge(2 * sizeof(Value));
@@ -83,6 +73,9 @@ Value PickleObjects::storage(const Value& persistent_id) {
     throw_unexpected("the type of a storage", id[1]);
   }
   const std::string_view key = expect_text(id[2], kWhat);
+  // It is compared with the others', however often it is recalled.
+  if (key.size() > kLongestKey)
+    throw UserError("its pickle has a storage's key of over 1,024 bytes");
   expect_text(id[3], "the device of a storage");
   const std::int64_t numel = expect_integer(id[4], "the size of a storage");
   if (id.size() == 6) expect_nothing(id[5], "the view of a storage");
@@ -123,10 +116,6 @@ Value PickleObjects::new_tensor(const Storage& storage, StridedTensor tensor) {
                       quote(storage.key));
     }
   }
-  if (*bytes > tensor_bytes_left_) {
-    throw UserError("its tensors would need several times the size of the file");
-  }
-  tensor_bytes_left_ -= *bytes;
   budget_.charge(2 * sizeof(StridedTensor) + 4 * sizeof(std::int64_t) * tensor.shape.size());
   tensor.storage_id = storage.id;
   StridedTensor* const made = arena_.new_tensor(std::move(tensor));

@@ -75,7 +75,6 @@ class PickleObjects {
   ValueArena& arena_;
   AllocationBudget budget_;
   std::int64_t file_size_;
-  std::int64_t tensor_bytes_left_;
   std::deque<Storage> storages_;
   std::map<std::string_view, Storage*> storage_of_key_;
   std::vector<std::pair<StridedTensor*, std::int64_t>> tensors_;

@@ -34,7 +34,7 @@ PthContent parse_pth(std::span<const std::byte> file, const std::filesystem::pat
     content.container = is_zip(file) ? PthContainer::zip : PthContainer::legacy;
     content.root = content.container == PthContainer::zip ? read_zip_container(file, objects)
                                                           : read_legacy_container(file, objects);
-    check_document(content.root, content.arena);
+    check_document(content.root, content.arena, file.size());
     return content;
   } catch (const UserError& error) {
     throw UserError("cannot read " + quote(path.string()) +

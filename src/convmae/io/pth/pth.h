@@ -29,8 +29,8 @@ bool looks_like_pth(std::span<const std::byte> file);
 /// names outside a closed list (PickleSymbol), other opcodes, and sizes that do not fit are
 /// UserErrors that name `path` (used for nothing else). Tensors point into `file`.
 ///
-/// Bounds beside the file itself: 64 MiB of objects, a million values, 200 levels, and tensors of
-/// four times the file's size in total.
+/// Bounds beside the file itself: 64 MiB of objects, a million values, 200 levels, and four times
+/// the file's size and 16 MiB for all values with their tensors, counted wherever they stand.
 PthContent parse_pth(std::span<const std::byte> file, const std::filesystem::path& path);
 
 /// A `.pth` file, memory-mapped.

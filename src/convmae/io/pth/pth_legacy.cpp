@@ -5,9 +5,10 @@
 #include "convmae/io/pth/pickle_machine.h"
 #include "convmae/io/pth/pth_container.h"
 
+#include <map>
 #include <optional>
 #include <string>
-#include <unordered_map>
+#include <string_view>
 #include <vector>
 
 namespace convmae {
@@ -64,7 +65,7 @@ Value read_legacy_container(Span file, PickleObjects& objects) {
   const std::optional<Value::List> keys = pickles.next().get<Value::List>();
   if (!keys) throw UserError("the list of its storages is missing");
 
-  std::unordered_map<std::string_view, const Storage*> storage_of_key;
+  std::map<std::string_view, const Storage*> storage_of_key;
   for (const Storage& storage : objects.storages()) storage_of_key.emplace(storage.key, &storage);
   std::vector<Span> bytes(objects.storages().size());
   if (keys->items->items.size() != bytes.size()) {

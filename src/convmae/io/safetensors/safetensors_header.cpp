@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t kMostTensors = 250'000;
 constexpr std::size_t kLargestMetadata = std::size_t{16} << 20;
+constexpr std::size_t kEntryCost = 64;  // of one of metadata, beside its text
 constexpr std::size_t kMostDimensions = 64;
 
 /// Receives the tokens of the header. Everything is refused that a header cannot contain, so depth
@@ -54,7 +55,7 @@ class HeaderHandler final : public nlohmann::json_sax<nlohmann::json> {
 
   bool string(string_t& value) override {
     if (place_ == Place::metadata) {
-      metadata_size_ += key_.size() + value.size();
+      metadata_size_ += key_.size() + value.size() + kEntryCost;
       if (metadata_size_ > kLargestMetadata) fail("its __metadata__ has over 16 MiB");
       header_.metadata[key_] = std::move(value);
       return true;
