@@ -1,5 +1,7 @@
 #include "convmae/train/evaluation/knn.h"
 
+#include "convmae/base/error.h"
+
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -71,6 +73,11 @@ TEST(Knn, AnImageIsNoNeighbourOfItself) {
   EXPECT_DOUBLE_EQ(top1(knn_scores(images, images, k, 0.07)), 1);
   // The only one of its class has no neighbour that could be right.
   EXPECT_DOUBLE_EQ(top1(knn_scores_leaving_one_out(images, k, 0.07)), 5.0 / 6);
+}
+
+TEST(Knn, ASingleImageHasNoNeighbours) {
+  EXPECT_THROW(knn_scores_leaving_one_out(points({10}, {0}), std::vector<std::int64_t>{1}, 0.07),
+               UserError);
 }
 
 TEST(Knn, ManyQueriesAreTheSameInParts) {
