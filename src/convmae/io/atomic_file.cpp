@@ -57,7 +57,10 @@ bool take_number(std::string_view& name) {
 bool is_temporary_name(std::string_view name) {
   if (!name.starts_with('.') || !name.ends_with(kSuffix)) return false;
   name.remove_suffix(kSuffix.size());
-  return take_number(name) && take_number(name) && name.size() > 1;
+  for (int numbers = 0; numbers < 2; ++numbers) {
+    if (!take_number(name)) return false;
+  }
+  return name.size() > 1;
 }
 
 /// The open temporaries' names, where a signal handler can read them: it may take no lock, and no

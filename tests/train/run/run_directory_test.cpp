@@ -130,9 +130,9 @@ TEST_F(Directory, IsOverwrittenWithoutFilesOfOthers) {
   write("panels/epoch-0000.00.png", "");
   const std::set<std::string> others{"notes.md",    "events.out.tfevents.1.host",
                                      "checkpoints", "checkpoints/resnet.pth",
-                                     "panels",      "panels/mine.png"};
-  for (const char* const name :
-       {"notes.md", "events.out.tfevents.1.host", "checkpoints/resnet.pth", "panels/mine.png"}) {
+                                     "panels",      "panels/epoch-best.png"};
+  for (const char* const name : {"notes.md", "events.out.tfevents.1.host", "checkpoints/resnet.pth",
+                                 "panels/epoch-best.png"}) {
     write(name);
   }
   create(/*overwrite=*/true);

@@ -9,6 +9,7 @@
 #include "convmae/train/weights/checkpoint_store.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <string>
 #include <system_error>
 
@@ -88,8 +89,14 @@ Path in_the_way(const RunPaths& paths, bool is_start) {
   return {};
 }
 
-bool is_panel(const std::string& name) {
-  return name.starts_with("epoch-") && name.ends_with(".png");
+/// "epoch-0012.50.png".
+bool is_panel(std::string_view name) {
+  constexpr std::string_view kPrefix = "epoch-";
+  constexpr std::string_view kSuffix = ".png";
+  if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) return false;
+  name.remove_prefix(kPrefix.size());
+  name.remove_suffix(std::min(kSuffix.size(), name.size()));
+  return name.find_first_not_of("0123456789.") == std::string_view::npos;
 }
 
 }  // namespace
