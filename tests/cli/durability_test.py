@@ -61,6 +61,10 @@ class Durability(ProgramTest):
         calls = trace.read_text()
         renames = re.findall(r'rename\("([^"]*step-[^"]*tmp)", "([^"]*)"\)', calls)
         self.assertEqual(len(renames), 2)
+        log = re.search(r'openat\(.*steps\.jsonl".* = (\d+)', calls).group(1)
+        for temporary, _ in renames:  # the steps that a checkpoint counts on come first
+            before = calls[:calls.index(f'rename("{temporary}"')]
+            self.assertIn(f"fsync({log})", before[before.rindex(f"write({log}, "):])
         for temporary, target in renames:
             opened = re.search(rf'openat\(.*"{re.escape(temporary)}".* = (\d+)', calls)
             history = calls[opened.end():]

@@ -10,6 +10,7 @@
 #include "tiny_model.h"
 #include <fstream>
 #include <iterator>
+#include <limits>
 
 namespace convmae {
 namespace {
@@ -28,10 +29,13 @@ class TrainingCheckpoint : public testing::Test {
                       .loss_count = 6,
                       .skipped = 4,
                       .skipped_in_a_row = 2,
-                      .skipped_in_epoch = 1,
-                      .score = 1.0 / 3,
-                      .best_score = 0.25};
-    state.identity = {.seed = 0xFFFFFFFFFFFFFFFF, .batch_size = 8, .accum_iter = 2, .images = 99};
+                      .skipped_in_epoch = 1};
+    state.identity = {.seed = 0xFFFFFFFFFFFFFFFF,
+                      .batch_size = 8,
+                      .accum_iter = 2,
+                      .images = 99,
+                      .image_names = "0123",
+                      .image_classes = "4567"};
     state.gemm = "aten";
     state.threads = 3;
     state.precision = "bf16";
@@ -81,6 +85,30 @@ TEST_F(TrainingCheckpoint, GivesBackModelOptimizerAndState) {
   EXPECT_EQ(file.info().model, tiny_config());
   EXPECT_EQ(file.info().preprocessing, tiny_info().preprocessing);
   EXPECT_EQ(file.info().provenance.at("seed"), 3);
+}
+
+TEST_F(TrainingCheckpoint, TheStateOfAnEarlierVersionIsRead) {
+  nlohmann::ordered_json json = to_json(some_state());
+  for (const char* const key : {"image_names", "image_classes"}) json.erase(key);
+  json["score"] = nullptr;  // which then stood for a loss that was not finite
+  const TrainingState state = training_state_from_json(json);
+  EXPECT_EQ(state.position, some_state().position);
+  EXPECT_EQ(state.identity.image_names, "");
+  EXPECT_NO_THROW(check_identity(state.identity, some_state().identity));
+  EXPECT_THROW(check_identity(some_state().identity, state.identity), UserError);
+}
+
+TEST_F(TrainingCheckpoint, APositionIsOneThatARunCanHave) {
+  const auto check = [](std::int64_t epoch, std::int64_t step, std::int64_t global_step) {
+    check_position({.epoch = epoch, .step = step, .global_step = global_step}, 5, "x");
+  };
+  EXPECT_NO_THROW(check(0, 0, 0));
+  EXPECT_NO_THROW(check(2, 5, 15));
+  EXPECT_THROW(check(2, 6, 16), UserError);
+  EXPECT_THROW(check(2, -1, 9), UserError);
+  EXPECT_THROW(check(-1, 0, -5), UserError);
+  EXPECT_THROW(check(2, 3, 14), UserError);
+  EXPECT_THROW(check(std::numeric_limits<std::int64_t>::max(), 0, 0), UserError);
 }
 
 TEST_F(TrainingCheckpoint, ContinuesToTheLastBit) {

@@ -55,7 +55,8 @@ void TrainingFlags::add_optimisation() {
 
 void TrainingFlags::add_saving() {
   table_.group("Saving and looking");
-  table_.add("save_every_epochs", options_.save_every_epochs, "0: only at the end");
+  table_.add("save_every_epochs", options_.save_every_epochs,
+             "0: only at the end, and before held-out images are looked at");
   table_.add("save_every_steps", options_.save_every_steps, "0: never");
   table_.add("keep_last", options_.keep_last, "Checkpoints that stay, beside the best");
   table_.add("max_minutes", options_.max_minutes,

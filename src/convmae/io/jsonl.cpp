@@ -53,4 +53,8 @@ void JsonlWriter::append(const nlohmann::ordered_json& object) {
   }
 }
 
+void JsonlWriter::sync() {
+  if (::fsync(file_.get()) != 0) throw_file_error("write", path_, errno);
+}
+
 }  // namespace convmae

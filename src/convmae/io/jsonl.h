@@ -18,6 +18,8 @@ class JsonlWriter {
   explicit JsonlWriter(const std::filesystem::path& path);
 
   void append(const nlohmann::ordered_json& object);
+  /// Waits until the lines are on disk.
+  void sync();
 
  private:
   std::filesystem::path path_;

@@ -1,10 +1,21 @@
 #pragma once
 
+#include <array>
+#include <csignal>
+
 namespace convmae {
 
-/// Lets SIGINT (Ctrl-C), SIGTERM and SIGUSR1 (job schedulers' notice) ask for an orderly end while
-/// this object lives: the first one is only noted, a second one ends the process at once. At most
-/// one object at a time.
+/// Leaves a step or a look at the model early because a signal arrived; no error. A run catches it
+/// where nothing of its state is half done.
+struct Interrupted {};
+
+/// Lets SIGINT (Ctrl-C), SIGTERM, SIGHUP (a terminal that closes) and SIGUSR1 (job schedulers'
+/// notice) ask for an orderly end while this object lives. The first one is noted, and one line on
+/// standard error says so. Another Ctrl-C, or SIGTERM after SIGTERM, ends the process at once; the
+/// others may be followed by more for the same reason (a shell passes on the SIGHUP that the
+/// process has got already). SIGHUP is left alone where it was ignored before, as nohup does, and
+/// writing to a pipe that nobody reads any more is an error instead of the end. At most one object
+/// at a time.
 class InterruptGuard {
  public:
   InterruptGuard();
@@ -14,6 +25,13 @@ class InterruptGuard {
 
   /// The signal that arrived, or 0.
   int signal() const;
+  /// Throws Interrupted if one has arrived.
+  void check() const;
+
+ private:
+  static constexpr std::array<int, 5> kSignals{SIGINT, SIGTERM, SIGUSR1, SIGHUP, SIGPIPE};
+
+  std::array<struct sigaction, kSignals.size()> before_{};
 };
 
 }  // namespace convmae

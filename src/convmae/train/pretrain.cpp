@@ -199,10 +199,15 @@ class PretrainRun : public TrainingRun {
     std::array<char, 32> name{};
     std::snprintf(name.data(), name.size(), "epoch-%07.2f.png", epoch);
     const std::filesystem::path directory = paths().panels();
-    std::filesystem::create_directories(directory);
-    write_file_atomically(directory / name.data(),
-                          {reinterpret_cast<const char*>(png.data()), png.size()});
-    log().add_image("reconstructions", png, picture, epoch);
+    std::error_code ignored;
+    std::filesystem::create_directories(directory, ignored);
+    try {
+      write_file_atomically(directory / name.data(),
+                            {reinterpret_cast<const char*>(png.data()), png.size()});
+      log().add_image("reconstructions", png, picture, epoch);
+    } catch (const UserError& error) {
+      say("warning: a picture could not be written: " + std::string(error.what()));
+    }
   }
 
   PretrainOptions& options_;

@@ -34,12 +34,12 @@ nlohmann::ordered_json to_json(const TrainingState& state) {
       {"batch_size", state.identity.batch_size},
       {"accum_iter", state.identity.accum_iter},
       {"images", state.identity.images},
+      {"image_names", state.identity.image_names},
+      {"image_classes", state.identity.image_classes},
       {"gemm", state.gemm},
       {"threads", state.threads},
       {"precision", state.precision},
   };
-  if (position.score) json["score"] = *position.score;
-  if (position.best_score) json["best_score"] = *position.best_score;
   return json;
 }
 
@@ -54,12 +54,12 @@ TrainingState training_state_from_json(const nlohmann::ordered_json& json) {
   json.at("skipped").get_to(position.skipped);
   json.at("skipped_in_a_row").get_to(position.skipped_in_a_row);
   json.at("skipped_in_epoch").get_to(position.skipped_in_epoch);
-  if (json.contains("score")) position.score = json.at("score").get<double>();
-  if (json.contains("best_score")) position.best_score = json.at("best_score").get<double>();
   json.at("seed").get_to(state.identity.seed);
   json.at("batch_size").get_to(state.identity.batch_size);
   json.at("accum_iter").get_to(state.identity.accum_iter);
   json.at("images").get_to(state.identity.images);
+  state.identity.image_names = json.value("image_names", "");
+  state.identity.image_classes = json.value("image_classes", "");
   json.at("gemm").get_to(state.gemm);
   json.at("threads").get_to(state.threads);
   json.at("precision").get_to(state.precision);

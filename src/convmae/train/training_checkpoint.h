@@ -8,15 +8,17 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
+#include <string>
 
 namespace convmae {
 
 /// Where a run stands between two optimizer steps. Together with model and optimizer this is all
 /// that an exact continuation needs, since every random draw is a function of epoch and sample.
 struct RunPosition {
-  std::int64_t epoch = 0;        ///< the epoch that the next step belongs to, from 0
-  std::int64_t step = 0;         ///< steps of that epoch that are done
+  std::int64_t epoch = 0;  ///< the epoch that the run is in, from 0
+  /// Steps of that epoch that are done. After its last step the epoch goes on until the model has
+  /// been looked at and the log has the epoch's line.
+  std::int64_t step = 0;
   std::int64_t global_step = 0;  ///< steps of the run that are done, skipped ones included
   /// Sum and number of the losses of this epoch's micro-batches, without those of skipped steps.
   double loss_sum = 0;
@@ -24,14 +26,6 @@ struct RunPosition {
   std::int64_t skipped = 0;  ///< steps of the run that a non-finite loss or gradient left out
   std::int64_t skipped_in_a_row = 0;
   std::int64_t skipped_in_epoch = 0;
-  /// What checkpoints are ranked by, lower is better: the held-out loss, or without held-out images
-  /// the mean loss of the epoch. Only there if an epoch has just ended.
-  std::optional<double> score;
-  /// The lowest score of the checkpoints so far, this one included.
-  std::optional<double> best_score;
-
-  /// Whether a checkpoint written now is the best so far.
-  bool is_best() const { return score.has_value() && score == best_score; }
 
   bool operator==(const RunPosition&) const = default;
 };
@@ -42,6 +36,10 @@ struct RunIdentity {
   std::int64_t batch_size = 0;
   std::int64_t accum_iter = 0;
   std::int64_t images = 0;
+  /// Digests of the images' names below the folder that all lie in, and of their classes, both in
+  /// the source's order. Empty in checkpoints that know none.
+  std::string image_names;
+  std::string image_classes;
 
   bool operator==(const RunIdentity&) const = default;
 };

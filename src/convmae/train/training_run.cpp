@@ -27,12 +27,25 @@ double seconds_since(Clock::time_point begin) {
 }  // namespace
 
 int TrainingRun::train() {
-  refresh_report(RunStatus::running);
   try {
+    refresh_report(RunStatus::running);
     Stop stop = Stop::none;
-    while (stop == Stop::none && position_.epoch < options_.epochs) stop = train_epoch();
-    return finish(stop);
-  } catch (const UserError& error) {
+    try {
+      open_stream();
+      if (options_.resume.empty()) {
+        look_first();
+      } else {
+        recall_first_look();
+      }
+      while (stop == Stop::none && position_.epoch < options_.epochs) stop = train_epoch();
+      return finish(stop);
+    } catch (const Interrupted&) {
+      return finish(Stop::signal);
+    }
+  } catch (const c10::Error& error) {
+    report_failure(error.what_without_backtrace());
+    throw;
+  } catch (const std::exception& error) {
     report_failure(error.what());
     throw;
   }
@@ -41,47 +54,40 @@ int TrainingRun::train() {
 void TrainingRun::report_failure(const std::string& what) {
   console_.clear();
   ending_ = "Stopped by an error: " + what;
-  try {
-    refresh_report(RunStatus::failed);
-  } catch (const UserError&) {
-    // The disk may be full, which is then what the caller hears of.
-  }
+  refresh_report(RunStatus::failed);
 }
 
 TrainingRun::Stop TrainingRun::train_epoch() {
   constexpr double kReportInterval = 60;
   throughput_.begin_epoch();
-  while (position_.step < plan_->steps_per_epoch()) {
+  while (!epoch_done()) {
     const double lr = schedule_.at(fractional_epoch_now());
     take_step(lr);
     show_progress(lr);
-    const Stop stop = stop_reason();
-    const bool epoch_done = position_.step == plan_->steps_per_epoch();
-    const bool save =
-        options_.save_every_steps > 0 && position_.global_step % options_.save_every_steps == 0;
-    if (epoch_done) {
-      end_epoch(stop);
-      const bool save_epoch =
-          options_.save_every_epochs > 0 && position_.epoch % options_.save_every_epochs == 0;
-      if (save || save_epoch || position_.epoch == options_.epochs) save_checkpoint();
-    } else if (save) {
+    if (options_.save_every_steps > 0 && position_.global_step % options_.save_every_steps == 0) {
       save_checkpoint();
     }
     if (seconds_since(reported_) > kReportInterval) refresh_report(RunStatus::running);
-    if (stop != Stop::none) return stop;
-    if (epoch_done) break;
+    if (epoch_done()) break;
+    if (const Stop stop = stop_reason(); stop != Stop::none) return stop;
   }
-  return Stop::none;
+  const Stop stop = stop_reason();
+  // After a signal there may not be the time; a run that continues begins with the look.
+  if (stop != Stop::signal) end_epoch(end_of_epoch(stop));
+  return stop;
+}
+
+TrainingRun::Moment TrainingRun::end_of_epoch(Stop stop) const {
+  const std::int64_t done = position_.epoch + 1;
+  return {done, done == options_.epochs || stop == Stop::time_limit};
+}
+
+bool TrainingRun::evaluates(const Moment& moment) const {
+  return !options_.eval_data.empty() && moment.due(options_.eval_every_epochs);
 }
 
 Batch TrainingRun::next_batch() {
-  std::optional<Batch> batch;
-  try {
-    batch = batches_->next();
-  } catch (const UserError&) {
-    save_checkpoint();  // what was learned so far is not lost to a broken image
-    throw;
-  }
+  std::optional<Batch> batch = batches_->next();
   TORCH_CHECK(batch && batch->epoch == position_.epoch, "the loader ended before the epoch");
   return std::move(*batch);
 }
@@ -94,11 +100,14 @@ void TrainingRun::take_step(double lr) {
   double sum = 0;
   optimizer().zero_grad();
   for (std::int64_t i = 0; i < batches; ++i) {
-    const Batch batch = next_batch();
-    const at::Tensor batch_loss = loss(batch);
-    sum += batch_loss.item<double>();
-    images_seen += batch.count;
-    (batch_loss / static_cast<double>(batches)).backward();
+    if (i > 0) interrupt_->check();
+    save_on_error([&] {
+      const Batch batch = next_batch();
+      const at::Tensor batch_loss = loss(batch);
+      sum += batch_loss.item<double>();
+      images_seen += batch.count;
+      (batch_loss / static_cast<double>(batches)).backward();
+    });
   }
 
   const std::vector<at::Tensor> gradients = optimizer().gradients();
@@ -117,7 +126,6 @@ void TrainingRun::take_step(double lr) {
   optimizer().zero_grad();
   position_.skipped = guard_.skipped();
   position_.skipped_in_a_row = guard_.in_a_row();
-  position_.score.reset();
   ++position_.step;
   ++position_.global_step;
 
@@ -143,7 +151,7 @@ void TrainingRun::take_step(double lr) {
 }
 
 TrainingRun::Stop TrainingRun::stop_reason() const {
-  if (interrupt_.signal() != 0) return Stop::signal;
+  if (interrupt_->signal() != 0) return Stop::signal;
   if (options_.max_minutes > 0) {
     // One more step and what comes after the last one must fit, even if it takes longer than
     // before.
@@ -156,20 +164,25 @@ TrainingRun::Stop TrainingRun::stop_reason() const {
   return Stop::none;
 }
 
-void TrainingRun::end_epoch(Stop stop) {
-  const std::int64_t done = position_.epoch + 1;
-  const Look seen = look({done, done == options_.epochs || stop == Stop::time_limit});
-  log_epoch(/*complete=*/true, seen);
+void TrainingRun::end_epoch(const Moment& moment) {
+  const bool scheduled =
+      options_.save_every_epochs > 0 && moment.epochs_done % options_.save_every_epochs == 0;
+  // A score belongs to a checkpoint, or the best model that was seen could not be had.
+  if (scheduled || moment.last || evaluates(moment)) save_checkpoint();
+  look_and_note(moment, /*epoch_complete=*/true);
+  next_epoch();
+}
 
-  if (seen.score) {
-    position_.score = seen.score;
-  } else if (options_.eval_data.empty() && position_.loss_count > 0) {
-    position_.score = position_.loss_sum / static_cast<double>(position_.loss_count);
-  }
-  if (position_.score && (!position_.best_score || *position_.score < *position_.best_score)) {
-    position_.best_score = position_.score;
-  }
-  position_.epoch = done;
+void TrainingRun::look_and_note(const Moment& moment, bool epoch_complete) {
+  save_on_error([&] {
+    const Look seen = look(moment);
+    log_epoch(epoch_complete, seen);
+    if (saved_step_ == position_.global_step) store_->looked_at(saved_step_, seen.score);
+  });
+}
+
+void TrainingRun::next_epoch() {
+  ++position_.epoch;
   position_.step = 0;
   position_.loss_sum = 0;
   position_.loss_count = 0;
@@ -229,14 +242,23 @@ void TrainingRun::show_progress(double lr) {
 ImageReading TrainingRun::reading_of_all(std::int64_t total, const std::string& what) {
   const auto progress = std::make_shared<ImageProgress>(console_, total, what);
   ImageReading reading = reading_of(options_);
-  reading.progress = [progress](std::int64_t done) { progress->update(done); };
+  reading.progress = [this, progress](std::int64_t done) {
+    progress->update(done);
+    interrupt_->check();
+  };
   reading.report_bad = [this](const BadSample& bad) { note_bad_sample(bad, "left out"); };
   return reading;
 }
 
-void TrainingRun::refresh_report(RunStatus status) {
-  write_report(status, ending_);
+bool TrainingRun::refresh_report(RunStatus status) {
   reported_ = Clock::now();
+  try {
+    write_report(status, ending_);
+    return true;
+  } catch (const std::exception& error) {
+    say("warning: the report could not be written: " + std::string(error.what()));
+    return false;
+  }
 }
 
 void TrainingRun::note_bad_sample(const BadSample& bad, const std::string& done) {
@@ -250,7 +272,7 @@ void TrainingRun::note_bad_sample(const BadSample& bad, const std::string& done)
 CheckpointInfo TrainingRun::checkpoint_info() const {
   nlohmann::ordered_json provenance = header();
   provenance["seed"] = options_.seed;
-  provenance["epoch"] = position_.epoch;
+  provenance["epoch"] = epochs_done();
   provenance["step"] = position_.global_step;
   return describe(std::move(provenance));
 }
@@ -258,16 +280,26 @@ CheckpointInfo TrainingRun::checkpoint_info() const {
 void TrainingRun::save_checkpoint() {
   if (saved_step_ == position_.global_step) return;
   const Stopwatch watch(saving_seconds_);
-  const TrainingState state{
-      position_,
-      {options_.seed, options_.batch_size, options_.accum_iter, source_->size()},
-      options_.gemm,
-      options_.threads,
-      options_.precision};
+  const TrainingState state{position_, identity_, options_.gemm, options_.threads,
+                            options_.precision};
+  log_->sync();  // the steps that it counts on
   save_training_checkpoint(store_->path_of(position_.global_step), model(), optimizer(),
                            checkpoint_info(), state, further_state());
-  store_->added(position_.global_step, position_.is_best());
   saved_step_ = position_.global_step;
+  store_->added();
+}
+
+void TrainingRun::save_on_error(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const std::exception&) {
+    try {
+      save_checkpoint();
+    } catch (const std::exception& error) {
+      say("warning: no checkpoint could be saved: " + std::string(error.what()));
+    }
+    throw;
+  }
 }
 
 void TrainingRun::write_weights(const std::filesystem::path& path, const CheckpointInfo& info) {
@@ -280,22 +312,29 @@ int TrainingRun::finish(Stop stop) {
     ending_ = "Stopped by a signal after step " + std::to_string(position_.global_step) + ".";
     refresh_report(RunStatus::interrupted);
     console_.clear();
-    std::cout << "stopped after step " << position_.global_step << "; continue with: convmae "
-              << command() << " --resume " << shell_word(paths().root.string()) << std::endl;
-    return 128 + interrupt_.signal();
+    if (store_->newest_first().empty()) {
+      std::cout << "stopped before the first step: start again with the same command" << std::endl;
+    } else {
+      std::cout << "stopped after step " << position_.global_step << "; continue with: convmae "
+                << command() << " --resume " << shell_word(paths().root.string()) << std::endl;
+    }
+    return 128 + interrupt_->signal();
   }
   if (stop == Stop::time_limit && position_.epoch < options_.epochs) {
     ending_ = "Stopped at the time limit of " + format_number(options_.max_minutes) +
               " minutes, before the schedule's end.";
-    if (position_.step > 0) log_epoch(/*complete=*/false, look({position_.epoch, /*last=*/true}));
     save_checkpoint();
+    if (position_.step > 0) {
+      look_and_note({position_.epoch, /*last=*/true}, /*epoch_complete=*/false);
+    }
   }
   write_weights(paths().weights(), checkpoint_info());
-  refresh_report(RunStatus::finished);
+  const bool reported = refresh_report(RunStatus::finished);
   console_.clear();
   if (!ending_.empty()) std::cout << ending_ << '\n';
-  std::cout << "weights: " << printable(paths().weights().string())
-            << "\nreport: " << printable(paths().report().string()) << std::endl;
+  std::cout << "weights: " << printable(paths().weights().string());
+  if (reported) std::cout << "\nreport: " << printable(paths().report().string());
+  std::cout << std::endl;
   return 0;
 }
 

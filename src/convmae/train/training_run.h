@@ -71,16 +71,17 @@ class TrainingRun {
     /// For the epoch's line in the log; fractional numbers go to TensorBoard.
     nlohmann::ordered_json values = nlohmann::ordered_json::object();
     std::vector<std::string> remarks;  ///< for the console
-    std::optional<double> score;       ///< by which checkpoints are ranked, lower is better
+    /// By which checkpoints are ranked, lower is better: what held-out images say.
+    std::optional<double> score;
   };
 
   TrainingRun(TrainingOptions& options, const RunContext& context);
 
-  /// Starts the new run or continues the old one that the options name; the last thing that a
-  /// derived constructor does.
+  /// Sets up the new run or the old one that the options name; the last thing that a derived
+  /// constructor does.
   void start();
 
-  // What kinds of runs differ in, in the order in which `start` asks for it.
+  // What kinds of runs differ in, in the order in which `start` and `train` ask for it.
   /// The command that continues such a run.
   virtual std::string command() const = 0;
   /// Settles options that are open. Throws UserError for those that make no sense.
@@ -117,8 +118,9 @@ class TrainingRun {
   virtual void write_report(RunStatus status, const std::string& note) = 0;
 
   void say(const std::string& text) { console_.message(text); }
-  /// How all images of a set are read, each once: progress is shown as long as it exists; an image
-  /// that cannot be used is left out and listed, or ends the run, as the options say.
+  /// How all images of a set are read, each once: progress is shown as long as it exists, and
+  /// throws Interrupted when a signal has arrived; an image that cannot be used is left out and
+  /// listed, or ends the run, as the options say.
   ImageReading reading_of_all(std::int64_t total, const std::string& what);
   /// The training images through `transform`, from an epoch's micro-batch on.
   std::unique_ptr<BatchStream> load_batches(TransformConfig transform, std::int64_t epoch,
@@ -138,6 +140,8 @@ class TrainingRun {
   // Set-up.
   void begin();
   void resume();
+  /// Gives what checkpoints of earlier versions say of their scores to the store.
+  void adopt_scores(const nlohmann::ordered_json& trainer);
   void settle_options();
   void open_images();
   void plan_epochs();
@@ -146,21 +150,33 @@ class TrainingRun {
   nlohmann::ordered_json header() const;
   CheckpointInfo describe(nlohmann::ordered_json provenance) const;
 
-  // An epoch's parts. They return why the run is to stop, if it is.
+  // An epoch's parts. `train_epoch` returns why the run is to stop, if it is.
   Stop train_epoch();
+  bool epoch_done() const { return position_.step == plan_->steps_per_epoch(); }
+  std::int64_t epochs_done() const { return position_.epoch + (epoch_done() ? 1 : 0); }
+  /// The end of the epoch whose steps are all done.
+  Moment end_of_epoch(Stop stop) const;
+  /// Whether held-out images are due then.
+  bool evaluates(const Moment& moment) const;
   void take_step(double lr);
   Batch next_batch();
   Stop stop_reason() const;
-  void end_epoch(Stop stop);
+  void end_epoch(const Moment& moment);
+  void next_epoch();
+  /// Looks at the model of the last checkpoint, and writes down what was seen.
+  void look_and_note(const Moment& moment, bool epoch_complete);
   void log_epoch(bool complete, const Look& seen);
   void show_progress(double lr);
-  void refresh_report(RunStatus status);
+  /// Returns whether it could be written.
+  bool refresh_report(RunStatus status);
   void report_failure(const std::string& what);
   /// Reports an undecodable image, and what was done about it, once in a run.
   void note_bad_sample(const BadSample& bad, const std::string& done);
 
   CheckpointInfo checkpoint_info() const;
   void save_checkpoint();
+  /// Does what may fail while the run's state is whole: an error goes on when a checkpoint is safe.
+  void save_on_error(const std::function<void()>& work);
   int finish(Stop stop);
 
   double mean_lr() const;
@@ -170,7 +186,7 @@ class TrainingRun {
   TrainingOptions& options_;
   const RunContext& context_;
   ProgressLine console_;
-  InterruptGuard interrupt_;
+  std::optional<InterruptGuard> interrupt_;  ///< from when on there is something to lose
 
   std::shared_ptr<const ImageSource> source_;
   std::optional<RunDirectory> directory_;
@@ -180,8 +196,9 @@ class TrainingRun {
   std::unique_ptr<BatchStream> batches_;
   LearningRateSchedule schedule_;
   StepGuard guard_;
+  RunIdentity identity_;
   RunPosition position_;
-  std::int64_t saved_step_ = -1;
+  std::int64_t saved_step_ = -1;  ///< of the last checkpoint; at first, where a new run begins
   std::set<std::string> known_bad_;
   std::int64_t parameters_ = 0;
 

@@ -54,20 +54,21 @@ void TrainingRun::begin() {
   build();
   position_.epoch = initialise_model();
   position_.global_step = position_.epoch * plan_->steps_per_epoch();
+  saved_step_ = position_.global_step;
+  interrupt_.emplace();
   directory_.emplace(RunDirectory::create(options_.out, options_.overwrite));
   store_.emplace(paths().checkpoints(), options_.keep_last);
   write_file_atomically(paths().config(), config_text(command(), context_.settings()));
   log_.emplace(paths(), header());
-  open_stream();
-  look_first();
 }
 
 void TrainingRun::resume() {
   directory_.emplace(RunDirectory::open(options_.resume));
   store_.emplace(paths().checkpoints(), options_.keep_last);
-  const std::unique_ptr<CheckpointFile> file =
-      store_->open_newest([this](const std::string& text) { say("warning: " + text); });
-  const TrainingState state = training_state(*file);
+  const auto warn = [this](const std::string& text) { say("warning: " + text); };
+  TrainingState state;
+  std::unique_ptr<CheckpointFile> file = store_->open_newest(
+      warn, [&](const CheckpointFile& candidate) { state = training_state(candidate); });
   // Arithmetic that was not asked for stays as it was, also on another machine.
   if (options_.gemm == "auto" && options_.precision == state.precision) {
     options_.gemm = state.gemm;
@@ -81,32 +82,60 @@ void TrainingRun::resume() {
         "; with others it continues, but not with the same last bits");
   }
   open_images();
-  check_identity(state.identity,
-                 {options_.seed, options_.batch_size, options_.accum_iter, source_->size()});
+  check_identity(state.identity, identity_);
   plan_epochs();
   build();
   check_model(file->info(), describe({}));
-  restore_training_checkpoint(*file, model(), optimizer(), further_state());
+  const auto restore = [&](const CheckpointFile& candidate) {
+    state = training_state(candidate);
+    check_position(state.position, plan_->steps_per_epoch(), candidate.path());
+    restore_training_checkpoint(candidate, model(), optimizer(), further_state());
+  };
+  try {
+    restore(*file);
+  } catch (const UserError& error) {
+    warn(std::string(error.what()) + "; passing it over");
+    file = store_->open_newest(warn, restore, file->path());
+    check_identity(state.identity, identity_);
+    check_model(file->info(), describe({}));
+  }
   position_ = state.position;
   guard_.restore(position_.skipped, position_.skipped_in_a_row);
-  if (position_.epoch > options_.epochs) {
-    throw UserError("the run has done " + std::to_string(position_.epoch) +
+  if (epochs_done() > options_.epochs) {
+    throw UserError("the run has done " + std::to_string(epochs_done()) +
                     " epochs already, found --epochs " + std::to_string(options_.epochs) +
                     ": give at least as many");
   }
   saved_step_ = position_.global_step;
+  interrupt_.emplace();
   known_bad_ = listed_bad_samples(paths().bad_samples());
-  store_->remove_after(position_.global_step);
-  store_->added(position_.global_step, position_.is_best());
+  store_->remove_after(saved_step_);
+  adopt_scores(file->trainer());
+  store_->added();
+  // Without its look the epoch is still to be ended.
+  if (epoch_done() && store_->was_looked_at(saved_step_) &&
+      (store_->score(saved_step_) || !evaluates(end_of_epoch(Stop::none)))) {
+    next_epoch();
+  }
   write_file_atomically(paths().config(), config_text(command(), context_.settings()));
   log_.emplace(
       paths(), position_.global_step, position_.epoch, event_step(fractional_epoch_now()),
       nlohmann::ordered_json{{"step", position_.global_step}, {"command", context_.command}});
-  open_stream();
   say("continues " + printable(paths().root.string()) + " after step " +
       std::to_string(position_.global_step) + " (epoch " + std::to_string(position_.epoch + 1) +
       " of " + std::to_string(options_.epochs) + ")");
-  recall_first_look();
+}
+
+void TrainingRun::adopt_scores(const nlohmann::ordered_json& trainer) {
+  // Without held-out images they ranked checkpoints by the training loss.
+  if (options_.eval_data.empty()) return;
+  const auto number = [&](const char* key) {
+    const auto found = trainer.find(key);
+    return found != trainer.end() && found->is_number() ? std::optional(found->get<double>())
+                                                        : std::nullopt;
+  };
+  if (const auto best = number("best_score")) store_->adopt_best(*best);
+  if (const auto score = number("score")) store_->looked_at(saved_step_, score);
 }
 
 void TrainingRun::settle_options() {
@@ -117,6 +146,7 @@ void TrainingRun::settle_options() {
 
 void TrainingRun::open_images() {
   source_ = open_source(options_.data, Split::train);
+  identity_ = identity_of(options_, *source_);
   open_data();
 }
 
@@ -136,7 +166,9 @@ void TrainingRun::plan_epochs() {
 }
 
 void TrainingRun::open_stream() {
-  batches_ = open_batches(position_.epoch, plan_->first_batch(position_.step));
+  const bool ended = epoch_done();
+  batches_ = open_batches(position_.epoch + (ended ? 1 : 0),
+                          ended ? 0 : plan_->first_batch(position_.step));
 }
 
 void TrainingRun::build() {

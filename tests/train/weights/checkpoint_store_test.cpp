@@ -6,18 +6,22 @@
 #include <gtest/gtest.h>
 
 #include "tiny_model.h"
+#include <cmath>
 #include <fstream>
+#include <limits>
 
 namespace convmae {
 namespace {
 
 class Store : public testing::Test {
  protected:
-  void add(std::int64_t step, bool is_best = false) {
+  void add(std::int64_t step, std::optional<double> score = std::nullopt) {
     write_checkpoint(store_.path_of(step), CheckpointKind::weights,
                      {{"step", at::full({1}, static_cast<float>(step))}}, tiny_info(), {});
-    store_.added(step, is_best);
+    store_.added();
+    if (score) store_.looked_at(step, score);
   }
+  std::string best() const { return model_of_run(scratch_.path()).stem().string(); }
   std::vector<std::string> names() const {
     std::vector<std::string> names;
     for (const auto& path : store_.newest_first()) names.push_back(path.stem().string());
@@ -34,7 +38,7 @@ class Store : public testing::Test {
 
 TEST_F(Store, KeepsTheNewestAndTheBest) {
   add(10);
-  add(20, /*is_best=*/true);
+  add(20, 0.5);
   add(30);
   add(40);
   add(50);
@@ -46,11 +50,58 @@ TEST_F(Store, KeepsTheNewestAndTheBest) {
 }
 
 TEST_F(Store, ANewBestLetsTheOldOneGo) {
-  add(10, true);
+  add(10, 2);
   add(20);
-  add(30, true);
+  add(30, 1);
   add(40);
   EXPECT_THAT(names(), testing::ElementsAre("step-00000040", "step-00000030"));
+  EXPECT_FALSE(store_.was_looked_at(10));
+}
+
+TEST_F(Store, AWorseOneIsNotTheBestAndTheNewerOfEqualsIs) {
+  add(10, 1);
+  add(20, 2);
+  EXPECT_EQ(best(), "step-00000010");
+  add(30, 1);
+  EXPECT_EQ(best(), "step-00000030");
+}
+
+TEST_F(Store, AScoreThatIsNotFiniteIsNone) {
+  for (const double score : {std::nan(""), -std::numeric_limits<double>::infinity()}) {
+    add(10, score);
+    EXPECT_TRUE(store_.was_looked_at(10));
+    EXPECT_EQ(store_.score(10), std::nullopt);
+  }
+  EXPECT_FALSE(std::filesystem::exists(directory_ / "best.safetensors"));
+}
+
+TEST_F(Store, WithoutScoresTheModelIsTheNewest) {
+  add(10);
+  add(20);
+  EXPECT_EQ(best(), "step-00000020");
+}
+
+TEST_F(Store, TheBestIsFoundWithoutTheLink) {
+  add(10, 1);
+  add(20, 2);
+  std::filesystem::remove(directory_ / "best.safetensors");
+  EXPECT_EQ(best(), "step-00000010");
+}
+
+TEST_F(Store, TheBestOfAnEarlierVersionStays) {
+  add(10);
+  std::filesystem::create_symlink("step-00000010.safetensors", directory_ / "best.safetensors");
+  store_.adopt_best(0.5);
+  add(20, 0.7);
+  add(30, 0.6);
+  EXPECT_EQ(best(), "step-00000010");
+}
+
+TEST_F(Store, ALinkThatNoScoreSpeaksForGoes) {
+  add(10);
+  std::filesystem::create_symlink("step-00000010.safetensors", directory_ / "best.safetensors");
+  add(20);
+  EXPECT_FALSE(std::filesystem::is_symlink(directory_ / "best.safetensors"));
 }
 
 TEST_F(Store, OrdersBySteps) {
@@ -72,6 +123,20 @@ TEST_F(Store, PassesOverDamagedFilesWithAWarning) {
   EXPECT_THAT(warnings, testing::ElementsAre(testing::HasSubstr("step-00000020")));
 }
 
+TEST_F(Store, PassesOverWhatItsReaderRefuses) {
+  add(10);
+  add(20);
+  std::vector<std::string> warnings;
+  const auto warn = [&](const std::string& text) { warnings.push_back(text); };
+  const auto file = store_.open_newest(warn, [&](const CheckpointFile& candidate) {
+    if (candidate.path() == store_.path_of(20)) throw UserError("no");
+  });
+  EXPECT_EQ(file->path(), store_.path_of(10));
+  EXPECT_EQ(warnings.size(), 1);
+  EXPECT_EQ(store_.open_newest(warn, {}, store_.path_of(20))->path(), store_.path_of(10));
+  EXPECT_THROW(store_.open_newest(warn, {}, store_.path_of(10)), UserError);
+}
+
 TEST_F(Store, WithoutAUsableFileSaysSo) {
   add(10);
   damage(store_.path_of(10));
@@ -86,10 +151,12 @@ TEST_F(Store, IgnoresOtherFiles) {
 }
 
 TEST_F(Store, RemovesWhatComesAfterTheContinuedStep) {
-  add(10);
-  add(20);
+  add(10, 2);
+  add(20, 1);
   store_.remove_after(10);
   EXPECT_THAT(names(), testing::ElementsAre("step-00000010"));
+  EXPECT_FALSE(store_.was_looked_at(20));
+  EXPECT_EQ(best(), "step-00000010");
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ std::string line_of(const Json& json) { return json_text(json) + '\n'; }
 RunLog::RunLog(const RunPaths& paths, const Json& header)
     : paths_(paths), steps_file_(paths.steps()), events_(paths.root) {
   header_ = header;
-  rewrite_log();
+  rewrite_log();  // makes the name of the file of steps durable too
 }
 
 RunLog::RunLog(const RunPaths& paths, std::int64_t step, std::int64_t epoch,
@@ -58,7 +58,9 @@ void RunLog::add_step(const StepRecord& record) {
 
 void RunLog::add_epoch(const Json& record) {
   epochs_.push_back(record);
-  JsonlWriter(paths_.log()).append(record);
+  JsonlWriter file(paths_.log());
+  file.append(record);
+  file.sync();
 }
 
 void RunLog::add_scalar(const std::string& tag, double value, double epoch) {

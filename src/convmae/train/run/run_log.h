@@ -28,11 +28,14 @@ class RunLog : public RunHistory {
   /// Adds a key to the header.
   void extend_header(const std::string& key, const nlohmann::ordered_json& value);
   void add_step(const StepRecord& record);
+  /// The line is on disk when this returns.
   void add_epoch(const nlohmann::ordered_json& record);
   /// Scalars at a fractional epoch, for TensorBoard.
   void add_scalar(const std::string& tag, double value, double epoch);
   void add_image(const std::string& tag, std::span<const std::uint8_t> png, const Picture& picture,
                  double epoch);
+  /// Waits until the steps are on disk.
+  void sync() { steps_file_->sync(); }
 
  private:
   void rewrite_log() const;

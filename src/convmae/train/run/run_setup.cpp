@@ -3,11 +3,15 @@
 #include "convmae/base/error.h"
 #include "convmae/base/json_text.h"
 #include "convmae/base/read_file.h"
+#include "convmae/io/sha256.h"
 
 #include <nlohmann/json.hpp>
 
+#include <cstddef>
+#include <span>
 #include <string_view>
 #include <system_error>
+#include <tuple>
 
 namespace convmae {
 namespace {
@@ -24,7 +28,52 @@ std::string first_difference(const ModelConfig& run, const ModelConfig& asked) {
   return "";
 }
 
+/// The SHA-256 of a text of any length that comes in pieces.
+class TextDigest {
+ public:
+  void add(std::string_view piece) {
+    text_.append(piece).push_back('\0');
+    constexpr std::size_t kMost = std::size_t{1} << 20;
+    if (text_.size() > kMost) text_ = sha256(std::as_bytes(std::span(text_)));
+  }
+  std::string result() const { return sha256(std::as_bytes(std::span(text_))); }
+
+ private:
+  std::string text_;
+};
+
+/// How many characters all names begin with, up to the last slash: images may be moved.
+std::size_t common_folder(const ImageSource& images) {
+  std::string folder = images.size() > 0 ? images.name(0) : "";
+  folder.resize(folder.rfind('/') + 1);
+  for (std::int64_t i = 1; i < images.size(); ++i) {
+    const std::string name = images.name(i);
+    while (!name.starts_with(folder)) {
+      folder.pop_back();
+      folder.resize(folder.rfind('/') + 1);
+    }
+  }
+  return folder.size();
+}
+
 }  // namespace
+
+RunIdentity identity_of(const TrainingOptions& options, const ImageSource& images) {
+  TextDigest names;
+  TextDigest classes;
+  for (const std::string& name : images.classes()) classes.add(name);
+  const std::size_t folder = common_folder(images);
+  for (std::int64_t i = 0; i < images.size(); ++i) {
+    names.add(std::string_view(images.name(i)).substr(folder));
+    classes.add(std::to_string(images.label(i)));
+  }
+  return {.seed = options.seed,
+          .batch_size = options.batch_size,
+          .accum_iter = options.accum_iter,
+          .images = images.size(),
+          .image_names = names.result(),
+          .image_classes = classes.result()};
+}
 
 std::string config_text(const std::string& command, const NamedValues& settings) {
   std::string text =
@@ -45,6 +94,27 @@ void check_identity(const RunIdentity& run, const RunIdentity& asked) {
   check(run.accum_iter, asked.accum_iter, "--accum_iter", "leave the flag out to continue it");
   check(run.images, asked.images,
         "a data set with this number of images:", "give the images that it was started with");
+  const auto check_images = [](const std::string& before, const std::string& now,
+                               const std::string& what) {
+    if (before.empty() || before == now) return;  // empty: an earlier version's
+    throw UserError("--data has as many images as the run was started with, but " + what +
+                    " differ: give the images that it was started with, or start a new run from "
+                    "its weights with --init");
+  };
+  check_images(run.image_names, asked.image_names, "their names");
+  check_images(run.image_classes, asked.image_classes, "their classes");
+}
+
+void check_position(const RunPosition& position, std::int64_t steps_per_epoch,
+                    const std::filesystem::path& checkpoint) {
+  const auto [epoch, step, all] = std::tuple(position.epoch, position.step, position.global_step);
+  // In this order, so that no product overflows.
+  if (step < 0 || step > steps_per_epoch || epoch < 0 || epoch > all ||
+      epoch > (all - step) / steps_per_epoch || all != epoch * steps_per_epoch + step) {
+    throw UserError(quote(checkpoint.string()) + " is damaged (it is of step " +
+                    std::to_string(all) + ", which is not step " + std::to_string(step) +
+                    " of epoch " + std::to_string(epoch) + "): use another checkpoint of the run");
+  }
 }
 
 void check_model(const CheckpointInfo& run, const CheckpointInfo& asked) {

@@ -1,8 +1,11 @@
 #pragma once
 
+#include "convmae/data/sources/source.h"
 #include "convmae/train/run/run_context.h"
 #include "convmae/train/training_checkpoint.h"
+#include "convmae/train/training_options.h"
 
+#include <cstdint>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -16,8 +19,15 @@ inline constexpr std::string_view kConfigBeginning = "# All options of this run;
 /// The resolved configuration that a run writes; `command` is the one that repeats it.
 std::string config_text(const std::string& command, const NamedValues& settings);
 
+/// Looks at the name and the class of every image, and at no image.
+RunIdentity identity_of(const TrainingOptions& options, const ImageSource& images);
+
 /// Throws UserError, naming the flag, if a run that is to continue would not be the same.
 void check_identity(const RunIdentity& run, const RunIdentity& asked);
+
+/// Throws UserError if `checkpoint` has a position that no run can have.
+void check_position(const RunPosition& position, std::int64_t steps_per_epoch,
+                    const std::filesystem::path& checkpoint);
 
 /// Throws UserError, naming what differs, unless the run's model is the one asked for.
 void check_model(const CheckpointInfo& run, const CheckpointInfo& asked);

@@ -1,15 +1,19 @@
 #include "convmae/train/weights/checkpoint_store.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
+#include "convmae/base/read_file.h"
 #include "convmae/io/atomic_file.h"
+#include "convmae/io/value_json.h"
 #include "convmae/train/run/run_directory.h"
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
+#include <cmath>
+#include <functional>
 #include <iterator>
-#include <optional>
+#include <new>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -19,14 +23,19 @@ namespace {
 
 constexpr std::string_view kPrefix = "step-";
 constexpr std::string_view kSuffix = ".safetensors";
+constexpr std::string_view kNotePrefix = "score-";
+constexpr std::string_view kNoteSuffix = ".json";
+constexpr const char* kScoreKey = "score";
 constexpr const char* kBestLink = "best.safetensors";
 constexpr const char* kFreshLink = ".best-link";
 
-std::optional<std::int64_t> step_of(const std::filesystem::path& path) {
+std::optional<std::int64_t> step_of(const std::filesystem::path& path,
+                                    std::string_view prefix = kPrefix,
+                                    std::string_view suffix = kSuffix) {
   const std::string name = path.filename().string();
-  if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) return std::nullopt;
-  const char* const first = name.data() + kPrefix.size();
-  const char* const last = name.data() + name.size() - kSuffix.size();
+  if (!name.starts_with(prefix) || !name.ends_with(suffix)) return std::nullopt;
+  const char* const first = name.data() + prefix.size();
+  const char* const last = name.data() + name.size() - suffix.size();
   std::int64_t step = 0;
   const auto [end, error] = std::from_chars(first, last, step);
   if (error != std::errc() || end != last) return std::nullopt;
@@ -45,13 +54,50 @@ std::vector<std::filesystem::path> checkpoints_in(const std::filesystem::path& d
   return paths;
 }
 
+std::filesystem::path note_of(const std::filesystem::path& checkpoint) {
+  const std::string digits = checkpoint.stem().string().substr(kPrefix.size());
+  return checkpoint.parent_path() / (std::string(kNotePrefix) + digits + std::string(kNoteSuffix));
+}
+
+std::optional<double> noted_score(const std::filesystem::path& checkpoint) {
+  constexpr std::size_t kMost = 1024;  // more than any note has
+  const nlohmann::ordered_json note =
+      parse_shallow_json(file_beginning(note_of(checkpoint), kMost));
+  if (!note.is_object() || !note.contains(kScoreKey)) return std::nullopt;
+  const nlohmann::ordered_json& score = note.at(kScoreKey);
+  return score.is_number() ? std::optional(score.get<double>()) : std::nullopt;
+}
+
+/// The checkpoint with the lowest score, the newest of several; empty if none has one.
+std::filesystem::path best_in(const std::filesystem::path& directory) {
+  std::filesystem::path best;
+  std::optional<double> lowest;
+  for (const std::filesystem::path& checkpoint : checkpoints_in(directory)) {
+    const std::optional<double> score = noted_score(checkpoint);
+    if (score && (!lowest || *score < *lowest)) {
+      lowest = score;
+      best = checkpoint;
+    }
+  }
+  return best;
+}
+
+/// The note goes first: one without its checkpoint could be taken for that of a later one.
+void remove_with_note(const std::filesystem::path& checkpoint) {
+  // A file that cannot be deleted now is tried again after the next checkpoint.
+  std::error_code ignored;
+  std::filesystem::remove(note_of(checkpoint), ignored);
+  std::filesystem::remove(checkpoint, ignored);
+}
+
 }  // namespace
 
 std::filesystem::path model_of_run(const std::filesystem::path& run) {
   const RunPaths paths{run};
   std::error_code ignored;
-  std::vector<std::filesystem::path> candidates{paths.checkpoints() / kBestLink};
+  std::vector<std::filesystem::path> candidates;
   if (std::filesystem::is_directory(paths.checkpoints(), ignored)) {
+    candidates = {best_in(paths.checkpoints()), paths.checkpoints() / kBestLink};
     std::ranges::copy(checkpoints_in(paths.checkpoints()), std::back_inserter(candidates));
   }
   candidates.push_back(paths.weights());
@@ -79,12 +125,9 @@ void remove_checkpoints(const std::filesystem::path& run) {
   const std::filesystem::path directory = RunPaths{run}.checkpoints();
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) {
-    std::filesystem::path path = entry.path();
-    const bool is_note = path.extension() == ".json";  // beside a checkpoint, under its name
-    const bool is_checkpoint =
-        step_of(is_note ? path.replace_extension(kSuffix) : path).has_value();
     const std::string name = entry.path().filename().string();
-    if (is_checkpoint || name == kBestLink || name == kFreshLink) {
+    if (step_of(entry.path()) || step_of(entry.path(), kNotePrefix, kNoteSuffix) ||
+        name == kBestLink || name == kFreshLink) {
       std::filesystem::remove(entry.path());
     }
   }
@@ -114,50 +157,95 @@ std::vector<std::filesystem::path> CheckpointStore::newest_first() const {
 
 std::filesystem::path CheckpointStore::best_link() const { return directory_ / kBestLink; }
 
-void CheckpointStore::added(std::int64_t global_step, bool is_best) {
-  if (is_best) {
-    // A link cannot be made over an existing one; a renamed one takes its place at once.
-    const std::filesystem::path fresh = directory_ / kFreshLink;
-    std::error_code error;
-    std::filesystem::remove(fresh, error);
-    std::filesystem::create_symlink(path_of(global_step).filename(), fresh, error);
-    if (!error) std::filesystem::rename(fresh, best_link(), error);
-    if (error) {
-      throw UserError("cannot link " + quote(best_link().string()) + ": " + error.message());
-    }
-  }
+void CheckpointStore::added() {
+  point_to_best();
   prune();
 }
 
-void CheckpointStore::prune() {
+void CheckpointStore::looked_at(std::int64_t global_step, std::optional<double> score) {
+  nlohmann::ordered_json note = nlohmann::ordered_json::object();
+  if (score && std::isfinite(*score)) note[kScoreKey] = *score;
+  write_file_atomically(note_of(path_of(global_step)), json_text(note) + '\n');
+  point_to_best();
+  prune();
+}
+
+bool CheckpointStore::was_looked_at(std::int64_t global_step) const {
+  std::error_code ignored;
+  return std::filesystem::exists(note_of(path_of(global_step)), ignored);
+}
+
+std::optional<double> CheckpointStore::score(std::int64_t global_step) const {
+  return noted_score(path_of(global_step));
+}
+
+void CheckpointStore::adopt_best(double score) {
   std::error_code no_link;
-  const std::filesystem::path best = std::filesystem::read_symlink(best_link(), no_link);
+  const std::optional<std::int64_t> step =
+      step_of(std::filesystem::read_symlink(best_link(), no_link));
+  if (step && best_in(directory_).empty()) looked_at(*step, score);
+}
+
+void CheckpointStore::point_to_best() {
+  const std::filesystem::path best = best_in(directory_).filename();
+  std::error_code error;
+  if (best.empty()) {
+    std::filesystem::remove(best_link(), error);
+    return;
+  }
+  if (std::filesystem::read_symlink(best_link(), error) == best) return;
+  // A link cannot be made over an existing one; a renamed one takes its place at once.
+  const std::filesystem::path fresh = directory_ / kFreshLink;
+  std::filesystem::remove(fresh, error);
+  std::filesystem::create_symlink(best, fresh, error);
+  if (!error) std::filesystem::rename(fresh, best_link(), error);
+  // Rather no link than one to another checkpoint.
+  if (error) std::filesystem::remove(best_link(), error);
+}
+
+void CheckpointStore::prune() {
+  const std::filesystem::path best = best_in(directory_);
   const std::vector<std::filesystem::path> paths = newest_first();
   for (std::size_t i = static_cast<std::size_t>(keep_last_); i < paths.size(); ++i) {
-    // A file that cannot be deleted now is tried again after the next checkpoint.
-    std::error_code ignored;
-    if (paths[i].filename() != best) std::filesystem::remove(paths[i], ignored);
+    if (paths[i] != best) remove_with_note(paths[i]);
   }
 }
 
 std::unique_ptr<CheckpointFile> CheckpointStore::open_newest(
-    const std::function<void(const std::string&)>& warn) const {
-  for (const std::filesystem::path& path : newest_first()) {
+    const std::function<void(const std::string&)>& warn,
+    const std::function<void(const CheckpointFile&)>& read,
+    const std::filesystem::path& older_than) const {
+  const std::vector<std::filesystem::path> paths = newest_first();
+  auto path = std::ranges::find(paths, older_than);
+  for (path = path == paths.end() ? paths.begin() : path + 1; path != paths.end(); ++path) {
     try {
-      return std::make_unique<CheckpointFile>(path);
-    } catch (const UserError& error) {
+      auto file = std::make_unique<CheckpointFile>(*path);
+      if (read) read(*file);
+      return file;
+    } catch (const std::bad_alloc&) {
+      throw;  // says nothing of the file
+    } catch (const std::exception& error) {
       warn(std::string(error.what()) + "; passing it over");
     }
   }
-  throw UserError("there is no usable checkpoint in " + quote(directory_.string()) +
-                  ": start the run anew in another directory");
+  const std::string run = directory_.parent_path().string();
+  throw UserError(
+      paths.empty()
+          ? quote(run) + " has saved no checkpoint yet: start the run again with --out " + run
+          : "there is no usable checkpoint in " + quote(directory_.string()) +
+                ": start the run anew in another directory, or with --out " + run + " --overwrite");
 }
 
 void CheckpointStore::remove_after(std::int64_t global_step) {
-  for (const std::filesystem::path& path : newest_first()) {
-    std::error_code ignored;
-    if (step_of(path) > global_step) std::filesystem::remove(path, ignored);
+  std::vector<std::filesystem::path> later;
+  for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
+    if (step_of(entry.path()) > global_step ||
+        step_of(entry.path(), kNotePrefix, kNoteSuffix) > global_step) {
+      later.push_back(entry.path());
+    }
   }
+  std::error_code ignored;
+  for (const std::filesystem::path& path : later) std::filesystem::remove(path, ignored);
 }
 
 }  // namespace convmae

@@ -6,13 +6,15 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace convmae {
 
-/// The file to take a run's model from: its best checkpoint, else its newest, else its final
-/// weights. Only looks. Throws UserError if `run` has none of them.
+/// The file to take a run's model from: its best checkpoint, if held-out images have told which
+/// that is, else its newest, else its final weights. Only looks. Throws UserError if `run` has none
+/// of them.
 std::filesystem::path model_of_run(const std::filesystem::path& run);
 
 /// Whether a run has saved a checkpoint. Only looks.
@@ -21,9 +23,11 @@ bool has_checkpoint(const std::filesystem::path& run);
 /// Deletes what a CheckpointStore has written for a run, and nothing else.
 void remove_checkpoints(const std::filesystem::path& run);
 
-/// The checkpoints of a run: `step-00000120.safetensors`, named by the steps done, and
-/// `best.safetensors`, a symbolic link to the best. Keeps the newest few and the best; a file is
-/// deleted only after its successor is safe on disk.
+/// The checkpoints of a run: `step-00000120.safetensors`, named by the steps done, beside it
+/// `score-00000120.json` once the model has been looked at, with its score if it got one, and
+/// `best.safetensors`, a symbolic link to the checkpoint with the best score. The scores alone
+/// decide which that is: the link is for people, and file systems without links do without it.
+/// Keeps the newest few and the best; a file is deleted only after its successor is safe on disk.
 class CheckpointStore {
  public:
   /// Makes the directory if need be, and removes temporaries that a killed process left there.
@@ -33,18 +37,31 @@ class CheckpointStore {
   /// Checkpoints from the newest to the oldest.
   std::vector<std::filesystem::path> newest_first() const;
 
-  /// After the checkpoint of `global_step` has been written: lets `best.safetensors` name it if it
-  /// is the best, and deletes what need not be kept.
-  void added(std::int64_t global_step, bool is_best);
-  /// The newest checkpoint that is whole. `warn` hears of each damaged one that is passed over.
-  /// Throws UserError if there is none.
+  /// After a checkpoint has been written: deletes what need not be kept.
+  void added();
+  /// Notes that the model of a checkpoint has been looked at, and its score, lower is better; one
+  /// that is not finite is none. Lets `best.safetensors` name the best, the newer of equals.
+  void looked_at(std::int64_t global_step, std::optional<double> score);
+  bool was_looked_at(std::int64_t global_step) const;
+  std::optional<double> score(std::int64_t global_step) const;
+  /// Notes the score of the checkpoint that `best.safetensors` names, if nothing else has: earlier
+  /// versions knew the best by the link alone.
+  void adopt_best(double score);
+
+  /// The newest checkpoint that is whole and that `read` gets through, of those older than
+  /// `older_than` if that is given. `warn` hears of each one that is passed over. Throws UserError
+  /// if none is left.
   std::unique_ptr<CheckpointFile> open_newest(
-      const std::function<void(const std::string&)>& warn) const;
-  /// Deletes the checkpoints of steps after `global_step`: damaged ones, which were passed over.
+      const std::function<void(const std::string&)>& warn,
+      const std::function<void(const CheckpointFile&)>& read = {},
+      const std::filesystem::path& older_than = {}) const;
+  /// Deletes what belongs to steps after `global_step`: damaged checkpoints, which were passed
+  /// over.
   void remove_after(std::int64_t global_step);
 
  private:
   std::filesystem::path best_link() const;
+  void point_to_best();
   void prune();
 
   std::filesystem::path directory_;
