@@ -228,6 +228,27 @@ class Knn(FeaturesTest):
         found = self.knn("--data", self.labelled, "--k", 4, "--temperature", 0.1)
         self.assertAlmostEqual(found["scores"][0]["top1"], expected)
 
+    def test_held_out_images_may_lack_classes(self):
+        self.trained()
+        def images(name, labels):
+            path = self.folder / f"{name}.csv"
+            path.write_text("".join(
+                f"{image},{label}\n" for folder, label in labels.items()
+                for image in sorted((self.labelled / "train" / folder).iterdir())))
+            return path
+        bank = images("bank", {"blue": 70000000, "green": 9, "red": 3})
+        few = images("few", {"blue": 70000000, "red": 3})
+        found = self.knn("--data", bank, "--eval_data", few, "--k", 1)
+        self.assertEqual(found["scores"][0]["top1"], 1, "each is its own neighbour")
+        out = self.folder / "found.npy"
+        self.run_command("features", "--checkpoint", self.run_directory, "--data", few, "--out", out)
+        with open(self.folder / "found.csv", newline="") as file:
+            self.assertEqual({row["label"] for row in csv.DictReader(file)}, {"3", "70000000"})
+        one = self.folder / "one.csv"
+        one.write_text(few.read_text().splitlines()[0])
+        self.assert_user_error(run_program("knn", "--checkpoint", self.run_directory, "--data", one),
+                               "one image alone")
+
     def test_classes_must_be_the_same(self):
         self.trained()
         other = self.folder / "other"

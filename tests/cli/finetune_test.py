@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 from program import (ProgramTest, checkpoints, cpu_has_bf16, epochs, run_program, steps, tensors, write_images)
@@ -17,6 +18,11 @@ from program import (ProgramTest, checkpoints, cpu_has_bf16, epochs, run_program
 # A model and a recipe that take milliseconds a step and still have every part.
 TINY = ("--input_size 32 --embed_dim 8 12 16 --depth 1 1 2 --num_heads 2 --threads 1 "
         "--batch_size 4 --num_workers 1").split()
+
+
+def metadata(path):
+    with safe_open(path, "np") as file:
+        return file.metadata()
 
 
 def write_classes(folder, count, names=("blue", "red")):
@@ -166,6 +172,29 @@ class Finetune(ClassifierTest):
         for result in measured:
             self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(*[result.stdout.splitlines()[1] for result in measured])
+
+    def test_numbers_in_a_list_name_classes_however_large(self):
+        def images(name, split, **labels):
+            path = self.folder / f"{name}.csv"
+            path.write_text("".join(f"{image},{label}\n" for folder, label in labels.items()
+                                    for image in sorted((self.classes / split / folder).iterdir())))
+            return path
+        result = run_program("finetune", "--data", images("train", "train", blue=30000000, red=7),
+                             "--eval_data", images("val", "val", red=7), "--out",
+                             self.run_directory, *TINY, "--epochs", 1, "--warmup_epochs", 0)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        task = json.loads(metadata(self.run_directory / "weights.safetensors")["convmae.task"])
+        self.assertEqual(task["classes"], ["7", "30000000"])
+        for labels, images_of in (({"blue": 30000000}, [0, 4]), ({"red": 7}, [4, 0])):
+            result = run_program("eval", "--checkpoint", self.run_directory, "--data",
+                                 images("some", "val", **labels), "--out", self.folder / "eval")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            found = json.loads((self.folder / "eval" / "eval.json").read_text())
+            self.assertEqual([c["images"] for c in found["classes"]], images_of)
+        # As many numbers, but others.
+        result = run_program("eval", "--checkpoint", self.run_directory, "--data",
+                             images("other", "val", blue=0, red=7))
+        self.assert_user_error(result, "the class '0'")
 
     def test_mixing_modes(self):
         for mode in ("batch", "pair", "element"):

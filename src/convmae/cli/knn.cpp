@@ -6,11 +6,12 @@
 #include "convmae/cli/validators.h"
 #include "convmae/data/sources/image_subset.h"
 #include "convmae/report/image_progress.h"
+#include "convmae/train/evaluation/classes.h"
 
+#include <ATen/ATen.h>
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <memory>
@@ -41,20 +42,6 @@ std::string described(const Source& source, const LabelledFeatures& used) {
   return description_of(*source, used.labels.size(0));
 }
 
-/// Class numbers mean the same on both sides only if the classes do.
-void check_classes(const ImageSource& bank, const ImageSource& queries) {
-  if (bank.classes() == queries.classes()) return;
-  for (const std::string& name : queries.classes()) {
-    if (std::ranges::find(bank.classes(), name) == bank.classes().end()) {
-      throw UserError("the class " + quote(name) +
-                      " of the held-out images is none of --data: " + "both need the same classes");
-    }
-  }
-  throw UserError("--data has " + std::to_string(bank.classes().size()) +
-                  " classes and the held-out images " + std::to_string(queries.classes().size()) +
-                  ": both need the same classes");
-}
-
 void print(const KnnCommand& options, const std::vector<KnnScore>& scores, const std::string& bank,
            const std::string& queries) {
   if (options.json) {
@@ -81,14 +68,24 @@ void run(const KnnCommand& options) {
       open_source(options.eval_data.empty() ? options.data : options.eval_data, Split::val);
   // Data without a held-out part are the same images again.
   const bool held_out = !options.eval_data.empty() || queries->description() != bank->description();
-  if (held_out) check_classes(*bank, *queries);
+  std::vector<std::int64_t> class_of;  // of the held-out images' classes, which may be fewer
+  if (held_out) {
+    const std::vector<std::string>& classes = classes_of(*bank, "--data");
+    class_of = match_classes(*queries, classes, "the held-out data");
+  }
+  if (!held_out && bank->size() < 2) {
+    throw UserError(
+        "--data has one image alone, which has no neighbours: give more images, or "
+        "images to classify with --eval_data");
+  }
   const LabelledFeatures known = features_of(model, bank, options.reading);
   if (!held_out) {
     print(options, knn_scores_leaving_one_out(known, options.k, options.temperature),
           described(bank, known), "the same, each among all others");
     return;
   }
-  const LabelledFeatures asked = features_of(model, queries, options.reading);
+  LabelledFeatures asked = features_of(model, queries, options.reading);
+  asked.labels = at::tensor(class_of).index_select(0, asked.labels);
   print(options, knn_scores(known, asked, options.k, options.temperature), described(bank, known),
         described(queries, asked));
 }

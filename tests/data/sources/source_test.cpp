@@ -150,14 +150,23 @@ TEST(OpenSource, ListsTakePathsWithAndWithoutLabels) {
   named->read(1, bytes);
   EXPECT_FALSE(bytes.empty());
 
-  data.write("numbers.txt", "my photo 2.jpg 4\nmy photo 2.jpg\t0\n");
-  const auto numbered = open_source(data.path() / "numbers.txt", Split::train);
-  EXPECT_EQ(numbered->classes().size(), 5);
-  EXPECT_THAT(names(*numbered), testing::ElementsAre("my photo 2.jpg:4", "my photo 2.jpg:0"));
+  EXPECT_FALSE(named->has_numbered_classes());
 
   data.write("plain.txt", "my photo 2.jpg");
   EXPECT_THAT(names(*open_source(data.path() / "plain.txt", Split::train)),
               testing::ElementsAre("my photo 2.jpg:-1"));
+}
+
+TEST(OpenSource, NumbersInListsNameClassesHoweverLargeAndSparse) {
+  DataDirectory data;
+  data.add("a.jpg");
+  data.write("n.txt", "a.jpg 10\na.jpg 9223372036854775807\na.jpg\t9\na.jpg,010\n");
+  const auto source = open_source(data.path() / "n.txt", Split::train);
+  EXPECT_TRUE(source->has_numbered_classes());
+  EXPECT_THAT(source->classes(), testing::ElementsAre("9", "10", "9223372036854775807"));
+  EXPECT_THAT(names(*source), testing::ElementsAre("a.jpg:1", "a.jpg:2", "a.jpg:0", "a.jpg:1"));
+  data.write("beyond.txt", "a.jpg,9223372036854775808\na.jpg,1\n");
+  EXPECT_FALSE(open_source(data.path() / "beyond.txt", Split::train)->has_numbered_classes());
 }
 
 TEST(OpenSource, ListsThatCannotBeMeantAreErrors) {

@@ -57,11 +57,12 @@ void read_part(const FileDescriptor& file, std::int64_t offset, std::int64_t siz
 }  // namespace
 
 FileSource::FileSource(fs::path root, std::vector<Entry> entries, std::vector<std::string> classes,
-                       std::string kind)
+                       std::string kind, bool numbered)
     : root_(std::move(root)),
       entries_(std::move(entries)),
       classes_(std::move(classes)),
-      kind_(std::move(kind)) {
+      kind_(std::move(kind)),
+      numbered_(numbered) {
   // They are written into checkpoints and compared with what comes back.
   for (std::string& name : classes_) name = as_utf8(name);
 }

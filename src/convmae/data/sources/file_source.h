@@ -17,12 +17,13 @@ class FileSource : public ImageSource {
   };
 
   FileSource(std::filesystem::path root, std::vector<Entry> entries,
-             std::vector<std::string> classes, std::string kind);
+             std::vector<std::string> classes, std::string kind, bool numbered = false);
 
   std::int64_t size() const override { return std::ssize(entries_); }
   std::string name(std::int64_t index) const override;
   std::int64_t label(std::int64_t index) const override;
   const std::vector<std::string>& classes() const override { return classes_; }
+  bool has_numbered_classes() const override { return numbered_; }
   void read(std::int64_t index, std::vector<std::uint8_t>& bytes) const override;
   std::string description() const override;
 
@@ -31,6 +32,7 @@ class FileSource : public ImageSource {
   std::vector<Entry> entries_;
   std::vector<std::string> classes_;
   std::string kind_;
+  bool numbered_;
 };
 
 /// Images anywhere under `folder`: with classes if none lies in the folder itself. Throws UserError
@@ -40,9 +42,9 @@ std::unique_ptr<ImageSource> open_folder(const std::filesystem::path& folder);
 /// A list, one image a line: `path`, `path,label` or `path<tab>label`; a whole number behind the
 /// last space is a label too. Paths are relative to the list's folder. A path with a comma in it
 /// can stand in double quotes. Empty lines, lines that begin with # and a first line `path` or
-/// `path,label` are skipped. Labels are class indices if all of them are whole numbers, else class
-/// names, numbered in sorted order. Throws UserError if the list is empty, labels only some lines,
-/// or names a first image that does not exist.
+/// `path,label` are skipped. Labels name classes: by number, in numeric order, if all of them are
+/// whole numbers, else by text, in sorted order. Throws UserError if the list is empty, labels only
+/// some lines, or names a first image that does not exist.
 std::unique_ptr<ImageSource> open_list(const std::filesystem::path& list);
 
 /// Whether the name ends as that of an image that can be decoded.

@@ -123,6 +123,7 @@ class IdxSource : public ImageSource {
     return labels_.empty() ? kNoLabel : labels_[static_cast<std::size_t>(index)];
   }
   const std::vector<std::string>& classes() const override { return classes_; }
+  bool has_numbered_classes() const override { return true; }
   void read(std::int64_t index, std::vector<std::uint8_t>& bytes) const override {
     const std::int64_t area = images_.shape[1] * images_.shape[2];
     bytes.resize(header_.size() + static_cast<std::size_t>(area));

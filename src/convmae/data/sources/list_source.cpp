@@ -2,6 +2,7 @@
 #include "convmae/base/quote.h"
 #include "convmae/base/read_file.h"
 #include "convmae/data/sources/file_source.h"
+#include "convmae/data/sources/numbered_classes.h"
 
 #include <algorithm>
 #include <charconv>
@@ -76,21 +77,22 @@ std::vector<Line> parse_lines(std::string_view text) {
 struct Labels {
   std::vector<std::string> classes;
   std::map<std::string, std::int64_t> index;
+  bool numbered = false;
 };
 
 Labels number_labels(const std::vector<Line>& lines) {
   Labels labels;
-  std::int64_t largest = -1;
-  bool all_numbers = true;
+  NumberedClasses numbers;
+  labels.numbered = !lines.empty();
   for (const Line& line : lines) {
     const auto number = whole_number(line.label);
-    all_numbers = all_numbers && number.has_value();
-    largest = std::max(largest, number.value_or(-1));
-    labels.index.emplace(line.label, number.value_or(-1));
+    labels.numbered = labels.numbered && number.has_value();
+    if (number) numbers.add(*number);
+    labels.index.emplace(line.label, 0);
   }
-  constexpr std::int64_t kMostClasses = 1 << 24;
-  if (all_numbers && largest < kMostClasses) {
-    for (std::int64_t i = 0; i <= largest; ++i) labels.classes.push_back(std::to_string(i));
+  if (labels.numbered) {
+    labels.classes = numbers.names();
+    for (auto& [text, index] : labels.index) index = numbers.index(*whole_number(text));
     return labels;
   }
   for (auto& [name, index] : labels.index) {
@@ -133,7 +135,7 @@ std::unique_ptr<ImageSource> open_list(const fs::path& list) {
         {line.path, has_labels ? labels.index.at(line.label) : ImageSource::kNoLabel});
   }
   return std::make_unique<FileSource>(root, std::move(entries), labels.classes,
-                                      "list " + list.filename().string() + " in");
+                                      "list " + list.filename().string() + " in", labels.numbered);
 }
 
 }  // namespace convmae

@@ -23,6 +23,9 @@ class ImageSource {
   virtual std::int64_t label(std::int64_t index) const = 0;
   /// Class names by class index; empty if there are none.
   virtual const std::vector<std::string>& classes() const = 0;
+  /// Whether those names are numbers that stand for classes, so that no other names may take their
+  /// place.
+  virtual bool has_numbered_classes() const { return false; }
   /// The image as the bytes of one of the formats that decode_image reads, in a buffer of the
   /// caller's. Throws UserError if it cannot be read.
   virtual void read(std::int64_t index, std::vector<std::uint8_t>& bytes) const = 0;

@@ -1,9 +1,11 @@
 #include "convmae/data/sources/tar_source.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/json_number.h"
 #include "convmae/base/quote.h"
 #include "convmae/data/batch_plan.h"
 #include "convmae/data/sources/file_source.h"
+#include "convmae/data/sources/numbered_classes.h"
 #include "convmae/data/sources/tar.h"
 
 #include <nlohmann/json.hpp>
@@ -21,7 +23,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kLargestLabel = 1 << 20;
-constexpr std::int64_t kMostClasses = 1 << 24;
 /// Samples that a shuffled epoch holds back to mix shards: about 16 shards of 1,000.
 constexpr std::int64_t kShuffleBuffer = 1 << 14;
 
@@ -51,6 +52,7 @@ class TarSource : public ImageSource {
     return samples_[static_cast<std::size_t>(index)].label;
   }
   const std::vector<std::string>& classes() const override { return classes_; }
+  bool has_numbered_classes() const override { return true; }
 
   void read(std::int64_t index, std::vector<std::uint8_t>& bytes) const override {
     const Sample& sample = samples_[static_cast<std::size_t>(index)];
@@ -100,9 +102,8 @@ MemberName split_name(std::string_view name) {
   return {name.substr(0, dot), std::move(extension)};
 }
 
-std::optional<std::int64_t> class_number(std::int64_t number) {
-  if (number < 0 || number >= kMostClasses) return std::nullopt;
-  return number;
+std::optional<std::int64_t> class_number(std::optional<std::int64_t> number) {
+  return number && *number >= 0 ? number : std::nullopt;
 }
 
 std::optional<std::int64_t> label_in_text(std::string_view text) {
@@ -117,15 +118,12 @@ std::optional<std::int64_t> label_in_text(std::string_view text) {
 }
 
 std::optional<std::int64_t> label_in_json(const std::string& text) {
-  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const auto json = nlohmann::ordered_json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return std::nullopt;
   for (const char* key : {"label", "cls"}) {
     const auto found = json.find(key);
-    if (found != json.end() && found->is_number_integer() &&
-        !(found->is_number_unsigned() &&
-          found->get<std::uint64_t>() >= static_cast<std::uint64_t>(kMostClasses))) {
-      return class_number(found->get<std::int64_t>());
-    }
+    if (found == json.end() || !found->is_number_integer()) continue;
+    if (const auto number = class_number(whole_number(*found))) return number;
   }
   return std::nullopt;
 }
@@ -171,11 +169,17 @@ class ShardIndexer {
   std::optional<std::int64_t> json_label_;
 };
 
-std::vector<std::string> number_classes(const std::vector<Sample>& samples) {
-  std::int64_t largest = ImageSource::kNoLabel;
-  for (const Sample& sample : samples) largest = std::max(largest, sample.label);
-  std::vector<std::string> classes;
-  for (std::int64_t i = 0; i <= largest; ++i) classes.push_back(std::to_string(i));
+/// The names of the classes; labels, which are the numbers in the files, become class indices.
+std::vector<std::string> number_classes(std::vector<Sample>& samples) {
+  const auto has_label = [](const Sample& sample) { return sample.label != ImageSource::kNoLabel; };
+  NumberedClasses numbers;
+  for (const Sample& sample : samples) {
+    if (has_label(sample)) numbers.add(sample.label);
+  }
+  std::vector<std::string> classes = numbers.names();
+  for (Sample& sample : samples) {
+    if (has_label(sample)) sample.label = numbers.index(sample.label);
+  }
   return classes;
 }
 

@@ -21,9 +21,10 @@ std::vector<std::filesystem::path> find_shards(const std::filesystem::path& fold
 
 /// Shards as WebDataset writes them. Consecutive members whose names agree up to the first dot of
 /// the last component are a sample: an image, and a label: a whole number in `.cls`, or the key
-/// `label` or `cls` of the object in `.json`. Samples without an image are left out; one without a
-/// usable label, where others have one, cannot be read. The index is built from headers and labels
-/// alone. Throws UserError if a shard is missing or damaged or if there is no image at all.
+/// `label` or `cls` of the object in `.json`. The distinct ones are the classes, in numeric order.
+/// Samples without an image are left out; one without a usable label, where others have one, cannot
+/// be read. The index is built from headers and labels alone. Throws UserError if a shard is
+/// missing or damaged or if there is no image at all.
 ///
 /// A shuffled epoch visits shards in random order and mixes samples of about 16 of them, so that
 /// files are read from front to back.

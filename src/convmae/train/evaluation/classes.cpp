@@ -57,7 +57,8 @@ std::vector<std::int64_t> match_classes(const ImageSource& source,
 
 std::vector<std::string> named_classes(const std::vector<std::string>& classes,
                                        const ImageSource& source) {
-  const bool nameless = only_numbers(classes) && source.classes().size() == classes.size();
+  const bool nameless = only_numbers(classes) && !source.has_numbered_classes() &&
+                        source.classes().size() == classes.size();
   return nameless ? source.classes() : classes;
 }
 
