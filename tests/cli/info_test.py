@@ -36,6 +36,24 @@ class Info(ProgramTest):
         wide = json.loads(self.info(*arguments, "--input-size", 64, 128))["config"]
         self.assertEqual(wide["img_size"], [64, 128])
 
+    def test_a_model_that_no_machine_could_hold_is_only_counted(self):
+        report = json.loads(self.info("--embed_dim", "100000,100000,400000", "--num_heads", 16,
+                                      "--depth", "2,2,100", "--mlp_ratio", "1,1,1", "--json"))
+        self.assertGreater(report["total"]["parameters"], 10 ** 13)
+
+    def test_sizes_beyond_all_models(self):
+        for flag, value, expected in (("--depth", "2,2,300000", "depth must be 10000 or less"),
+                                      ("--input_size", "32768", "67108864 numbers"),
+                                      ("--input_size", "1099511627776", "beyond all counting"),
+                                      ("--patch_size", "4294967296,4294967296,1", "beyond all"),
+                                      ("--embed_dim", "1,1,4611686018427387904", "embed_dim must"),
+                                      ("--mlp_ratio", "1,1,1e300", "mlp_ratio"),
+                                      ("--mlp_ratio", "0,1,1", "mlp_ratio"),
+                                      ("--decoder_embed_dim", "0", "decoder_embed_dim must"),
+                                      ("--decoder_depth", "99999999", "decoder_depth must")):
+            with self.subTest(flag=flag, value=value):
+                self.assert_user_error(run_program("info", flag, value), expected)
+
     def test_errors(self):
         self.assert_user_error(run_program("info", "--model", "giant"), "giant", "base")
         self.assert_user_error(run_program("info", "--input_size", 100), "multiples of 16")

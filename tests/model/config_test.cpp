@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <cmath>
 #include <fstream>
 #include <functional>
 #include <map>
@@ -61,12 +62,24 @@ TEST(ModelConfig, JsonWithUnknownMissingOrWrongKeysIsRefused) {
   EXPECT_THROW(model_config_from_json("{\"colour\": 1, " + good.substr(1)), UserError);
   for (const auto& [from, to] :
        {std::pair{"\"fusion\":true", "\"fusion\":\"yes\""}, std::pair{"\"fusion\":true,", ""},
-        std::pair{"[224,224]", "[224]"}}) {
+        std::pair{"[224,224]", "[224]"}, std::pair{"[224,224]", "[224,224.5]"},
+        std::pair{"[224,224]", "[224,1e300]"}, std::pair{"[224,224]", "[224,null]"},
+        std::pair{"\"num_heads\":12", "\"num_heads\":18446744073709551628"},
+        std::pair{"\"num_heads\":12", "\"num_heads\":true"}, std::pair{"[2,2,11]", "[2,2,[11]]"},
+        std::pair{"[2,2,11]", "[2,2,\"11\"]"}}) {
     std::string bad = good;
     const auto at = bad.find(from);
     ASSERT_NE(at, std::string::npos);
     EXPECT_THROW(model_config_from_json(bad.replace(at, std::string(from).size(), to)), UserError);
   }
+  EXPECT_EQ(model_config_from_json(good).img_size, (Size{224, 224}));
+}
+
+TEST(ModelConfig, DeepJsonIsNoStackOverflow) {
+  std::string text = to_json(ModelConfig{});
+  const auto at = text.find("[2,2,11]");
+  text.replace(at, 8, std::string(1000000, '[') + std::string(1000000, ']'));
+  EXPECT_THROW(model_config_from_json(text), UserError);
 }
 
 TEST(ModelConfig, RefusesWhatIsNoModel) {
@@ -76,6 +89,37 @@ TEST(ModelConfig, RefusesWhatIsNoModel) {
       },
       [](ModelConfig& c) {
         c.img_size = {0, 0};
+      },
+      [](ModelConfig& c) {
+        c.img_size = {32768, 32768};
+      },
+      [](ModelConfig& c) {
+        c.patch_size = {std::int64_t{1} << 32, std::int64_t{1} << 32, 1};
+      },
+      [](ModelConfig& c) {
+        c.depth = {2, 2, 300000};
+      },
+      [](ModelConfig& c) {
+        c.embed_dim = {256, 384, std::int64_t{1} << 40};
+      },
+      [](ModelConfig& c) {
+        c.mlp_ratio = {4, 0, 4};
+      },
+      [](ModelConfig& c) {
+        c.mlp_ratio = {4, 4, 1e300};
+      },
+      [](ModelConfig& c) {
+        c.mlp_ratio = {4, std::nan(""), 4};
+      },
+      [](ModelConfig& c) { c.in_chans = std::int64_t{1} << 40; },
+      [](ModelConfig& c) { c.decoder_embed_dim = 0; },
+      [](ModelConfig& c) { c.decoder_embed_dim = -16; },
+      [](ModelConfig& c) { c.decoder_embed_dim = std::int64_t{1} << 62; },
+      [](ModelConfig& c) { c.decoder_depth = std::int64_t{1} << 62; },
+      [](ModelConfig& c) {
+        c.method = Method::fastconvmae;
+        c.img_size = {4096, 4096};
+        c.groups = 65536;
       },
       [](ModelConfig& c) { c.mask_ratio = 0; },
       [](ModelConfig& c) { c.mask_ratio = 1; },

@@ -1,5 +1,7 @@
 #include "convmae/model/cost.h"
 
+#include "convmae/base/error.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -11,9 +13,7 @@
 namespace convmae {
 namespace {
 
-std::vector<LayerCost> costs_of(const ModelConfig& config) {
-  return layer_costs(*make_pretrain_model(config));
-}
+std::vector<LayerCost> costs_of(const ModelConfig& config) { return layer_costs(config); }
 
 LayerCost layer(const std::vector<LayerCost>& layers, const std::string& name) {
   const auto found = std::ranges::find(layers, name, &LayerCost::name);
@@ -96,6 +96,16 @@ TEST(Cost, ParametersByHand) {
   const LayerCost table = layer(costs_of(small()), "pos_embed");
   EXPECT_EQ(table.parameters, 24 * 12);
   EXPECT_EQ(table.trainable, 0);
+}
+
+TEST(Cost, OfWhatCannotBeCountedIsRefused) {
+  ModelConfig config = small();
+  config.img_size = {8192, 8192};  // of 1,048,576 tokens
+  config.in_chans = 1;
+  EXPECT_GT(total_cost(costs_of(config)).dense_macs, std::int64_t{1} << 40);
+  config.patch_size = {1, 1, 1};
+  config.embed_dim = {1 << 20, 1 << 20, 1 << 20};
+  EXPECT_THROW(costs_of(config), UserError);
 }
 
 TEST(Cost, UnevenGroupsCountEveryViewByItself) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <span>
 
@@ -10,6 +11,17 @@ namespace convmae {
 inline std::optional<std::int64_t> checked_multiply(std::int64_t a, std::int64_t b) {
   std::int64_t product = 0;
   if (__builtin_mul_overflow(a, b, &product)) return std::nullopt;
+  return product;
+}
+
+/// The product, or nothing if it does not fit, nor one on the way to it.
+inline std::optional<std::int64_t> checked_product(std::initializer_list<std::int64_t> factors) {
+  std::int64_t product = 1;
+  for (const std::int64_t factor : factors) {
+    const std::optional<std::int64_t> next = checked_multiply(product, factor);
+    if (!next) return std::nullopt;
+    product = *next;
+  }
   return product;
 }
 

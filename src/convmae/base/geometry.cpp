@@ -1,8 +1,10 @@
 #include "convmae/base/geometry.h"
 
+#include "convmae/base/checked.h"
 #include "convmae/base/error.h"
 
 #include <cassert>
+#include <optional>
 #include <string>
 
 namespace convmae {
@@ -14,15 +16,25 @@ Geometry::Geometry(Size image, std::array<std::int64_t, 3> strides)
       throw UserError("the strides must be 1 or more, found " + std::to_string(stride));
     }
   }
-  const bool divides = image.height > 0 && image.width > 0 && image.height % block() == 0 &&
-                       image.width % block() == 0;
-  if (!divides) {
+  // What follows from these two is no larger than they are.
+  const std::optional<std::int64_t> side = checked_product({strides[0], strides[1], strides[2]});
+  if (!side || !checked_multiply(image.height, image.width)) {
     throw UserError("an image of " + std::to_string(image.height) + "x" +
-                    std::to_string(image.width) + " pixels is not a grid of " +
-                    std::to_string(block()) + "x" + std::to_string(block()) +
+                    std::to_string(image.width) + " pixels in blocks of " +
+                    std::to_string(strides[0]) + "x" + std::to_string(strides[1]) + "x" +
+                    std::to_string(strides[2]) +
+                    " pixels a side is beyond all counting: choose a smaller image and strides");
+  }
+  const bool divides =
+      image.height > 0 && image.width > 0 && image.height % *side == 0 && image.width % *side == 0;
+  if (!divides) {
+    const std::string block = std::to_string(*side);
+    throw UserError("an image of " + std::to_string(image.height) + "x" +
+                    std::to_string(image.width) + " pixels is not a grid of " + block + "x" +
+                    block +
                     " blocks (the product of the strides): choose a height and width that are "
                     "multiples of " +
-                    std::to_string(block()) + ", or other strides");
+                    block + ", or other strides");
   }
 }
 

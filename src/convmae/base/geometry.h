@@ -19,7 +19,8 @@ struct Size {
 /// Stages are numbered 1, 2, 3 as in the paper.
 class Geometry {
  public:
-  /// Throws UserError if the strides do not divide the image.
+  /// Throws UserError if the strides do not divide the image, or if its pixels could not be
+  /// counted.
   Geometry(Size image, std::array<std::int64_t, 3> strides);
 
   Size image() const { return image_; }

@@ -54,7 +54,7 @@ class InfoCommand {
   void run() {
     model_.resolve();
     validate(config_);
-    const std::vector<LayerCost> layers = layer_costs(*make_pretrain_model(config_));
+    const std::vector<LayerCost> layers = layer_costs(config_);
     const LayerCost total = total_cost(layers);
     if (!json_) return print_table(layers, total);
     nlohmann::ordered_json json;

@@ -1,11 +1,13 @@
 #include "convmae/model/config.h"
 
+#include "convmae/base/checked.h"
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/model/visibility.h"
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 namespace convmae {
@@ -57,8 +59,23 @@ void expect(bool holds, const std::string& message) {
   if (!holds) throw UserError(message);
 }
 
-void expect_positive(std::int64_t value, const char* name) {
+// Far beyond every model that was ever trained, and small enough that a few of them can be
+// multiplied, and that a list of layers is short.
+constexpr std::int64_t kWidest = std::int64_t{1} << 20;
+constexpr std::int64_t kDeepest = 10'000;
+/// Of an image, all channels counted: 256 MiB in float32.
+constexpr std::int64_t kMostValues = std::int64_t{1} << 26;
+/// Tokens that the decoder works on at a time.
+constexpr std::int64_t kMostTokens = std::int64_t{1} << 22;
+
+void expect_at_most(std::int64_t value, std::int64_t most, const char* name) {
+  expect(value <= most, std::string(name) + " must be " + std::to_string(most) +
+                            " or less, found " + std::to_string(value));
+}
+
+void expect_between(std::int64_t value, std::int64_t most, const char* name) {
   expect(value >= 1, std::string(name) + " must be 1 or more, found " + std::to_string(value));
+  expect_at_most(value, most, name);
 }
 
 template <typename T>
@@ -72,9 +89,22 @@ void expect_positive_list(const std::vector<T>& values, std::size_t length, cons
   }
 }
 
+void expect_list_at_most(const std::vector<std::int64_t>& values, std::int64_t most,
+                         const char* name) {
+  for (const std::int64_t value : values) expect_at_most(value, most, name);
+}
+
+/// The hidden width of the MLPs in `depth` blocks of that width.
+void expect_hidden(std::int64_t dim, double mlp_ratio, std::int64_t depth) {
+  const double hidden = static_cast<double>(dim) * mlp_ratio;
+  const bool fits = hidden <= static_cast<double>(kWidest) && (depth == 0 || hidden >= 1);
+  expect(fits, "mlp_ratio " + std::to_string(mlp_ratio) + " makes no hidden width between 1 and " +
+                   std::to_string(kWidest) + " of a width of " + std::to_string(dim));
+}
+
 void expect_heads(std::int64_t dim, std::int64_t heads, const char* dim_name,
                   const char* heads_name) {
-  expect_positive(heads, heads_name);
+  expect_between(heads, kWidest, heads_name);
   expect(dim % heads == 0, std::string(dim_name) + " " + std::to_string(dim) +
                                " cannot be split into " + std::to_string(heads) + " heads (" +
                                heads_name + ")");
@@ -85,6 +115,10 @@ void validate_masking(const ModelConfig& config, std::int64_t length) {
     expect(config.groups >= 2 && config.groups <= length,
            "groups must be between 2 and the " + std::to_string(length) +
                " blocks of an image, found " + std::to_string(config.groups));
+    expect(config.groups <= kMostTokens / length,
+           "groups " + std::to_string(config.groups) + " of images with " + std::to_string(length) +
+               " blocks make over " + std::to_string(kMostTokens) +
+               " tokens: choose fewer groups or smaller images");
     return;
   }
   const std::string ratio = std::to_string(config.mask_ratio);
@@ -151,16 +185,30 @@ void validate_encoder(const ModelConfig& config) {
     expect(kernel % 2 == 1 && kernel <= 15,
            "kernel_size must be odd and at most 15, found " + std::to_string(kernel));
   }
-  expect_positive(config.in_chans, "in_chans");
+  expect_between(config.in_chans, kMostValues, "in_chans");
+  expect_list_at_most(config.embed_dim, kWidest, "embed_dim");
+  expect_list_at_most(config.depth, kDeepest, "depth");
+  for (std::size_t stage = 0; stage < stages; ++stage) {
+    expect_hidden(config.embed_dim[stage], config.mlp_ratio[stage], config.depth[stage]);
+  }
   expect_heads(config.embed_dim.back(), config.num_heads, "embed_dim", "num_heads");
-  geometry_of(config);
+  const Size image = geometry_of(config).image();
+  const std::optional<std::int64_t> values =
+      checked_product({image.height, image.width, config.in_chans});
+  expect(values && *values <= kMostValues,
+         "an image of " + std::to_string(image.height) + "x" + std::to_string(image.width) +
+             " pixels and " + std::to_string(config.in_chans) + " channels has over " +
+             std::to_string(kMostValues) + " numbers: choose a smaller one");
 }
 
 void validate(const ModelConfig& config) {
   validate_encoder(config);
+  expect_between(config.decoder_embed_dim, kWidest, "decoder_embed_dim");
   expect_heads(config.decoder_embed_dim, config.decoder_num_heads, "decoder_embed_dim",
                "decoder_num_heads");
   expect(config.decoder_depth >= 0, "decoder_depth must not be negative");
+  expect_at_most(config.decoder_depth, kDeepest, "decoder_depth");
+  expect_hidden(config.decoder_embed_dim, config.mlp_ratio[0], config.decoder_depth);
   expect(!config.use_pos_embed || config.embed_dim.back() % 4 == 0,
          "the position table needs an embed_dim of the last stage that is a multiple of 4, found " +
              std::to_string(config.embed_dim.back()));

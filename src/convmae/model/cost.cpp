@@ -1,14 +1,15 @@
 #include "convmae/model/cost.h"
 
+#include "convmae/base/checked.h"
+#include "convmae/base/error.h"
 #include "convmae/base/geometry.h"
+#include "convmae/model/parameter_shapes.h"
 #include "convmae/model/visibility.h"
 
-#include <ATen/core/Tensor.h>
-
-#include <algorithm>
 #include <array>
 #include <cctype>
 #include <iterator>
+#include <optional>
 #include <string_view>
 
 namespace convmae {
@@ -21,6 +22,14 @@ struct Workload {
   std::vector<std::int64_t> encoder;  ///< tokens of each view
   std::vector<std::int64_t> decoder;
 };
+
+std::int64_t counted(const std::optional<std::int64_t>& number) {
+  if (!number) throw UserError("the cost of such a model is beyond 64 bits: choose smaller sizes");
+  return *number;
+}
+
+/// Adds without a silent end of the range.
+void add(std::int64_t& total, std::int64_t number) { total = counted(checked_add(total, number)); }
 
 std::int64_t sum(const std::vector<std::int64_t>& values) {
   std::int64_t total = 0;
@@ -70,15 +79,15 @@ class Counter {
         work_(workload(config, geometry_.num_blocks(), dense)) {}
 
   /// A weight costs its elements each time it is applied.
-  std::int64_t weight(std::string_view layer, const at::Tensor& weight) const {
-    return weight.numel() * applications(layer);
+  std::int64_t weight(std::string_view layer, std::int64_t elements) const {
+    return counted(checked_multiply(elements, applications(layer)));
   }
 
   /// The products of queries with keys and of the result with values, for a block of that width.
   std::int64_t attention(std::string_view layer, std::int64_t width) const {
     const auto& tokens = layer.starts_with("decoder") ? work_.decoder : work_.encoder;
     std::int64_t macs = 0;
-    for (const std::int64_t n : tokens) macs += 2 * n * n * width;
+    for (const std::int64_t n : tokens) add(macs, counted(checked_product({2, n, n, width})));
     return macs;
   }
 
@@ -106,38 +115,37 @@ class Counter {
 
 }  // namespace
 
-std::vector<LayerCost> layer_costs(const PretrainModel& model) {
-  const Counter dense(model.config(), /*dense=*/true);
-  const Counter visible(model.config(), /*dense=*/false);
+std::vector<LayerCost> layer_costs(const ModelConfig& config) {
+  const Counter dense(config, /*dense=*/true);
+  const Counter visible(config, /*dense=*/false);
   std::vector<LayerCost> layers;
-  for (const auto& item : model.named_parameters()) {
-    const std::string name = layer_of(item.key());
-    auto layer = std::ranges::find(layers, name, &LayerCost::name);
-    if (layer == layers.end()) {
-      layers.push_back({.name = name});
-      layer = std::prev(layers.end());
+  for_each_parameter(config, [&](const ParameterShape& parameter) {
+    const std::string name = layer_of(parameter.name);
+    // The parameters of a layer follow each other.
+    if (layers.empty() || layers.back().name != name) layers.push_back({.name = name});
+    LayerCost& layer = layers.back();
+    const std::int64_t elements = counted(checked_numel(parameter.shape));
+    add(layer.parameters, elements);
+    if (!parameter.fixed) add(layer.trainable, elements);
+    const bool is_weight = parameter.name.ends_with(".weight") && parameter.shape.size() > 1;
+    if (!is_weight) return;  // norms, tokens, tables
+    add(layer.dense_macs, dense.weight(name, elements));
+    add(layer.visible_macs, visible.weight(name, elements));
+    if (parameter.name.ends_with(".attn.qkv.weight")) {
+      add(layer.dense_macs, dense.attention(name, parameter.shape[1]));
+      add(layer.visible_macs, visible.attention(name, parameter.shape[1]));
     }
-    const at::Tensor& parameter = item.value();
-    layer->parameters += parameter.numel();
-    if (parameter.requires_grad()) layer->trainable += parameter.numel();
-    if (!item.key().ends_with(".weight") || parameter.dim() < 2) continue;  // norms, tokens, tables
-    layer->dense_macs += dense.weight(name, parameter);
-    layer->visible_macs += visible.weight(name, parameter);
-    if (item.key().ends_with(".attn.qkv.weight")) {
-      layer->dense_macs += dense.attention(name, parameter.size(1));
-      layer->visible_macs += visible.attention(name, parameter.size(1));
-    }
-  }
+  });
   return layers;
 }
 
 LayerCost total_cost(const std::vector<LayerCost>& layers) {
   LayerCost total{.name = "total"};
   for (const LayerCost& layer : layers) {
-    total.parameters += layer.parameters;
-    total.trainable += layer.trainable;
-    total.dense_macs += layer.dense_macs;
-    total.visible_macs += layer.visible_macs;
+    add(total.parameters, layer.parameters);
+    add(total.trainable, layer.trainable);
+    add(total.dense_macs, layer.dense_macs);
+    add(total.visible_macs, layer.visible_macs);
   }
   return total;
 }

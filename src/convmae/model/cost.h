@@ -1,6 +1,6 @@
 #pragma once
 
-#include "convmae/model/pretrain_model.h"
+#include "convmae/model/config.h"
 
 #include <cstdint>
 #include <string>
@@ -19,8 +19,9 @@ struct LayerCost {
   std::int64_t visible_macs = 0;  ///< and on the visible blocks alone, as this program does
 };
 
-/// In the order of the state dict.
-std::vector<LayerCost> layer_costs(const PretrainModel& model);
+/// In the order of the state dict, of a valid configuration; the model itself is not made. Throws
+/// UserError for numbers beyond 64 bits.
+std::vector<LayerCost> layer_costs(const ModelConfig& config);
 
 /// The sum, named "total".
 LayerCost total_cost(const std::vector<LayerCost>& layers);
