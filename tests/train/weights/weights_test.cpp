@@ -8,6 +8,7 @@
 
 #include "tiny_model.h"
 #include <functional>
+#include <vector>
 
 namespace convmae {
 namespace {
@@ -96,6 +97,28 @@ TEST_F(Weights, OfHalfPrecisionAreWidened) {
   const at::Tensor given = model_->named_parameters()["blocks3.0.attn.qkv.weight"];
   EXPECT_EQ(weight.scalar_type(), at::kFloat);
   EXPECT_TRUE(at::equal(weight, given.to(at::kBFloat16).to(at::kFloat)));
+}
+
+TEST_F(Weights, ThatAreReadIntoALiveModelOfBfloat16AreWhatItComputesWith) {
+  const at::Tensor images =
+      at::sin(at::arange(2 * 3 * 32 * 48)).to(at::kFloat).view({2, 3, 32, 48});
+  const at::Tensor noise = at::cos(at::arange(12)).to(at::kFloat).view({2, 6}) * 0.4 + 0.5;
+  const auto loss_of = [&](PretrainModel& model) {
+    model.set_compute_type(at::kBFloat16);
+    return model.forward(images, noise, Predict::removed).loss.item<double>();
+  };
+  save_weights(file_, *model_, tiny_info());
+  const auto model = tiny_model(2);
+  EXPECT_NE(loss_of(*model), loss_of(*model_));
+  const NamedTensors tensors = named_tensors(*model);
+  std::vector<std::int64_t> versions;
+  versions.reserve(tensors.size());
+  for (const auto& [name, tensor] : tensors) versions.push_back(tensor._version());
+  initialise_from(file_, *model);
+  EXPECT_EQ(loss_of(*model), loss_of(*model_));
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    EXPECT_GT(tensors[i].second._version(), versions[i]) << tensors[i].first;
+  }
 }
 
 TEST_F(Weights, ATrainingCheckpointIsForResume) {

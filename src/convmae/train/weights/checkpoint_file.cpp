@@ -205,6 +205,9 @@ void read_tensor(const StoredTensor& stored, const at::Tensor& target) {
   const at::NoGradGuard no_grad;
   if (target.is_cpu() && target.is_contiguous() && target.scalar_type() == *type) {
     stored.read({static_cast<std::byte*>(target.mutable_data_ptr()), target.nbytes()});
+    // Else nobody learns of the change who keeps something by the version: copies of weights in
+    // bfloat16 (operand.h), graphs of older steps.
+    target.unsafeGetTensorImpl()->bump_version();
     return;
   }
   const at::Tensor host = at::empty(target.sizes(), at::TensorOptions().dtype(*type));
