@@ -79,6 +79,17 @@ TEST(Classifier, TheMeanOfAVisionTransformerLeavesTheClassTokenOut) {
   EXPECT_TRUE(torch::equal(before, classifier->forward(images)));
 }
 
+TEST(Classifier, ComputesInTheTypeOfTheImages) {
+  const torch::NoGradGuard no_grad;
+  for (const ModelConfig& encoder : {small_config(), small_vit_config()}) {
+    auto classifier = random_classifier(config_of(encoder, Pool::mean));
+    classifier->to(torch::kFloat);
+    const at::Tensor images = random_images(encoder, 2).to(torch::kBFloat16);
+    EXPECT_EQ(classifier->encoder().forward(images).scalar_type(), torch::kBFloat16);
+    EXPECT_EQ(classifier->forward(images).scalar_type(), torch::kFloat);
+  }
+}
+
 TEST(Classifier, AProbeTrainsItsHeadAlone) {
   ClassifierConfig config = config_of(small_config(), Pool::mean);
   config.head = ClassifierHead::probe;
