@@ -23,7 +23,7 @@ TEST(TensorboardWriter, BeginsWithTheRecordOfTheVersion) {
   EXPECT_EQ(file.substr(21, 15),
             "\x1A\x0D"
             "brain.Event:2");
-  EXPECT_EQ(file.substr(12 + 24 + 4 + 12 + 13),
+  EXPECT_EQ(file.substr(12 + 24 + 4 + 12 + 12),
             "\x07"
             "convmae" +
                 file.substr(file.size() - 4));
