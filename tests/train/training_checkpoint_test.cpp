@@ -3,11 +3,13 @@
 #include "convmae/base/error.h"
 #include "convmae/base/random.h"
 #include "convmae/train/run/run_setup.h"
+#include "convmae/train/weights/weights.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tiny_model.h"
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <limits>
@@ -109,6 +111,31 @@ TEST_F(TrainingCheckpoint, APositionIsOneThatARunCanHave) {
   EXPECT_THROW(check(-1, 0, -5), UserError);
   EXPECT_THROW(check(2, 3, 14), UserError);
   EXPECT_THROW(check(std::numeric_limits<std::int64_t>::max(), 0, 0), UserError);
+}
+
+/// Runs without fusion used to carry its parameters, which nothing trained, and their state.
+TEST_F(TrainingCheckpoint, WithParametersOfAFusionThatIsOffContinues) {
+  train_a_little(*model_, optimizer_, 3);
+  CheckpointInfo info = tiny_info();
+  info.model.fusion = false;
+  save_training_checkpoint(file_, *model_, optimizer_, info, some_state());
+  const auto model = make_pretrain_model(info.model);
+  AdamW optimizer(weight_decay_groups(*model, 0.05), {});
+  restore_training_checkpoint(CheckpointFile(file_), *model, optimizer);
+  const LoadedModel loaded = load_model(file_);
+  for (const auto& parameter : model->named_parameters()) {
+    const at::Tensor expected = model_->named_parameters()[parameter.key()];
+    EXPECT_TRUE(at::equal(parameter.value(), expected)) << parameter.key();
+    EXPECT_TRUE(at::equal(loaded.model->named_parameters()[parameter.key()], expected))
+        << parameter.key();
+  }
+  EXPECT_EQ(optimizer.states().size() + 4, optimizer_.states().size());
+  for (const AdamW::NamedState& found : optimizer.states()) {
+    const auto expected =
+        std::ranges::find(optimizer_.states(), found.name, &AdamW::NamedState::name);
+    ASSERT_NE(expected, optimizer_.states().end()) << found.name;
+    EXPECT_TRUE(at::equal(found.state.exp_avg, expected->state.exp_avg)) << found.name;
+  }
 }
 
 TEST_F(TrainingCheckpoint, ContinuesToTheLastBit) {
