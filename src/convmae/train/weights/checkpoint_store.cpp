@@ -50,6 +50,7 @@ std::vector<std::filesystem::path> checkpoints_in(const std::filesystem::path& d
   }
   std::ranges::sort(found, std::greater<>());
   std::vector<std::filesystem::path> paths;
+  paths.reserve(found.size());
   for (auto& [step, path] : found) paths.push_back(std::move(path));
   return paths;
 }
@@ -206,7 +207,7 @@ void CheckpointStore::point_to_best() {
 void CheckpointStore::prune() {
   const std::filesystem::path best = best_in(directory_);
   const std::vector<std::filesystem::path> paths = newest_first();
-  for (std::size_t i = static_cast<std::size_t>(keep_last_); i < paths.size(); ++i) {
+  for (auto i = static_cast<std::size_t>(keep_last_); i < paths.size(); ++i) {
     if (paths[i] != best) remove_with_note(paths[i]);
   }
 }
