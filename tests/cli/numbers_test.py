@@ -1,8 +1,12 @@
 """Numbers beyond a flag's type, and threads that the system refuses."""
 
 import os
+import re
+import signal
 import subprocess
+import time
 import unittest
+from pathlib import Path
 
 from program import PROGRAM, TINY, ProgramTest, run_program, steps
 
@@ -84,6 +88,24 @@ class Threads(ProgramTest):
             with self.subTest(flag=flag):
                 result = self.limited(8 << 20, *new, flag, 3000)
                 self.assert_user_error(result, "refuses a thread", flag)
+
+    def test_do_not_block_their_own_faults(self):
+        process = self.start("--data", self.data, "--out", self.run_directory, *TINY,
+                             "--batch_size", 10, "--epochs", 100000, "--num_workers", 2)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        path = self.run_directory / "steps.jsonl"
+        while not path.exists() or not path.read_text():
+            self.assertIsNone(process.poll())
+            time.sleep(0.001)
+        blocked = []
+        for task in Path(f"/proc/{process.pid}/task").iterdir():
+            mask = re.search(r"SigBlk:\s*(\w+)", (task / "status").read_text()).group(1)
+            blocked.append({number for number in range(1, 32) if int(mask, 16) >> (number - 1) & 1})
+        self.assertGreaterEqual(sum(signal.SIGTERM in mask for mask in blocked), 2)
+        for mask in blocked:
+            self.assertFalse(mask & {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL,
+                                     signal.SIGABRT})
 
     def test_keep_to_the_mask_of_cpus(self):
         cpu = min(os.sched_getaffinity(0))
