@@ -117,6 +117,7 @@ TEST_F(Weights, ThatAreReadIntoALiveModelOfBfloat16AreWhatItComputesWith) {
   initialise_from(file_, *model);
   EXPECT_EQ(loss_of(*model), loss_of(*model_));
   for (std::size_t i = 0; i < tensors.size(); ++i) {
+    if (!tensors[i].second.requires_grad()) continue;  // positions that every model has
     EXPECT_GT(tensors[i].second._version(), versions[i]) << tensors[i].first;
   }
 }
