@@ -2,6 +2,7 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/json_text.h"
+#include "convmae/base/quote.h"
 #include "convmae/base/read_file.h"
 #include "convmae/io/sha256.h"
 
