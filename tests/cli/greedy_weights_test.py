@@ -160,8 +160,19 @@ def metadata_of(entries):
     return make
 
 
+def prefixes_without_end(path):
+    header = {"module." * 400_000 + "w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + bytes(4))
+    return path
+
+
 def values_without_end():
     return {key: "[" + "{}," * 2_600_000 + "0]" for key in ("convmae.arguments", "convmae.trainer")}
+
+
+def keys_without_end():
+    return {"convmae.arguments": "{" + ",".join(f'"{i}":0' for i in range(1_000_000)) + "}"}
 
 
 def entries_without_end():
@@ -175,7 +186,8 @@ TABLE = ((arrays_that_share_bytes, (2,)), (tensor_of_many_names, (2,)),
          (argument_of_many_places("bytes", 2000), (2,)),
          (argument_of_many_places("integer", 500_000), (2,)),
          (keys_at_many_levels, (2,)), (stride_near_the_end_of_numbers, (0,)),
-         (metadata_of(values_without_end), (0,)), (metadata_of(entries_without_end), (2,)))
+         (prefixes_without_end, (0,)), (metadata_of(values_without_end), (0,)), (metadata_of(keys_without_end), (0,)),
+         (metadata_of(entries_without_end), (2,)))
 
 
 class GreedyWeights(ProgramTest):

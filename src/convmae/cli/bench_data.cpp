@@ -3,6 +3,7 @@
 #include "convmae/base/quote.h"
 #include "convmae/base/read_file.h"
 #include "convmae/cli/command_line.h"
+#include "convmae/cli/inference.h"
 #include "convmae/cli/option_table.h"
 #include "convmae/data/pipeline_benchmark.h"
 #include "convmae/data/sources/generated_source.h"
@@ -41,6 +42,7 @@ class BenchDataCommand {
     table_.add("crop_scale", crop_scale_, "Bounds of the cropped share of the area");
     table_.add("augment", augment_,
                "none, or full: RandAugment and random erasing as in fine-tuning");
+    add_max_pixels(table_, transform_.decode.max_pixels);
     table_.add("fast_decode", transform_.fast_decode,
                "Decode JPEG and resize in less time, to slightly other pixels");
     table_.group("Measurement");

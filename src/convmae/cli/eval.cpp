@@ -48,8 +48,7 @@ void run(const EvalOptions& options) {
 
   const ClassificationMetrics metrics = [&] {
     ImageProgress progress(source->size());
-    const ImageReading reading =
-        options.reading.reading(options.inference.exif_orientation(), progress);
+    const ImageReading reading = options.reading.reading(options.inference.decode(), progress);
     const std::unique_ptr<Loader> loader = evaluation_loader(reading, loaded.preprocessing, source);
     return evaluate_classifier(*loaded.model, *loader, {loaded.preprocessing, type}, class_of,
                                reading.progress,

@@ -25,7 +25,7 @@ FeatureModel FeatureFlags::load_model() const {
 }
 
 ImageReading FeatureFlags::reading(ImageProgress& progress) const {
-  return reading_.reading(inference_.exif_orientation(), progress);
+  return reading_.reading(inference_.decode(), progress);
 }
 
 }  // namespace convmae

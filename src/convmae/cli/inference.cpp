@@ -15,10 +15,27 @@
 
 namespace convmae {
 
+namespace {
+
+constexpr const char* kMaxPixelsHelp =
+    "Refuse larger images, and those that need more memory than so many pixels of RGB";
+
+}  // namespace
+
+void add_max_pixels(CLI::App& command, std::int64_t& max_pixels) {
+  numbers_of<std::int64_t>(command.add_option("--max_pixels", max_pixels, kMaxPixelsHelp))
+      ->check(positive())
+      ->capture_default_str();
+}
+
 void ReadingFlags::add_batch_size(CLI::App& command) {
   numbers_of<std::int64_t>(command.add_option("--batch_size", batch_size_, "Images at a time"))
       ->check(count())
       ->capture_default_str();
+}
+
+void add_max_pixels(OptionTable& table, std::int64_t& max_pixels) {
+  table.add("max_pixels", max_pixels, kMaxPixelsHelp)->check(positive());
 }
 
 void ReadingFlags::add_to(CLI::App& command) {
@@ -33,11 +50,11 @@ void ReadingFlags::add_to(CLI::App& command) {
       ->capture_default_str();
 }
 
-ImageReading ReadingFlags::reading(bool exif_orientation, ImageProgress& progress) const {
+ImageReading ReadingFlags::reading(const DecodeOptions& decode, ImageProgress& progress) const {
   ImageReading reading;
   reading.batch_size = batch_size_;
   reading.num_workers = num_workers_;
-  reading.exif_orientation = exif_orientation;
+  reading.decode = decode;
   reading.leave_out_bad = on_bad_sample_ == "skip";
   reading.report_bad = [&progress](const BadSample& bad) {
     progress.message("convmae: warning: left out " + quote(bad.name) + ": " + bad.error);
@@ -47,7 +64,9 @@ ImageReading ReadingFlags::reading(bool exif_orientation, ImageProgress& progres
 }
 
 void InferenceFlags::add_to(CLI::App& command) {
-  command.add_flag("--exif_orientation", exif_orientation_, "Turn images as EXIF says");
+  command.add_flag("--exif_orientation", decode_.apply_exif_orientation,
+                   "Turn images as EXIF says");
+  add_max_pixels(command, decode_.max_pixels);
   command.add_option("--precision", precision_, "fp32, or bf16 where the CPU has it")
       ->capture_default_str();
   numbers_of<std::int64_t>(

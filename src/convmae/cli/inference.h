@@ -1,5 +1,6 @@
 #pragma once
 
+#include "convmae/cli/option_table.h"
 #include "convmae/data/transforms.h"
 #include "convmae/report/image_progress.h"
 #include "convmae/train/evaluation/batches.h"
@@ -12,6 +13,11 @@
 
 namespace convmae {
 
+/// --max_pixels of commands that decode images; where they have an OptionTable, add_max_pixels
+/// there.
+void add_max_pixels(CLI::App& command, std::int64_t& max_pixels);
+void add_max_pixels(OptionTable& table, std::int64_t& max_pixels);
+
 /// How a command reads many images, each of which counts once.
 class ReadingFlags {
  public:
@@ -21,7 +27,7 @@ class ReadingFlags {
 
   /// What they say. Progress is shown, and images that are left out are named, through `progress`,
   /// which must outlive the reading.
-  ImageReading reading(bool exif_orientation, ImageProgress& progress) const;
+  ImageReading reading(const DecodeOptions& decode, ImageProgress& progress) const;
 
  private:
   std::int64_t batch_size_ = 64;
@@ -38,10 +44,10 @@ class InferenceFlags {
   void use_threads() const;
   /// What --precision names. Throws UserError for other names and on CPUs without it.
   at::ScalarType type() const;
-  bool exif_orientation() const { return exif_orientation_; }
+  const DecodeOptions& decode() const { return decode_; }
 
  private:
-  bool exif_orientation_ = false;
+  DecodeOptions decode_;
   std::string precision_ = "fp32";
   std::int64_t threads_ = 0;
 };

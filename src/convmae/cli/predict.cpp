@@ -68,8 +68,7 @@ void run(const PredictOptions& options) {
   options.inference.use_threads();
   const at::ScalarType type = options.inference.type();
   const LoadedClassifier loaded = load_classifier(options.checkpoint, type);
-  SampleTransform transform(
-      evaluation_transform(loaded.preprocessing, options.inference.exif_orientation()));
+  SampleTransform transform(evaluation_transform(loaded.preprocessing, options.inference.decode()));
   const at::NoGradGuard no_grad;
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   for (const std::string& path : options.images) {

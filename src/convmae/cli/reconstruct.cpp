@@ -41,7 +41,7 @@ class ImageReconstructor {
       : model_(*loaded.model),
         preprocessing_(loaded.info.preprocessing),
         seed_(options.seed),
-        transform_(evaluation_transform(preprocessing_, options.inference.exif_orientation())) {
+        transform_(evaluation_transform(preprocessing_, options.inference.decode())) {
     model_.eval();
     std::printf("%10s  %s  image\n", "loss", baseline_name());
   }

@@ -23,6 +23,7 @@ struct StatsOptions {
   std::vector<std::int64_t> input_size{224};
   std::int64_t in_chans = 3;
   ReadingFlags reading;
+  DecodeOptions decode;
   bool json = false;
 };
 
@@ -42,8 +43,7 @@ void run(const StatsOptions& options) {
   const ImageStatistics found = [&] {
     ImageProgress progress(source->size());
     return image_statistics(source, {options.input_size.front(), options.input_size.back()},
-                            options.in_chans,
-                            options.reading.reading(/*exif_orientation=*/false, progress));
+                            options.in_chans, options.reading.reading(options.decode, progress));
   }();
   if (options.json) {
     const nlohmann::ordered_json json{
@@ -73,6 +73,7 @@ void add_stats(CLI::App& app) {
       ->check(positive())
       ->capture_default_str();
   options->reading.add_to(*command);
+  add_max_pixels(*command, options->decode.max_pixels);
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options] { run(*options); });
 }

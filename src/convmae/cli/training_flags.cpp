@@ -1,6 +1,7 @@
 #include "convmae/cli/training_flags.h"
 
 #include "convmae/base/error.h"
+#include "convmae/cli/inference.h"
 #include "convmae/train/run/run_directory.h"
 
 #include <filesystem>
@@ -28,6 +29,7 @@ void TrainingFlags::add_images() {
   table_.add("crop_scale", options_.crop_scale, "Bounds of the cropped share of the area");
   table_.add("flip", options_.flip, "Mirror half of the images");
   table_.add("exif_orientation", options_.exif_orientation, "Turn images as EXIF says");
+  add_max_pixels(table_, options_.max_pixels);
   table_.add("fast_decode", options_.fast_decode,
              "Decode JPEG and resize in less time, to slightly other pixels");
   table_.add("on_bad_sample", options_.on_bad_sample,

@@ -1,6 +1,8 @@
 #include "convmae/data/image.h"
 
 #include <algorithm>
+#include <new>
+#include <sys/mman.h>
 
 namespace convmae {
 
@@ -46,9 +48,36 @@ void Image::resize(Size size, std::int64_t channels, PixelType type) {
   type_ = type;
   const std::int64_t needed = num_bytes() + kPadding;
   if (needed > capacity_) {
-    data_ = std::make_unique_for_overwrite<std::byte[]>(static_cast<std::size_t>(needed));
+    data_.reset();  // before there are two
+    data_ = allocate(needed);
     capacity_ = needed;
   }
+}
+
+void Image::drop_channels(std::int64_t channels) {
+  assert(channels <= channels_);
+  channels_ = channels;
+}
+
+void Image::forget_giant() {
+  if (capacity_ > kKept) *this = {};
+}
+
+void Image::Free::operator()(std::byte* data) const {
+  if (mapped_ == 0) {
+    delete[] data;
+  } else {
+    ::munmap(data, mapped_);
+  }
+}
+
+Image::Data Image::allocate(std::int64_t bytes) {
+  const auto size = static_cast<std::size_t>(bytes);
+  if (bytes <= kKept) return {new std::byte[size], Free{}};
+  void* const data =
+      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (data == MAP_FAILED) throw std::bad_alloc();
+  return {static_cast<std::byte*>(data), Free{size}};
 }
 
 void convert_to_float(const Image& in, Image& out) {

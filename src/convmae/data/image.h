@@ -33,6 +33,8 @@ struct Box {
 class Image {
  public:
   static constexpr std::int64_t kPadding = 64;
+  /// What a worker may hold from sample to sample: 22 million pixels of RGB.
+  static constexpr std::int64_t kKept = std::int64_t{64} << 20;
 
   Image() = default;
   Image(Size size, std::int64_t channels, PixelType type = PixelType::uint8) {
@@ -42,6 +44,11 @@ class Image {
   /// Makes room for an image of that shape; the pixels are then undefined.
   /// A shape that comes from a file has been checked by whoever read it.
   void resize(Size size, std::int64_t channels, PixelType type = PixelType::uint8);
+  /// To fewer channels, whose values have been moved to the front.
+  void drop_channels(std::int64_t channels);
+  /// Gives the memory of a giant (over kKept bytes) back to the system; the image is then empty. Of
+  /// others nothing changes.
+  void forget_giant();
 
   Size size() const { return size_; }
   std::int64_t height() const { return size_.height; }
@@ -73,11 +80,24 @@ class Image {
   }
 
  private:
+  /// Memory of a giant comes from the system itself: the heap would keep it when it is freed.
+  class Free {
+   public:
+    Free() : mapped_(0) {}
+    explicit Free(std::size_t mapped) : mapped_(mapped) {}
+    void operator()(std::byte* data) const;
+
+   private:
+    std::size_t mapped_;  ///< bytes; 0: from the heap
+  };
+  using Data = std::unique_ptr<std::byte[], Free>;
+  static Data allocate(std::int64_t bytes);
+
   Size size_;
   std::int64_t channels_ = 0;
   PixelType type_ = PixelType::uint8;
   std::int64_t capacity_ = 0;
-  std::unique_ptr<std::byte[]> data_;
+  Data data_;
 };
 
 /// The same pixels as float32. uint8 and uint16 keep their numbers (0..255, 0..65535).

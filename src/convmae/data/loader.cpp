@@ -27,6 +27,12 @@ struct Loader::Worker {
   explicit Worker(const TransformConfig& config) : transform(config) {}
   SampleTransform transform;
   std::vector<std::uint8_t> bytes;
+
+  void forget_giant() {
+    if (static_cast<std::int64_t>(bytes.capacity()) > Image::kKept) {
+      std::vector<std::uint8_t>().swap(bytes);
+    }
+  }
 };
 
 namespace {
@@ -167,10 +173,12 @@ void Loader::load(Worker& worker, Work& work, std::int64_t index) const {
       try {
         source_->read(sample, worker.bytes);
         worker.transform.apply(worker.bytes, key, batch.pixels.get() + index * values_per_sample_);
+        worker.forget_giant();
         batch.samples[i] = sample;
         batch.labels[i] = source_->label(sample);
         return;
       } catch (const UserError& error) {
+        worker.forget_giant();
         work.failures[i].push_back({sample, source_->name(sample), error.what()});
         if (config_.on_bad_sample == OnBadSample::error) {
           throw UserError("cannot use " + quote(source_->name(sample)) + ": " + error.what() +

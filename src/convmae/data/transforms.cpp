@@ -190,6 +190,14 @@ std::int64_t SampleTransform::values_per_sample() const {
 }
 
 void SampleTransform::apply(EncodedBytes encoded, const DrawKey& key, float* out) {
+  // Also when the image turns out to be bad.
+  const struct Tidy {
+    SampleTransform& transform;
+    ~Tidy() {
+      transform.decoded_.forget_giant();
+      transform.resizer_.forget_giant();
+    }
+  } tidy{*this};
   decode(encoded, key);
   resize();
   augment(key);

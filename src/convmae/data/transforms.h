@@ -78,7 +78,7 @@ class SampleTransform {
   explicit SampleTransform(TransformConfig config);
 
   /// Writes `[channels, output.height, output.width]` to `out`. Throws UserError if the bytes are
-  /// not an image of that many channels.
+  /// not an image of that many channels. Keeps no memory of a giant image (Image::forget_giant).
   void apply(EncodedBytes encoded, const DrawKey& key, float* out);
 
   /// What `apply` does, in this order, for whoever wants to time it or to look in between.

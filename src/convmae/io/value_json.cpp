@@ -3,6 +3,7 @@
 #include "convmae/base/utf8.h"
 
 #include <cstddef>
+#include <vector>
 
 namespace convmae {
 namespace {
@@ -20,6 +21,46 @@ Json scalar_json(const Value& value) {
   if (const auto text = value.text()) return shortened(*text);
   return std::string("(").append(type_name(value)).append(")");
 }
+
+/// Ends the parsing of JSON that nests too deep or has too much in it. Nothing is kept: a callback
+/// of the parser that makes values would see each array whole at each of its objects.
+class Modesty final : public nlohmann::json_sax<Json> {
+ public:
+  bool null() override { return count(); }
+  bool boolean(bool /*value*/) override { return count(); }
+  bool number_integer(number_integer_t /*value*/) override { return count(); }
+  bool number_unsigned(number_unsigned_t /*value*/) override { return count(); }
+  bool number_float(number_float_t /*value*/, const string_t& /*text*/) override { return count(); }
+  bool string(string_t& /*value*/) override { return count(); }
+  bool binary(binary_t& /*value*/) override { return false; }
+  bool start_object(std::size_t /*size*/) override { return open(); }
+  bool start_array(std::size_t /*size*/) override { return open(); }
+  bool key(string_t& /*name*/) override { return ++keys_.back() <= kMostKeys; }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+  bool parse_error(std::size_t /*position*/, const std::string& /*token*/,
+                   const nlohmann::json::exception& /*error*/) override {
+    return false;
+  }
+
+ private:
+  static constexpr std::size_t kDeepest = 8;
+  static constexpr std::size_t kMostValues = 1'000'000;  // as of a pickle
+  static constexpr std::size_t kMostKeys = 1'000;        // each is compared with those before it
+
+  bool count() { return ++values_ <= kMostValues; }
+  bool open() {
+    keys_.push_back(0);
+    return count() && keys_.size() <= kDeepest;
+  }
+  bool close() {
+    keys_.pop_back();
+    return true;
+  }
+
+  std::size_t values_ = 0;
+  std::vector<std::size_t> keys_;  ///< so far, in each open container
+};
 
 }  // namespace
 
@@ -46,18 +87,14 @@ Json members_json(const Dict& dict) {
   return json;
 }
 
+bool is_modest_json(std::string_view text) {
+  Modesty modesty;
+  return Json::sax_parse(text, &modesty);
+}
+
 Json parse_shallow_json(std::string_view text) {
-  constexpr int kDeepest = 8;
-  constexpr std::size_t kMostValues = 1'000'000;  // as of a pickle
-  std::size_t values = 0;
-  const auto modest = [&values](int depth, Json::parse_event_t event, Json&) {
-    if (event != Json::parse_event_t::object_end && event != Json::parse_event_t::array_end) {
-      ++values;
-    }
-    return depth <= kDeepest && values <= kMostValues;
-  };
-  Json json = Json::parse(text, modest, /*allow_exceptions=*/false);
-  return values <= kMostValues ? json : Json(Json::value_t::discarded);
+  if (!is_modest_json(text)) return Json(Json::value_t::discarded);
+  return Json::parse(text, nullptr, /*allow_exceptions=*/false);
 }
 
 Value value_from_json(const Json& json, ValueArena& arena) {

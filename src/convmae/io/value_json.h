@@ -20,9 +20,12 @@ nlohmann::ordered_json plain_json(const Value& value);
 /// The first 1000 members of a dict, each as plain_json.
 nlohmann::ordered_json members_json(const Dict& dict);
 
-/// JSON from a file, without what nests more than eight levels deep: to walk through that would
-/// need as deep a stack. Discarded if it is not JSON or has over a million values, each of which
-/// takes many times its two bytes.
+/// Whether text from a file is JSON that a small machine can take in: at most eight levels, a
+/// million values (each of which takes many times its two bytes) and a thousand keys an object
+/// (which are looked up one after the other).
+bool is_modest_json(std::string_view text);
+
+/// JSON from a file. Discarded if it is not JSON, or not modest.
 nlohmann::ordered_json parse_shallow_json(std::string_view text);
 
 /// The value that JSON of this kind stands for: numbers, text, truth values, null, and lists and

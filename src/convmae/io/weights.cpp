@@ -15,8 +15,6 @@ constexpr std::array<std::string_view, 4> kContainers = {"model", "state_dict", 
 constexpr std::array<std::string_view, 3> kWrapperPrefixes = {"module.", "_orig_mod.", "model."};
 constexpr std::string_view kOptimizerPrefix = "optimizer.";
 constexpr int kDeepestContainer = 4;
-/// A name may be shared by many places of a tree, so a small file could list names without end.
-constexpr std::size_t kMostNameBytes = std::size_t{16} << 20;
 
 const StridedTensor* tensor_of(const Value& value) {
   if (const StridedTensor* const tensor = value.tensor()) return tensor;
@@ -94,16 +92,9 @@ void WeightFile::list_pth(const PthFile& file) {
   const Dict* const root = file.root().dict();
   const Dict* const found = root == nullptr ? nullptr : find_weights(*root, location_, 0);
   if (found == nullptr) return;
-  std::size_t name_bytes = 0;
   for (const auto& [key, value] : found->entries) {
     const StridedTensor* const tensor = tensor_of(value);
-    if (tensor == nullptr) continue;
-    std::string name = key_text(key);
-    name_bytes += name.size();
-    if (name_bytes > kMostNameBytes) {
-      throw UserError(quote(path().string()) + " has over 16 MiB of names of weights");
-    }
-    weights_.push_back({std::move(name), *tensor});
+    if (tensor != nullptr) weights_.push_back({key_text(key), *tensor});
   }
 }
 
@@ -120,15 +111,16 @@ void WeightFile::list_safetensors(const SafetensorsFile& file) {
 void WeightFile::strip_prefixes() {
   const auto shared = [&](std::string_view prefix) {
     return !weights_.empty() && std::ranges::all_of(weights_, [&](const Weight& weight) {
-      return weight.name.size() > prefix.size() && weight.name.starts_with(prefix);
+      const std::string_view rest = std::string_view(weight.name).substr(stripped_prefix_.size());
+      return rest.size() > prefix.size() && rest.starts_with(prefix);
     });
   };
-  while (true) {
-    const auto* const prefix = std::ranges::find_if(kWrapperPrefixes, shared);
-    if (prefix == kWrapperPrefixes.end()) return;
-    for (Weight& weight : weights_) weight.name.erase(0, prefix->size());
+  for (const auto* prefix = std::ranges::find_if(kWrapperPrefixes, shared);
+       prefix != kWrapperPrefixes.end(); prefix = std::ranges::find_if(kWrapperPrefixes, shared)) {
     stripped_prefix_ += *prefix;
   }
+  // Once: a long name may be nothing but prefixes.
+  for (Weight& weight : weights_) weight.name.erase(0, stripped_prefix_.size());
 }
 
 const MappedFile& WeightFile::mapping() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "convmae/data/decode/decode.h"
 #include "convmae/model/config.h"
 
 #include <cstdint>
@@ -30,6 +31,7 @@ struct TrainingOptions {
   std::vector<double> crop_scale{0.08, 1.0};  ///< bounds of the cropped share of the area
   bool flip = true;
   bool exif_orientation = false;
+  std::int64_t max_pixels = kDefaultMaxPixels;
   bool fast_decode = false;  ///< in training, inexact: TransformConfig::fast_decode
   std::string on_bad_sample = "skip";
   double max_bad_share = 0.001;

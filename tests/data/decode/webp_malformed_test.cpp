@@ -182,8 +182,8 @@ std::string lossless_frame(Defect defect, Draws& draws) {
   const bool large = defect == lossless_of_more_pixels_than_the_limit;
   BitWriter bits;
   bits.put(defect == lossless_signature_wrong ? draws.below(0x2F) : 0x2F, 8);
-  bits.put((large ? 1024 : 0) + draws.below(1000), 14);
-  bits.put((large ? 1024 : 0) + draws.below(1000), 14);
+  bits.put((large ? 1024 : 0) + draws.below(600), 14);
+  bits.put((large ? 1024 : 0) + draws.below(600), 14);
   bits.put(0, 1);  // no alpha
   bits.put(defect == lossless_version_unknown ? 1 + draws.below(7) : 0, 3);
   if (defect == lossless_transform_twice) bits.put(0b101'101, 6);  // both subtract green

@@ -231,7 +231,7 @@ std::string spoil_images(Defect defect, Draws& draws) {
       idx.sides = {std::uint64_t{1} << 31, std::uint64_t{1} << 31, 4 * some};
       break;
     case more_images_than_data:
-      idx.sides[0] += draws.below(2) == 0 ? some : 1'000'000;
+      idx.sides[0] += draws.below(2) == 0 ? some : 10'000;
       break;
     case larger_images_than_data:
       idx.sides[1 + draws.below(2)] += some;

@@ -1,11 +1,13 @@
 #include "convmae/data/decode/decode.h"
 
+#include "convmae/base/checked.h"
 #include "convmae/base/error.h"
 #include "convmae/data/decode/decoders.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -18,6 +20,7 @@ bool starts_with(EncodedBytes bytes, std::initializer_list<int> prefix) {
                     [](int expected, std::uint8_t found) { return expected == found; });
 }
 
+/// `out` may be `in` if it has no more channels.
 template <typename T>
 void repack(const Image& in, std::int64_t channels, Image& out) {
   const std::int64_t pixels = in.height() * in.width();
@@ -30,13 +33,24 @@ void repack(const Image& in, std::int64_t channels, Image& out) {
   }
 }
 
-void grey_from_rgb(const Image& in, Image& out) {
-  const std::int64_t pixels = in.height() * in.width();
-  const auto* from = in.row<std::uint8_t>(0);
-  auto* to = out.row<std::uint8_t>(0);
+void repack_any(const Image& in, std::int64_t channels, Image& out) {
+  switch (in.type()) {
+    case PixelType::uint8:
+      return repack<std::uint8_t>(in, channels, out);
+    case PixelType::uint16:
+      return repack<std::uint16_t>(in, channels, out);
+    case PixelType::float32:
+      return repack<float>(in, channels, out);
+  }
+}
+
+/// In place: a pixel is read before its grey is written.
+void grey_from_rgb(Image& image) {
+  const std::int64_t pixels = image.height() * image.width();
+  auto* const values = image.row<std::uint8_t>(0);
   for (std::int64_t i = 0; i < pixels; ++i) {
-    const std::uint8_t* rgb = from + i * in.channels();
-    to[i] = decoders::grey_of(rgb[0], rgb[1], rgb[2]);
+    const std::uint8_t* rgb = values + i * image.channels();
+    values[i] = decoders::grey_of(rgb[0], rgb[1], rgb[2]);
   }
 }
 
@@ -91,22 +105,39 @@ Box decode_part(EncodedBytes encoded, const DecodeOptions& options, const PartCh
 
 namespace decoders {
 
-void check_shape(const std::string& format, std::int64_t height, std::int64_t width,
-                 std::int64_t channels, PixelType type, const DecodeOptions& options) {
-  const std::string found =
-      std::to_string(height) + "x" + std::to_string(width) + "x" + std::to_string(channels);
-  if (height < 1 || width < 1 || channels < 1) {
-    throw UserError(format + " image of " + found + " values has no pixels");
+std::int64_t most_bytes(const DecodeOptions& options) {
+  return checked_multiply(options.max_pixels, 3).value_or(INT64_MAX);
+}
+
+std::int64_t spreading_bytes(std::int64_t stored, std::int64_t delivered, PixelType type) {
+  return delivered > stored ? delivered * bytes_per_value(type) : 0;
+}
+
+void check_claim(const std::string& format, const ImageClaim& claim, const DecodeOptions& options) {
+  const std::string found = std::to_string(claim.height) + "x" + std::to_string(claim.width) + "x" +
+                            std::to_string(claim.channels) + " values of " + to_string(claim.type);
+  if (claim.height < 1 || claim.width < 1 || claim.channels < 1) {
+    throw UserError(format + " image of " + found + " has no pixels");
   }
-  std::int64_t pixels = 0;
-  std::int64_t values = 0;
-  std::int64_t bytes = 0;
-  if (__builtin_mul_overflow(height, width, &pixels) || pixels > options.max_pixels ||
-      __builtin_mul_overflow(pixels, channels, &values) ||
-      __builtin_mul_overflow(values, bytes_per_value(type), &bytes) ||
-      bytes > 16 * options.max_pixels) {
-    throw UserError(format + " image of " + found + " values is above the limit of " +
-                    std::to_string(options.max_pixels) + " pixels: shrink it or remove it");
+  const std::string advice = ": shrink it, remove it or raise --max_pixels";
+  const std::optional<std::int64_t> pixels = checked_multiply(claim.height, claim.width);
+  if (!pixels || *pixels > options.max_pixels) {
+    throw UserError(format + " image of " + found + " is above the limit of " +
+                    std::to_string(options.max_pixels) + " pixels" + advice);
+  }
+  // uint16 becomes float32 before it is resized.
+  const std::int64_t value =
+      bytes_per_value(claim.type) + (claim.type == PixelType::uint16 ? sizeof(float) : 0);
+  std::optional<std::int64_t> bytes = checked_multiply(claim.channels, value);
+  if (bytes) bytes = checked_add(*bytes, claim.work_per_pixel);
+  if (bytes) bytes = checked_multiply(*bytes, *pixels);
+  if (bytes) bytes = checked_add(*bytes, claim.work);
+  if (!bytes || *bytes > most_bytes(options)) {
+    throw UserError(format + " image of " + found + " takes " +
+                    (bytes ? std::to_string(*bytes) : "over 2^63") +
+                    " bytes to decode, above the limit of " + std::to_string(most_bytes(options)) +
+                    " bytes that " + std::to_string(options.max_pixels) + " pixels set" + advice +
+                    (bytes ? " to " + std::to_string(*bytes / 3 + 1) : ""));
   }
 }
 
@@ -146,16 +177,17 @@ void change_channels(Image& image, std::int64_t channels) {
                     " of " + to_string(image.type()) +
                     ": only uint8 colour can be turned into grey; store one channel");
   }
-  Image changed(image.size(), channels, image.type());
-  if (to_grey) {
-    grey_from_rgb(image, changed);
-  } else if (image.type() == PixelType::uint8) {
-    repack<std::uint8_t>(image, channels, changed);
-  } else if (image.type() == PixelType::uint16) {
-    repack<std::uint16_t>(image, channels, changed);
-  } else {
-    repack<float>(image, channels, changed);
+  if (channels < image.channels()) {
+    if (to_grey) {
+      grey_from_rgb(image);
+    } else {
+      repack_any(image, channels, image);
+    }
+    image.drop_channels(channels);
+    return;
   }
+  Image changed(image.size(), channels, image.type());
+  repack_any(image, channels, changed);
   image = std::move(changed);
 }
 

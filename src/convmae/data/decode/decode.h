@@ -16,14 +16,20 @@ enum class ImageFormat { jpeg, png, webp, tiff, npy, unknown };
 /// What the first bytes say; names and extensions play no part (ImageNet holds a PNG called .JPEG).
 ImageFormat sniff_image_format(EncodedBytes encoded);
 
+/// The limit of an image's size where the user sets none: 256 MiB of RGB, above which Pillow warns.
+constexpr std::int64_t kDefaultMaxPixels = 89'478'485;
+
 struct DecodeOptions {
   /// 1: grey, (19595 R + 38470 G + 7471 B + 2^15) >> 16. 3: RGB; grey is copied to all three.
   /// Any other number must be what the file has. 0: as stored.
   std::int64_t channels = 3;
   /// Turns and mirrors as the EXIF tag of a JPEG says. Off as in the published pipeline.
   bool apply_exif_orientation = false;
-  /// Larger images are refused before memory is taken for them (default: Pillow's hard limit).
-  std::int64_t max_pixels = 178'956'970;
+  /// Images of more pixels are refused by what their header says, before memory is taken for them,
+  /// and so are those that need more bytes while they are decoded than so many pixels of 8-bit RGB:
+  /// three times this number. Numbers of more than 8 bits, further channels, and what a library
+  /// keeps beside the pixels (the coefficients of a progressive JPEG) count.
+  std::int64_t max_pixels = kDefaultMaxPixels;
   /// JPEG only, faster and inexact: colour is repeated instead of interpolated, and the image is
   /// decoded at 1/2, 1/4 or 1/8 of its size where the part that is wanted keeps at least this size.
   std::optional<Size> fast_cover;

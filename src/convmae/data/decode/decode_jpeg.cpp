@@ -18,9 +18,12 @@
 namespace convmae::decoders {
 namespace {
 
-// A progressive file of many scans takes time out of proportion to its size; real encoders write
-// about ten.
+// A progressive file of many scans takes time out of proportion to its size, as a scan of a few
+// bytes may go through all blocks. Real encoders write about ten, most of them of one component. So
+// many scans of a small image, and of a large one so many times all its blocks:
 constexpr int kMaxScans = 256;
+constexpr std::int64_t kMaxPasses = 32;
+constexpr std::int64_t kBlocksOfASmallImage = std::int64_t{1} << 22;  // in all scans
 constexpr std::int64_t kRowsAtOnce = 4;
 
 struct ErrorManager {
@@ -46,9 +49,26 @@ struct ErrorManager {
 void ignore_message(j_common_ptr /*info*/, int /*level*/) {}
 void ignore_output(j_common_ptr /*info*/) {}
 
+std::int64_t blocks_of(const jpeg_component_info& component) {
+  return std::int64_t{component.width_in_blocks} * component.height_in_blocks;
+}
+
+struct Progress {
+  jpeg_progress_mgr base;
+  int scan;
+  std::int64_t blocks_left;  ///< that scans may still go through
+};
+
 void check_progress(j_common_ptr info) {
   const auto* decompress = reinterpret_cast<j_decompress_ptr>(info);
-  if (decompress->input_scan_number > kMaxScans) fail(info, "more than 256 scans");
+  auto* const progress = reinterpret_cast<Progress*>(info->progress);
+  if (decompress->input_scan_number == progress->scan) return;
+  progress->scan = decompress->input_scan_number;
+  if (progress->scan > kMaxScans) fail(info, "more than 256 scans");
+  for (int i = 0; i < decompress->comps_in_scan; ++i) {
+    progress->blocks_left -= blocks_of(*decompress->cur_comp_info[i]);
+  }
+  if (progress->blocks_left < 0) fail(info, "more scans than an image of its size can need");
 }
 
 // The whole file is in memory: asking for more means that it was cut off.
@@ -93,14 +113,17 @@ class Decoder {
     if (created_) jpeg_destroy_decompress(&info_);
   }
 
-  Box decode(const DecodeOptions& options, const PartChooser& choose_part, Image& out) {
+  /// `turned`: there will be a second copy of the pixels.
+  Box decode(const DecodeOptions& options, const PartChooser& choose_part, bool turned,
+             Image& out) {
     info_.err = jpeg_std_error(&errors_.base);
     errors_.base.error_exit = on_error;
     errors_.base.emit_message = ignore_message;
     errors_.base.output_message = ignore_output;
     errors_.message.fill('\0');
     if (!read_header()) throw_error();
-    check_shape("JPEG", info_.image_height, info_.image_width, 3, PixelType::uint8, options);
+    ImageClaim claim{info_.image_height, info_.image_width, info_.num_components == 1 ? 1 : 3};
+    check_claim("JPEG", claim, options);
     const int stored = info_.num_components;
     if (stored != 1 && stored != 3 && stored != 4) {
       throw UserError("JPEG of " + std::to_string(stored) +
@@ -111,6 +134,10 @@ class Decoder {
     info_.out_color_space = stored == 4                    ? JCS_CMYK
                             : channels == 1 && stored == 1 ? JCS_GRAYSCALE
                                                            : JCS_RGB;
+    claim.channels = info_.out_color_space == JCS_GRAYSCALE ? 1 : 3;
+    claim.work = coefficient_bytes();
+    if (turned) claim.work = std::max(claim.work, claim.height * claim.width * channels);
+    check_claim("JPEG", claim, options);
     Box part = choose_part({info_.image_height, info_.image_width});
     if (options.fast_cover) {
       part = reduce_to_cover(*options.fast_cover, part);
@@ -146,9 +173,29 @@ class Decoder {
     source_.bytes_in_buffer = encoded_.size();
     info_.src = &source_;
     jpeg_read_header(&info_, TRUE);
-    progress_.progress_monitor = check_progress;
-    info_.progress = &progress_;
+    std::int64_t blocks = 0;
+    for (int i = 0; i < info_.num_components; ++i) blocks += blocks_of(info_.comp_info[i]);
+    progress_.blocks_left = std::max(kMaxPasses * blocks, kBlocksOfASmallImage);
+    progress_.base.progress_monitor = check_progress;
+    info_.progress = &progress_.base;
+    has_several_scans_ = jpeg_has_multiple_scans(&info_) != 0;
     return true;
+  }
+
+  /// The library keeps all coefficients of an image that comes in several scans.
+  std::int64_t coefficient_bytes() const {
+    if (!has_several_scans_) return 0;
+    const auto rounded_up = [](std::int64_t blocks, std::int64_t step) {
+      return (blocks + step - 1) / step * step;
+    };
+    std::int64_t bytes = 0;
+    for (int i = 0; i < info_.num_components; ++i) {
+      const jpeg_component_info& component = info_.comp_info[i];
+      bytes += rounded_up(component.width_in_blocks, component.h_samp_factor) *
+               rounded_up(component.height_in_blocks, component.v_samp_factor) *
+               static_cast<std::int64_t>(sizeof(JBLOCK));
+    }
+    return bytes;
   }
 
   /// The fast way: sets the scale and returns where `part` lies in the reduced image. Only the
@@ -285,7 +332,8 @@ class Decoder {
   jpeg_decompress_struct info_{};
   ErrorManager errors_{};
   jpeg_source_mgr source_{};
-  jpeg_progress_mgr progress_{};
+  Progress progress_{};
+  bool has_several_scans_ = false;
   std::vector<std::uint8_t> line_;
   JDIMENSION left_ = 0;
   JDIMENSION width_ = 0;
@@ -298,10 +346,10 @@ class Decoder {
 Box jpeg(EncodedBytes encoded, const DecodeOptions& options, const PartChooser& choose_part,
          Image& out) {
   const int orientation = options.apply_exif_orientation ? exif_orientation(encoded) : 1;
-  if (orientation == 1) return Decoder(encoded).decode(options, choose_part, out);
+  if (orientation == 1) return Decoder(encoded).decode(options, choose_part, /*turned=*/false, out);
   DecodeOptions exact = options;  // the part is known only after turning
   exact.fast_cover.reset();
-  Decoder(encoded).decode(exact, whole_image, out);
+  Decoder(encoded).decode(exact, whole_image, /*turned=*/true, out);
   apply_orientation(out, orientation);
   return choose_part(out.size());
 }

@@ -23,8 +23,11 @@ void npy(EncodedBytes encoded, const DecodeOptions& options, Image& out) {
         std::to_string(rank) + " dimensions: store one image a file");
   }
   const std::int64_t channels = rank == 3 ? header.shape[2] : 1;
-  check_shape(".npy", header.shape[0], header.shape[1], channels, header.type, options);
+  ImageClaim claim{header.shape[0], header.shape[1], channels, header.type};
+  check_claim(".npy", claim, options);
   const std::int64_t delivered = resolve_channels(".npy", channels, options);
+  claim.work_per_pixel = spreading_bytes(channels, delivered, header.type);
+  check_claim(".npy", claim, options);
   const EncodedBytes data = encoded.subspan(header.data_offset);
   const std::int64_t expected =
       header.shape[0] * header.shape[1] * channels * bytes_per_value(header.type);

@@ -3,13 +3,14 @@
 
 #include <png.h>
 
+#include <algorithm>
 #include <array>
 #include <csetjmp>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <string>
-#include <vector>
+#include <utility>
 
 namespace convmae::decoders {
 namespace {
@@ -27,28 +28,33 @@ class Decoder {
     if (png_ != nullptr) info_ = png_create_info_struct(png_);
     if (info_ == nullptr) throw std::bad_alloc();
     if (!read_header()) throw_error();
-    check_shape("PNG", png_get_image_height(png_, info_), png_get_image_width(png_, info_), 4,
-                PixelType::uint16, options);
+    const Size size{png_get_image_height(png_, info_), png_get_image_width(png_, info_)};
     const int colour = png_get_color_type(png_, info_);
     const std::int64_t visible = (colour & (PNG_COLOR_MASK_COLOR | PNG_COLOR_MASK_PALETTE)) ? 3 : 1;
-    const std::int64_t channels = resolve_channels("PNG", visible, options);
     const bool wide_grey = colour == PNG_COLOR_TYPE_GRAY && png_get_bit_depth(png_, info_) == 16;
+    ImageClaim claim{.height = size.height,
+                     .width = size.width,
+                     .channels = visible,
+                     .work_per_pixel = wide_grey ? 2 : 0};
+    check_claim("PNG", claim, options);
+    // The library holds two rows with all that a pixel can have, 8 bytes, and each row takes it
+    // time, however short it is. Both matter where an image is next to nothing but one side.
+    claim.work =
+        std::max<std::int64_t>(16 * (size.width + size.height) - 3 * size.width * size.height, 0);
+    const std::int64_t channels = resolve_channels("PNG", visible, options);
+    claim.work_per_pixel =
+        std::max(claim.work_per_pixel, spreading_bytes(visible, channels, PixelType::uint8));
+    check_claim("PNG", claim, options);
     if (!prepare()) throw_error();
-    const Size size{png_get_image_height(png_, info_), png_get_image_width(png_, info_)};
     stored_.resize(size, png_get_channels(png_, info_),
                    png_get_bit_depth(png_, info_) == 16 ? PixelType::uint16 : PixelType::uint8);
-    rows_.resize(static_cast<std::size_t>(size.height));
-    const std::int64_t row_bytes = stored_.num_bytes() / size.height;
-    for (std::int64_t y = 0; y < size.height; ++y) {
-      rows_[static_cast<std::size_t>(y)] =
-          reinterpret_cast<png_bytep>(stored_.bytes()) + y * row_bytes;
-    }
     if (!read_pixels()) throw_error();
     if (wide_grey) {
       cut_off_at_255(out);
     } else {
       std::swap(out, stored_);
     }
+    stored_ = {};
     change_channels(out, visible);
     change_channels(out, channels);
   }
@@ -91,14 +97,21 @@ class Decoder {
       png_set_strip_16(png_);
     }
     png_set_strip_alpha(png_);
-    png_set_interlace_handling(png_);
+    passes_ = png_set_interlace_handling(png_);
     png_read_update_info(png_, info_);
     return true;
   }
 
   bool read_pixels() {
     if (setjmp(png_jmpbuf(png_)) != 0) return false;
-    png_read_image(png_, rows_.data());
+    // Row by row: a list of the rows would take more than the pixels of a narrow image.
+    const std::int64_t row_bytes = stored_.num_bytes() / stored_.height();
+    for (int pass = 0; pass < passes_; ++pass) {
+      auto* row = reinterpret_cast<png_bytep>(stored_.bytes());
+      for (std::int64_t y = 0; y < stored_.height(); ++y, row += row_bytes) {
+        png_read_row(png_, row, nullptr);
+      }
+    }
     png_read_end(png_, info_);  // without it critical chunks behind the pixels would be skipped
     return true;
   }
@@ -121,7 +134,7 @@ class Decoder {
   png_infop info_ = nullptr;
   std::array<char, 128> message_{};
   Image stored_;
-  std::vector<png_bytep> rows_;
+  int passes_ = 1;
 };
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include "convmae/base/checked.h"
 #include "convmae/base/error.h"
 #include "convmae/data/decode/decoders.h"
 
@@ -67,12 +68,13 @@ int ignore_message(TIFF* /*tiff*/, void* /*user*/, const char* /*module*/, const
 using Handle = std::unique_ptr<TIFF, decltype(&TIFFClose)>;
 
 Handle open(Source& source, const DecodeOptions& options) {
+  constexpr std::int64_t kAlways = std::int64_t{16} << 20;  // for tables
   const std::unique_ptr<TIFFOpenOptions, decltype(&TIFFOpenOptionsFree)> open_options(
       TIFFOpenOptionsAlloc(), TIFFOpenOptionsFree);
   TIFFOpenOptionsSetErrorHandlerExtR(open_options.get(), keep_message, &source);
   TIFFOpenOptionsSetWarningHandlerExtR(open_options.get(), ignore_message, nullptr);
-  TIFFOpenOptionsSetMaxSingleMemAlloc(open_options.get(),
-                                      static_cast<tmsize_t>(16 * options.max_pixels));
+  TIFFOpenOptionsSetMaxSingleMemAlloc(
+      open_options.get(), static_cast<tmsize_t>(std::max(most_bytes(options), kAlways)));
   // "m": no memory mapping, "r": read only
   TIFF* tiff = TIFFClientOpenExt("image", "rm", &source, read_bytes, refuse_write, seek,
                                  close_nothing, size_of, nullptr, nullptr, open_options.get());
@@ -93,6 +95,10 @@ struct Layout {
   /// Numbers can be taken as they are stored; else libtiff has to convert to 8-bit RGBA.
   bool plain = true;
 };
+
+ImageClaim claim_of(const Layout& layout) {
+  return {layout.size.height, layout.size.width, layout.channels, layout.type};
+}
 
 Layout read_layout(TIFF* tiff, const DecodeOptions& options) {
   const auto bits = field<std::uint16_t>(tiff, TIFFTAG_BITSPERSAMPLE, 1);
@@ -118,7 +124,7 @@ Layout read_layout(TIFF* tiff, const DecodeOptions& options) {
       throw UserError("TIFF of this colour space is supported with 8 bits only: convert it");
     layout.channels = 4;
   }
-  check_shape("TIFF", layout.size.height, layout.size.width, layout.channels, layout.type, options);
+  check_claim("TIFF", claim_of(layout), options);
   return layout;
 }
 
@@ -144,10 +150,12 @@ void place(const std::vector<std::uint8_t>& from, const Placement& at, Image& ou
 
 /// A tile may be larger than its image, as the last ones of every image are, but not much larger
 /// than a small image needs.
-DecodeOptions for_tiles(DecodeOptions options, Size image) {
+DecodeOptions for_pieces(DecodeOptions options, const Layout& image) {
   constexpr std::int64_t kAlways = std::int64_t{1} << 22;
-  options.max_pixels =
-      std::min(options.max_pixels, std::max(kAlways, 4 * image.height * image.width));
+  const std::int64_t bytes =
+      image.size.height * image.size.width * image.channels * bytes_per_value(image.type);
+  options.max_pixels = std::min(options.max_pixels,
+                                std::max(kAlways, checked_multiply(bytes, 4).value_or(INT64_MAX)));
   return options;
 }
 
@@ -189,8 +197,9 @@ Pieces read_pieces(TIFF* tiff, const Source& source, const Layout& layout,
                                          layout.size.height);
   }
   if (pieces.width < 1 || pieces.rows < 1) damaged(source);
-  check_shape(pieces.tiled ? "TIFF tile of an" : "TIFF strip of an", pieces.rows, pieces.width,
-              pieces.channels, layout.type, for_tiles(options, layout.size));
+  check_claim(pieces.tiled ? "TIFF tile of an" : "TIFF strip of an",
+              {pieces.rows, pieces.width, pieces.channels, layout.type},
+              for_pieces(options, layout));
   check_offsets(tiff, pieces.tiled);
   return pieces;
 }
@@ -251,6 +260,12 @@ void tiff(EncodedBytes encoded, const DecodeOptions& options, Image& out) {
   const std::int64_t visible = has_alpha || !layout.plain ? 3 : layout.channels;
   const std::int64_t delivered = resolve_channels("TIFF", visible, options);
   const Pieces pieces = read_pieces(handle.get(), source, layout, options);
+  ImageClaim claim = claim_of(layout);
+  claim.work_per_pixel = spreading_bytes(visible, delivered, layout.type);
+  check_claim("TIFF", claim, options);
+  claim.work_per_pixel = 0;  // a piece is let go before that
+  claim.work = pieces.rows * pieces.width * pieces.channels * bytes_per_value(layout.type);
+  check_claim("TIFF", claim, options);
   out.resize(layout.size, layout.channels, layout.type);
   if (layout.plain) {
     read_plain(handle.get(), source, layout, pieces, out);

@@ -17,10 +17,25 @@ void webp(EncodedBytes encoded, const DecodeOptions& options, Image& out);
 void tiff(EncodedBytes encoded, const DecodeOptions& options, Image& out);
 void npy(EncodedBytes encoded, const DecodeOptions& options, Image& out);
 
-/// Throws UserError unless the shape is that of a non-empty image within the limit of pixels and of
-/// a number of bytes that can be addressed.
-void check_shape(const std::string& format, std::int64_t height, std::int64_t width,
-                 std::int64_t channels, PixelType type, const DecodeOptions& options);
+/// What a file says of its image, and what decoding that takes beside the pixels as stored.
+struct ImageClaim {
+  std::int64_t height = 0;
+  std::int64_t width = 0;
+  std::int64_t channels = 1;
+  PixelType type = PixelType::uint8;
+  std::int64_t work_per_pixel = 0;  ///< bytes
+  std::int64_t work = 0;            ///< bytes in all
+};
+
+/// Throws UserError unless the image is not empty and within the limit of pixels and of bytes that
+/// `options.max_pixels` sets. To be called before anything is allocated in the size of the image.
+void check_claim(const std::string& format, const ImageClaim& claim, const DecodeOptions& options);
+
+/// The bytes that may be in use while an image is decoded.
+std::int64_t most_bytes(const DecodeOptions& options);
+
+/// What spreading `stored` channels to more takes, for ImageClaim::work_per_pixel.
+std::int64_t spreading_bytes(std::int64_t stored, std::int64_t delivered, PixelType type);
 
 /// How many channels a file of `stored` channels is to be delivered with. Throws UserError if the
 /// request cannot be met.
@@ -39,7 +54,7 @@ inline std::uint8_t grey_of(std::uint32_t r, std::uint32_t g, std::uint32_t b) {
 void check_finite(const std::string& format, const Image& image);
 
 /// Changes the channel count of `image` in place to `channels`: grey from RGB (uint8 only), copies
-/// of grey, or dropped channels behind the third (alpha).
+/// of grey, or dropped channels behind the third (alpha). Takes memory only for more channels.
 void change_channels(Image& image, std::int64_t channels);
 
 }  // namespace convmae::decoders

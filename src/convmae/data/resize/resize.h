@@ -29,6 +29,11 @@ class Resizer {
   /// lies inside `in`, `window` inside `size`, both not empty.
   void resize(const Image& in, const Box& crop, Size size, const Box& window, Filter filter,
               Image& out);
+  /// Gives back what a giant image took.
+  void forget_giant() {
+    between_.forget_giant();
+    as_float_.forget_giant();
+  }
   /// The whole result.
   void resize(const Image& in, const Box& crop, Size size, Filter filter, Image& out) {
     resize(in, crop, size, {0, 0, size.height, size.width}, filter, out);

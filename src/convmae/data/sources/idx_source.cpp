@@ -59,8 +59,8 @@ constexpr FileKind kIdx{"an IDX file", std::int64_t{1} << 32};
 
 /// What the values of a file may take: a compressed one of some kilobytes could fill the memory.
 std::int64_t most_bytes(std::int64_t size) {
-  constexpr std::int64_t kAnyFile = std::int64_t{1} << 30;
-  constexpr std::int64_t kTimesItsSize = 100;
+  constexpr std::int64_t kAnyFile = std::int64_t{1} << 28;
+  constexpr std::int64_t kTimesItsSize = 20;
   return std::clamp(kTimesItsSize * size, kAnyFile, kIdx.limit);
 }
 

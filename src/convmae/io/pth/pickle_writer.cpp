@@ -14,15 +14,26 @@ namespace {
 /// Little-endian two's complement of a decimal integer, in as few bytes as hold it with its sign.
 std::string twos_complement(std::string_view decimal) {
   const bool negative = decimal.starts_with('-');
-  std::vector<unsigned> bytes;  // least significant first
-  for (const char digit : decimal.substr(negative ? 1 : 0)) {
-    auto carry = static_cast<unsigned>(digit - '0');
-    for (unsigned& byte : bytes) {
-      const unsigned value = byte * 10 + carry;
-      byte = value & 0xFF;
-      carry = value >> 8;
+  std::string_view digits = decimal.substr(negative ? 1 : 0);
+  std::vector<std::uint32_t> words;  // least significant first
+  while (!digits.empty()) {          // nine digits at a time
+    std::uint64_t scale = 1;
+    std::uint64_t carry = 0;
+    for (const char digit : digits.substr(0, 9)) {
+      carry = carry * 10 + static_cast<std::uint64_t>(digit - '0');
+      scale *= 10;
     }
-    if (carry != 0) bytes.push_back(carry);
+    digits.remove_prefix(std::min<std::size_t>(9, digits.size()));
+    for (std::uint32_t& word : words) {
+      const std::uint64_t value = word * scale + carry;
+      word = static_cast<std::uint32_t>(value);
+      carry = value >> 32;
+    }
+    if (carry != 0) words.push_back(static_cast<std::uint32_t>(carry));
+  }
+  std::vector<unsigned> bytes;
+  for (const std::uint32_t word : words) {
+    for (int shift = 0; shift < 32; shift += 8) bytes.push_back((word >> shift) & 0xFF);
   }
   bytes.push_back(0);
   unsigned carry = 1;

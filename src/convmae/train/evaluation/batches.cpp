@@ -27,25 +27,33 @@ Preprocessing preprocessing_of(const TrainingOptions& options) {
 ImageReading reading_of(const TrainingOptions& options) {
   return {.batch_size = options.batch_size,
           .num_workers = options.num_workers,
-          .exif_orientation = options.exif_orientation,
+          .decode = decoding_of(options),
           .leave_out_bad = skips_bad_samples(options),
           .max_bad_share = options.max_bad_share,
           .report_bad = {},
           .progress = {}};
 }
 
-TransformConfig evaluation_transform(const Preprocessing& preprocessing, bool exif_orientation) {
+DecodeOptions decoding_of(const TrainingOptions& options) {
+  DecodeOptions decode;
+  decode.apply_exif_orientation = options.exif_orientation;
+  decode.max_pixels = options.max_pixels;
+  return decode;
+}
+
+TransformConfig evaluation_transform(const Preprocessing& preprocessing,
+                                     const DecodeOptions& decode) {
   TransformConfig transform;
   transform.geometric = Geometric::centre_crop;
   transform.output = preprocessing.size;
+  transform.decode = decode;
   transform.decode.channels = std::ssize(preprocessing.mean);
-  transform.decode.apply_exif_orientation = exif_orientation;
   transform.normalisation = {to_float(preprocessing.mean), to_float(preprocessing.std)};
   return transform;
 }
 
 TransformConfig evaluation_transform(const TrainingOptions& options) {
-  return evaluation_transform(preprocessing_of(options), options.exif_orientation);
+  return evaluation_transform(preprocessing_of(options), decoding_of(options));
 }
 
 TransformConfig training_transform(const TrainingOptions& options) {
@@ -87,9 +95,8 @@ std::unique_ptr<Loader> evaluation_loader(const ImageReading& reading,
   config.on_bad_sample = reading.leave_out_bad ? OnBadSample::leave_out : OnBadSample::error;
   config.max_bad_share = reading.max_bad_share;
   config.report_bad = reading.report_bad;
-  return std::make_unique<Loader>(std::move(source),
-                                  evaluation_transform(preprocessing, reading.exif_orientation),
-                                  std::move(config));
+  return std::make_unique<Loader>(
+      std::move(source), evaluation_transform(preprocessing, reading.decode), std::move(config));
 }
 
 at::Tensor images_of(const Batch& batch, const Preprocessing& preprocessing) {

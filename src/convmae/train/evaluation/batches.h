@@ -15,13 +15,14 @@ namespace convmae {
 
 /// What the options say about how images become tensors.
 Preprocessing preprocessing_of(const TrainingOptions& options);
+DecodeOptions decoding_of(const TrainingOptions& options);
 
 /// How images are read where each counts once: in their source's order, and never one in another's
 /// place.
 struct ImageReading {
   std::int64_t batch_size = 64;
   std::int64_t num_workers = 2;
-  bool exif_orientation = false;
+  DecodeOptions decode;
   /// Images that cannot be used end the reading, or are left out if they are no more than that
   /// share.
   bool leave_out_bad = false;
@@ -34,8 +35,10 @@ struct ImageReading {
 /// What the options of a run say about it.
 ImageReading reading_of(const TrainingOptions& options);
 
-/// How an image becomes an input where nothing is drawn at random.
-TransformConfig evaluation_transform(const Preprocessing& preprocessing, bool exif_orientation);
+/// How an image becomes an input where nothing is drawn at random. The number of channels is that
+/// of `preprocessing`, whatever `decode` says.
+TransformConfig evaluation_transform(const Preprocessing& preprocessing,
+                                     const DecodeOptions& decode);
 TransformConfig evaluation_transform(const TrainingOptions& options);
 
 /// Random crop and mirror: what the training images of all runs have in common.

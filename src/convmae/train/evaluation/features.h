@@ -1,5 +1,6 @@
 #pragma once
 
+#include "convmae/data/decode/decode.h"
 #include "convmae/data/sources/source.h"
 #include "convmae/train/evaluation/batches.h"
 #include "convmae/train/evaluation/feature_model.h"

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "convmae/base/geometry.h"
+#include "convmae/data/decode/decode.h"
 #include "convmae/data/sources/source.h"
 #include "convmae/train/evaluation/batches.h"
 

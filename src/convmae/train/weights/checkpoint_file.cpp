@@ -108,6 +108,10 @@ std::map<std::string, std::string> description(const CheckpointInfo& info) {
 std::optional<CheckpointInfo> described_model(const std::map<std::string, std::string>& metadata) {
   for (const char* const key : {kModelKey, kPreprocessingKey, kProvenanceKey}) {
     if (!metadata.contains(key)) return std::nullopt;
+    if (!is_modest_json(metadata.at(key))) {
+      throw UserError("its description " + quote(key) +
+                      " is not JSON of an ordinary size: use another file");
+    }
   }
   const nlohmann::ordered_json provenance = parse_shallow_json(metadata.at(kProvenanceKey));
   return CheckpointInfo{
@@ -175,7 +179,8 @@ CheckpointFile::CheckpointFile(const std::filesystem::path& path) : file_(path) 
     if (!info) throw_damaged(path, "it does not describe its model");
     info_ = std::move(*info);
     if (kind_ == CheckpointKind::training) {
-      trainer_ = nlohmann::ordered_json::parse(metadata.at(kTrainerKey));
+      trainer_ = parse_shallow_json(metadata.at(kTrainerKey));
+      if (trainer_.is_discarded()) throw_damaged(path, "its training state is not modest JSON");
     }
   } catch (const nlohmann::json::exception& error) {
     throw_damaged(path, brief(error.what()));
