@@ -63,6 +63,23 @@ class TrainingCheckpoint : public testing::Test {
   AdamW optimizer_{weight_decay_groups(*model_, 0.05), {}};
 };
 
+TEST_F(TrainingCheckpoint, RefusesCountsThatNoRunHas) {
+  const nlohmann::ordered_json good = to_json(some_state());
+  EXPECT_EQ(training_state_from_json(good).position, some_state().position);
+  for (const char* const name :
+       {"epoch", "step", "global_step", "loss_count", "skipped", "skipped_in_a_row",
+        "skipped_in_epoch", "batch_size", "accum_iter", "images", "threads"}) {
+    for (const nlohmann::ordered_json& value :
+         {nlohmann::ordered_json(-1), nlohmann::ordered_json(std::int64_t{1} << 62),
+          nlohmann::ordered_json(0xFFFFFFFFFFFFFFFF), nlohmann::ordered_json(1e300),
+          nlohmann::ordered_json(0.5)}) {
+      nlohmann::ordered_json bad = good;
+      bad[name] = value;
+      EXPECT_THROW(training_state_from_json(bad), UserError) << name << " " << value;
+    }
+  }
+}
+
 TEST_F(TrainingCheckpoint, GivesBackModelOptimizerAndState) {
   save();
   const auto model = tiny_model(2);

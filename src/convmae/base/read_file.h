@@ -35,7 +35,8 @@ std::vector<std::uint8_t> read_whole_file(const std::filesystem::path& path, con
 /// The same for text: bytes without a zero among them, which is looked for while it is read.
 std::string read_text_file(const std::filesystem::path& path, const FileKind& kind);
 
-/// The first `size` bytes of a regular file, or all of a shorter one; nothing of what cannot be read.
+/// The first `size` bytes of a regular file, or all of a shorter one; nothing of what cannot be
+/// read.
 std::string file_beginning(const std::filesystem::path& path, std::size_t size);
 
 /// Lines of files that are read line by line are no longer.

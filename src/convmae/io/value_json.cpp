@@ -1,5 +1,6 @@
 #include "convmae/io/value_json.h"
 
+#include "convmae/base/json_number.h"
 #include "convmae/base/utf8.h"
 
 #include <cstddef>
@@ -99,7 +100,7 @@ Json parse_shallow_json(std::string_view text) {
 
 Value value_from_json(const Json& json, ValueArena& arena) {
   if (json.is_boolean()) return json.get<bool>();
-  if (json.is_number_integer()) return json.get<std::int64_t>();
+  if (const auto whole = whole_number(json); whole && json.is_number_integer()) return *whole;
   if (json.is_number()) return json.get<double>();
   if (json.is_string()) return std::string_view(arena.keep(json.get<std::string>()));
   if (json.is_array()) {

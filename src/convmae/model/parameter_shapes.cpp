@@ -52,7 +52,7 @@ class Listing {
   }
 
   void side_branches() const {
-    if (vit_) return;
+    if (vit_ || !config_.fusion) return;
     const Sides& p = config_.patch_size;
     patch_conv("stage1_output_decode", config_.embed_dim[0], config_.embed_dim[2], p[1] * p[2]);
     patch_conv("stage2_output_decode", config_.embed_dim[1], config_.embed_dim[2], p[2]);

@@ -46,12 +46,17 @@ void ClassifierRun::open_data() {
   }
 }
 
-void ClassifierRun::build_classifier() {
+ClassifierConfig ClassifierRun::classifier_config() const {
   ClassifierConfig config;
   config.encoder = options_.model_config;
   config.pool = parse_pool(options_.pool);
   config.head = head_;
   config.num_classes = std::ssize(classes_);
+  return config;
+}
+
+void ClassifierRun::build_classifier() {
+  const ClassifierConfig config = classifier_config();
   validate(config);
   classifier_ = std::make_shared<Classifier>(config);
 }
@@ -71,7 +76,7 @@ ImageInput ClassifierRun::input() const {
 }
 
 nlohmann::ordered_json ClassifierRun::task() const {
-  return task_of(classifier_->config(), classes_);
+  return task_of(classifier_config(), classes_);
 }
 
 nlohmann::ordered_json ClassifierRun::further_header() const {

@@ -40,6 +40,7 @@ class ClassifierRun : public TrainingRun {
   const std::optional<LabelledImages>& held_out() const { return held_out_; }
 
  private:
+  ClassifierConfig classifier_config() const;
   /// Evaluates, and warns if the head that --init brought turns out to know other classes.
   ClassificationMetrics examine();
 

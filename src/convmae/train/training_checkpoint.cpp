@@ -1,8 +1,12 @@
 #include "convmae/train/training_checkpoint.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/json_number.h"
+#include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
 
+#include <exception>
+#include <string>
 #include <utility>
 
 namespace convmae {
@@ -44,24 +48,34 @@ nlohmann::ordered_json to_json(const TrainingState& state) {
 }
 
 TrainingState training_state_from_json(const nlohmann::ordered_json& json) {
+  const auto count = [&json](const char* name, std::int64_t least, std::int64_t most) {
+    const std::optional<std::int64_t> number = whole_number(json.at(name));
+    if (!number || *number < least || *number > most) {
+      throw UserError(std::string("its ") + name + " is " + json_text(json.at(name)));
+    }
+    return *number;
+  };
+  // What a run can count: the sums and products of two of these fit.
+  constexpr std::int64_t kMost = std::int64_t{1} << 48;
+  constexpr std::int64_t kMostThreads = 4096;
   TrainingState state;
   RunPosition& position = state.position;
-  json.at("epoch").get_to(position.epoch);
-  json.at("step").get_to(position.step);
-  json.at("global_step").get_to(position.global_step);
+  position.epoch = count("epoch", 0, kMost);
+  position.step = count("step", 0, kMost);
+  position.global_step = count("global_step", 0, kMost);
   json.at("loss_sum").get_to(position.loss_sum);
-  json.at("loss_count").get_to(position.loss_count);
-  json.at("skipped").get_to(position.skipped);
-  json.at("skipped_in_a_row").get_to(position.skipped_in_a_row);
-  json.at("skipped_in_epoch").get_to(position.skipped_in_epoch);
+  position.loss_count = count("loss_count", 0, kMost);
+  position.skipped = count("skipped", 0, kMost);
+  position.skipped_in_a_row = count("skipped_in_a_row", 0, kMost);
+  position.skipped_in_epoch = count("skipped_in_epoch", 0, kMost);
   json.at("seed").get_to(state.identity.seed);
-  json.at("batch_size").get_to(state.identity.batch_size);
-  json.at("accum_iter").get_to(state.identity.accum_iter);
-  json.at("images").get_to(state.identity.images);
+  state.identity.batch_size = count("batch_size", 1, kMost);
+  state.identity.accum_iter = count("accum_iter", 1, kMost);
+  state.identity.images = count("images", 1, kMost);
   state.identity.image_names = json.value("image_names", "");
   state.identity.image_classes = json.value("image_classes", "");
   json.at("gemm").get_to(state.gemm);
-  json.at("threads").get_to(state.threads);
+  state.threads = count("threads", 1, kMostThreads);
   json.at("precision").get_to(state.precision);
   return state;
 }
@@ -96,11 +110,16 @@ TrainingState training_state(const CheckpointFile& file) {
                     " holds weights only and cannot continue a run: start a new one from them with "
                     "--init");
   }
+  const auto damaged = [&file](const std::exception& error) {
+    return UserError(quote(file.path().string()) + " is damaged (" + brief(error.what()) +
+                     "): use another checkpoint of the run");
+  };
   try {
     return training_state_from_json(file.trainer());
   } catch (const nlohmann::json::exception& error) {
-    throw UserError(quote(file.path().string()) + " is damaged (" + brief(error.what()) +
-                    "): use another checkpoint of the run");
+    throw damaged(error);
+  } catch (const UserError& error) {
+    throw damaged(error);
   }
 }
 

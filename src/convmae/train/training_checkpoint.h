@@ -54,7 +54,8 @@ struct TrainingState {
 };
 
 nlohmann::ordered_json to_json(const TrainingState& state);
-/// Throws nlohmann::json::exception if something is missing or of another type.
+/// Throws nlohmann::json::exception if something is missing or of another type, and UserError for
+/// numbers that no run has counted.
 TrainingState training_state_from_json(const nlohmann::ordered_json& json);
 
 /// What a kind of run keeps in its checkpoints beside model, optimizer and TrainingState.

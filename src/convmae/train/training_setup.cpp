@@ -8,6 +8,7 @@
 #include "convmae/train/run/environment.h"
 #include "convmae/train/run/run_setup.h"
 #include "convmae/train/training_run.h"
+#include "convmae/train/weights/held_tensors.h"
 
 #include <ATen/ATen.h>
 
@@ -67,8 +68,11 @@ void TrainingRun::resume() {
   store_.emplace(paths().checkpoints(), options_.keep_last);
   const auto warn = [this](const std::string& text) { say("warning: " + text); };
   TrainingState state;
-  std::unique_ptr<CheckpointFile> file = store_->open_newest(
-      warn, [&](const CheckpointFile& candidate) { state = training_state(candidate); });
+  std::unique_ptr<CheckpointFile> file =
+      store_->open_newest(warn, [&](const CheckpointFile& candidate) {
+        state = training_state(candidate);
+        expect_model(WeightFile(candidate.path()), candidate.info());
+      });
   // Arithmetic that was not asked for stays as it was, also on another machine.
   if (options_.gemm == "auto" && options_.precision == state.precision) {
     options_.gemm = state.gemm;
@@ -84,8 +88,8 @@ void TrainingRun::resume() {
   open_images();
   check_identity(state.identity, identity_);
   plan_epochs();
-  build();
   check_model(file->info(), describe({}));
+  build();
   const auto restore = [&](const CheckpointFile& candidate) {
     state = training_state(candidate);
     check_position(state.position, plan_->steps_per_epoch(), candidate.path());

@@ -111,7 +111,9 @@ class HandoverTest : public testing::Test {
     for (std::int64_t step = 0; step + 1 < run_.steps(); ++step) {
       run_.take_step(step, *model_, optimizer_);
     }
-    const CheckpointInfo info{run_.model_config(), tiny_info().preprocessing, {{"epoch", 3}}};
+    const ModelConfig config = run_.model_config();
+    const CheckpointInfo info{
+        config, default_preprocessing(config.in_chans, config.img_size), {{"epoch", 3}}};
     const std::filesystem::path own = scratch_.path() / "own.safetensors";
     save_training_checkpoint(own, *model_, optimizer_, info, {}, pytorch_groups(optimizer_));
     convert_weights(own, pth_, to_pth());

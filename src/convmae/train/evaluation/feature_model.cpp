@@ -4,11 +4,14 @@
 #include "convmae/base/quote.h"
 #include "convmae/model/feature_maps.h"
 #include "convmae/train/weights/checkpoint_store.h"
+#include "convmae/train/weights/held_tensors.h"
 #include "convmae/train/weights/weight_layout.h"
 #include "convmae/train/weights/weights.h"
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <functional>
 #include <span>
 #include <string>
 #include <utility>
@@ -24,7 +27,8 @@ CheckpointInfo encoder_info(const WeightFile& file, const Architecture& architec
     info = std::move(*described);
   } else {
     info.model = encoder_shapes_of(architecture);
-    info.preprocessing = default_preprocessing(info.model.in_chans, info.model.img_size);
+    // A stage without blocks has no kernel: any odd number describes it.
+    std::ranges::replace(info.model.kernel_size, 0, 1);
   }
   if (num_heads) info.model.num_heads = *num_heads;
   if (info.model.num_heads == 0) {
@@ -32,11 +36,30 @@ CheckpointInfo encoder_info(const WeightFile& file, const Architecture& architec
         quote(file.path().string()) +
         " does not tell the number of attention heads of its encoder: give --num_heads");
   }
+  try {
+    validate_encoder(info.model);
+  } catch (const UserError& error) {
+    throw UserError("cannot rebuild the encoder of " + quote(file.path().string()) + ": " +
+                    error.what());
+  }
+  if (info.preprocessing.mean.empty()) {
+    info.preprocessing = default_preprocessing(info.model.in_chans, info.model.img_size);
+  }
   return info;
 }
 
 std::shared_ptr<Encoder> load_encoder(const WeightFile& file, const std::string& prefix,
-                                      const ModelConfig& config) {
+                                      ModelConfig config) {
+  HeldTensors held(file, prefix, HeldTensors::Lacking::tables);
+  for_each_encoder_parameter(config, std::ref(held));
+  // A fixed table is computed only where the file has none.
+  config.use_pos_embed = config.use_pos_embed && held.makes_tables();
+  if (config.use_pos_embed && config.embed_dim.back() % 4 != 0) {
+    throw UserError(quote(file.path().string()) +
+                    " has no position table, and none can be made of a width of " +
+                    std::to_string(config.embed_dim.back()) +
+                    ", which is no multiple of 4: give a whole checkpoint");
+  }
   auto encoder = std::make_shared<Encoder>(config, EncoderTail::none);
   for (const auto& item : encoder->named_parameters()) {
     const std::string name = prefix + item.key();

@@ -114,12 +114,15 @@ std::optional<CheckpointInfo> described_model(const std::map<std::string, std::s
     }
   }
   const nlohmann::ordered_json provenance = parse_shallow_json(metadata.at(kProvenanceKey));
-  return CheckpointInfo{
-      model_config_from_json(metadata.at(kModelKey)),
-      preprocessing_from_json(nlohmann::ordered_json::parse(metadata.at(kPreprocessingKey))),
-      provenance.is_discarded() ? nlohmann::ordered_json() : provenance,
-      metadata.contains(kTaskKey) ? parse_shallow_json(metadata.at(kTaskKey))
-                                  : nlohmann::ordered_json()};
+  CheckpointInfo info{model_config_from_json(metadata.at(kModelKey)),
+                      preprocessing_from_json(parse_shallow_json(metadata.at(kPreprocessingKey))),
+                      provenance.is_discarded() ? nlohmann::ordered_json() : provenance,
+                      metadata.contains(kTaskKey) ? parse_shallow_json(metadata.at(kTaskKey))
+                                                  : nlohmann::ordered_json()};
+  // Whoever reads on may rely on the lengths of its lists and on what fits into 64 bits.
+  validate_encoder(info.model);
+  validate(info.preprocessing, info.model.in_chans, info.model.img_size);
+  return info;
 }
 
 NamedTensors named_tensors(const torch::nn::Module& module) {
@@ -174,19 +177,22 @@ CheckpointFile::CheckpointFile(const std::filesystem::path& path) : file_(path) 
   if (digest.text() != metadata.at(kDigestKey)) {
     throw_damaged(path, "its content does not have the digest that was written with it");
   }
+  std::optional<CheckpointInfo> info;
   try {
-    std::optional<CheckpointInfo> info = described_model(metadata);
-    if (!info) throw_damaged(path, "it does not describe its model");
-    info_ = std::move(*info);
+    info = described_model(metadata);
     if (kind_ == CheckpointKind::training) {
       trainer_ = parse_shallow_json(metadata.at(kTrainerKey));
       if (trainer_.is_discarded()) throw_damaged(path, "its training state is not modest JSON");
     }
+  } catch (const UserError& error) {
+    throw_damaged(path, error.what());
   } catch (const nlohmann::json::exception& error) {
     throw_damaged(path, brief(error.what()));
   } catch (const std::out_of_range&) {
     throw_damaged(path, "a part of its metadata is missing");
   }
+  if (!info) throw_damaged(path, "it does not describe its model");
+  info_ = std::move(*info);
 }
 
 void CheckpointFile::read(const std::string& name, const at::Tensor& target) const {
@@ -197,14 +203,13 @@ void CheckpointFile::read(const std::string& name, const at::Tensor& target) con
 }
 
 void read_tensor(const StoredTensor& stored, const at::Tensor& target) {
-  const std::string what = "tensor " + quote(stored.name) + " of " + quote(stored.file.string());
   if (at::IntArrayRef(stored.shape) != target.sizes()) {
-    throw UserError(what + " has the shape " + shape_text(stored.shape) + ", but the model needs " +
-                    shape_text(target.sizes()) + ": choose the model that the file was made for");
+    refuse_shape(stored.file, stored.name, stored.shape, target.sizes());
   }
   const std::optional<at::ScalarType> type = scalar_type_of(stored.dtype);
   if (!type) {
-    throw UserError(what + " has the element type " + std::string(torch_name(stored.dtype)) +
+    throw UserError("tensor " + quote(stored.name) + " of " + quote(stored.file.string()) +
+                    " has the element type " + std::string(torch_name(stored.dtype)) +
                     ", expected float32, float64, float16 or bfloat16: convert it first");
   }
   const at::NoGradGuard no_grad;
@@ -218,6 +223,13 @@ void read_tensor(const StoredTensor& stored, const at::Tensor& target) {
   const at::Tensor host = at::empty(target.sizes(), at::TensorOptions().dtype(*type));
   stored.read({static_cast<std::byte*>(host.mutable_data_ptr()), host.nbytes()});
   target.copy_(host);
+}
+
+void refuse_shape(const std::filesystem::path& file, const std::string& name, at::IntArrayRef shape,
+                  at::IntArrayRef needed) {
+  throw UserError("tensor " + quote(name) + " of " + quote(file.string()) + " has the shape " +
+                  shape_text(shape) + ", but the model needs " + shape_text(needed) +
+                  ": choose the model that the file was made for");
 }
 
 std::string shape_text(at::IntArrayRef shape) {

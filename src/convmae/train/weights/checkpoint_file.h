@@ -103,6 +103,10 @@ struct StoredTensor {
 /// Throws UserError for another shape or an element type that weights cannot have.
 void read_tensor(const StoredTensor& stored, const at::Tensor& target);
 
+/// Throws the UserError about a tensor of a file whose shape is not the one that a model needs.
+[[noreturn]] void refuse_shape(const std::filesystem::path& file, const std::string& name,
+                               at::IntArrayRef shape, at::IntArrayRef needed);
+
 /// A shape for messages: [256, 1, 5, 5].
 std::string shape_text(at::IntArrayRef shape);
 

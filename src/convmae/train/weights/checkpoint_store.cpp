@@ -231,10 +231,11 @@ std::unique_ptr<CheckpointFile> CheckpointStore::open_newest(
   }
   const std::string run = directory_.parent_path().string();
   throw UserError(
-      paths.empty()
-          ? quote(run) + " has saved no checkpoint yet: start the run again with --out " + run
-          : "there is no usable checkpoint in " + quote(directory_.string()) +
-                ": start the run anew in another directory, or with --out " + run + " --overwrite");
+      paths.empty() ? quote(run) + " has saved no checkpoint yet: start the run again with --out " +
+                          shell_word(run)
+                    : "there is no usable checkpoint in " + quote(directory_.string()) +
+                          ": start the run anew in another directory, or with --out " +
+                          shell_word(run) + " --overwrite");
 }
 
 void CheckpointStore::remove_after(std::int64_t global_step) {

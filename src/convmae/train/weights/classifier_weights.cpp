@@ -1,11 +1,13 @@
 #include "convmae/train/weights/classifier_weights.h"
 
+#include "convmae/base/checked.h"
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/model/architecture.h"
 #include "convmae/model/position_embedding.h"
 #include "convmae/model/position_resize.h"
 #include "convmae/train/weights/checkpoint_store.h"
+#include "convmae/train/weights/held_tensors.h"
 #include "convmae/train/weights/weight_layout.h"
 #include "convmae/train/weights/weights.h"
 
@@ -38,10 +40,14 @@ at::Tensor read_all(const WeightFile& file, const Weight& weight) {
   return value;
 }
 
+/// Of strides in a file. Throws UserError if their product does not fit.
 std::int64_t block_of(const ModelConfig& config) {
-  std::int64_t block = 1;
-  for (const std::int64_t stride : config.patch_size) block *= stride;
-  return block;
+  std::optional<std::int64_t> block = 1;
+  for (const std::int64_t stride : config.patch_size) {
+    if (block) block = checked_multiply(*block, stride);
+  }
+  if (!block) throw UserError("the product of its strides is beyond 64 bits");
+  return *block;
 }
 
 Size grid_of(const ModelConfig& config) {
@@ -56,7 +62,7 @@ Size grid_of_file(const WeightFile& file, std::int64_t positions) {
     if (grid.height * grid.width == positions) return grid;
   }
   const auto side = std::llround(std::sqrt(static_cast<double>(positions)));
-  if (side * side != positions) {
+  if (positions < 1 || side * side != positions) {
     throw UserError(
         "the " + std::to_string(positions) + " positions of " + quote(file.path().string()) +
         " make no square grid, and the file does not say which: give a file of convmae");
@@ -129,12 +135,20 @@ class Transfer {
     const Size grid = grid_of(config);
     const std::int64_t leading = target.size(1) - grid.height * grid.width;
     if (weight == nullptr) {
+      if (target.size(2) % 4 != 0) {
+        throw UserError(quote(file_.path().string()) +
+                        " has no position table, and none can be made of a width of " +
+                        std::to_string(target.size(2)) +
+                        ", which is no multiple of 4: give a whole checkpoint");
+      }
       target.copy_(sincos_position_table(target.size(2), grid, leading > 0).unsqueeze(0));
       return;
     }
+    const std::vector<std::int64_t>& shape = weight->tensor.shape;
+    if (shape.size() != 3 || shape[0] != 1 || shape[1] <= leading || shape[2] != target.size(2)) {
+      refuse_shape(file_.path(), weight->name, shape, target.sizes());
+    }
     const at::Tensor table = read_all(file_, *weight);
-    TORCH_CHECK(table.dim() == 3 && table.size(2) == target.size(2), "position table of shape ",
-                table.sizes());
     const Size from = grid_of_file(file_, table.size(1) - leading);
     if (!(from == grid)) {
       notes_ += "; positions of a " + std::to_string(from.height) + "x" +
@@ -155,30 +169,13 @@ class Transfer {
   bool head_taken_ = false;
 };
 
-ClassifierConfig config_of_task(const CheckpointInfo& info) {
-  ClassifierConfig config;
-  config.encoder = info.model;
-  config.pool = parse_pool(info.task.at("pool").get<std::string>());
-  config.head = info.task.at("head") == "probe" ? ClassifierHead::probe : ClassifierHead::linear;
-  config.num_classes = std::ssize(info.task.at("classes"));
-  return config;
-}
-
-LoadedClassifier load_own(const CheckpointFile& file) {
-  if (!file.info().task.is_object() || file.info().task.value("kind", "") != kKind) {
-    throw UserError(quote(file.path().string()) +
-                    " holds no classifier: give what convmae finetune or linprobe wrote");
-  }
+LoadedClassifier load_own(const WeightFile& weights) {
+  const CheckpointFile file(weights.path());
   LoadedClassifier loaded;
-  try {
-    const ClassifierConfig config = config_of_task(file.info());
-    validate(config);
-    loaded.model = std::make_shared<Classifier>(config);
-    file.info().task.at("classes").get_to(loaded.classes);
-  } catch (const nlohmann::json::exception& error) {
-    throw UserError(quote(file.path().string()) +
-                    " describes its classes badly: " + brief(error.what()));
-  }
+  const ClassifierConfig config = config_of_task(file.path(), file.info());
+  for_each_parameter(config, HeldTensors(weights, "", HeldTensors::Lacking::none));
+  loaded.model = std::make_shared<Classifier>(config);
+  file.info().task.at("classes").get_to(loaded.classes);
   loaded.preprocessing = file.info().preprocessing;
   const bool averaged = file.has("ema.head.weight");
   for (const auto& [name, tensor] : named_tensors(*loaded.model)) {
@@ -209,10 +206,19 @@ ModelConfig encoder_of_shapes(const WeightFile& file, const Architecture& archit
   encoder->kernel_size = architecture.kernel_size;
   // A stage without blocks has no kernel: any odd number describes it.
   std::ranges::replace(encoder->kernel_size, 0, 1);
-  if (architecture.positions) {
-    const Size grid = grid_of_file(file, *architecture.positions);
-    const std::int64_t block = block_of(*encoder);
-    encoder->img_size = {grid.height * block, grid.width * block};
+  try {
+    if (architecture.positions) {
+      const Size grid = grid_of_file(file, *architecture.positions);
+      const std::int64_t block = block_of(*encoder);
+      const std::optional<std::int64_t> height = checked_multiply(grid.height, block);
+      const std::optional<std::int64_t> width = checked_multiply(grid.width, block);
+      if (!height || !width) throw UserError("the size of its images is beyond 64 bits");
+      encoder->img_size = {*height, *width};
+    }
+    validate_encoder(*encoder);
+  } catch (const UserError& error) {
+    throw UserError("cannot rebuild the encoder of " + quote(file.path().string()) + ": " +
+                    error.what());
   }
   return *encoder;
 }
@@ -271,18 +277,49 @@ ClassifierInit initialise_classifier(const std::filesystem::path& path, Classifi
 
 nlohmann::ordered_json encoder_settings(const std::filesystem::path& path) {
   const WeightFile file = open_for_init(path);
+  const std::optional<Architecture> architecture = architecture_of(file);
+  const HeldTensors held(file, architecture ? architecture->prefix : "",
+                         HeldTensors::Lacking::tables);
   if (const std::optional<CheckpointInfo> info = described_by_itself(file)) {
+    for_each_encoder_parameter(info->model, held);
     nlohmann::ordered_json settings = sizes_json(info->model);
     settings["mean"] = info->preprocessing.mean;
     settings["std"] = info->preprocessing.std;
     return settings;
   }
-  const std::optional<Architecture> architecture = architecture_of(file);
   if (!architecture) {
     throw UserError(quote(path.string()) +
                     " holds no model that this program knows: see `convmae inspect`");
   }
-  return sizes_json(encoder_of_shapes(file, *architecture));
+  const ModelConfig encoder = encoder_of_shapes(file, *architecture);
+  for_each_encoder_parameter(encoder, held);
+  return sizes_json(encoder);
+}
+
+ClassifierConfig config_of_task(const std::filesystem::path& file, const CheckpointInfo& info) {
+  const std::string name = quote(file.string());
+  const nlohmann::ordered_json& task = info.task;
+  if (!task.is_object() || task.value("kind", nlohmann::ordered_json()) != kKind) {
+    throw UserError(name + " holds no classifier: give what convmae finetune or linprobe wrote");
+  }
+  const nlohmann::ordered_json pool = task.value("pool", nlohmann::ordered_json());
+  const nlohmann::ordered_json classes = task.value("classes", nlohmann::ordered_json());
+  const bool named = classes.is_array() && std::ranges::all_of(classes, [](const auto& item) {
+                       return item.is_string();
+                     });
+  if (!pool.is_string() || !named) {
+    throw UserError(name +
+                    " describes its classifier badly: its pool is no text, or its classes "
+                    "are no list of names");
+  }
+  ClassifierConfig config;
+  config.encoder = info.model;
+  config.pool = parse_pool(pool.get<std::string>());
+  config.head = task.value("head", nlohmann::ordered_json()) == "probe" ? ClassifierHead::probe
+                                                                        : ClassifierHead::linear;
+  config.num_classes = std::ssize(classes);
+  validate(config);
+  return config;
 }
 
 nlohmann::ordered_json task_of(const ClassifierConfig& config,
@@ -301,7 +338,7 @@ LoadedClassifier load_classifier(const std::filesystem::path& path, at::ScalarTy
   const WeightFile file(chosen);
   const SafetensorsFile* const safetensors = file.safetensors();
   if (safetensors != nullptr && checkpoint_kind(*safetensors)) {
-    loaded = load_own(CheckpointFile(chosen));
+    loaded = load_own(file);
   } else {
     const std::optional<Architecture> architecture = architecture_of(file);
     if (!architecture) {
@@ -310,6 +347,8 @@ LoadedClassifier load_classifier(const std::filesystem::path& path, at::ScalarTy
     }
     const ClassifierConfig config = config_of_shapes(file, *architecture);
     validate(config);
+    for_each_parameter(config,
+                       HeldTensors(file, architecture->prefix, HeldTensors::Lacking::tables));
     loaded.model = std::make_shared<Classifier>(config);
     Transfer(file, architecture->prefix, *loaded.model, InChansInit::random).run();
     loaded.preprocessing = default_preprocessing(config.encoder.in_chans, config.encoder.img_size);

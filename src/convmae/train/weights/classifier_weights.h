@@ -41,6 +41,10 @@ ClassifierInit initialise_classifier(const std::filesystem::path& path, Classifi
 /// and standard deviation. Throws UserError if the file holds no model of a known kind.
 nlohmann::ordered_json encoder_settings(const std::filesystem::path& path);
 
+/// The classifier that a file of this program describes. Throws UserError, naming the file, if it
+/// describes none, or badly.
+ClassifierConfig config_of_task(const std::filesystem::path& file, const CheckpointInfo& info);
+
 /// How a file of this program describes a classifier (CheckpointInfo::task).
 nlohmann::ordered_json task_of(const ClassifierConfig& config,
                                const std::vector<std::string>& classes);

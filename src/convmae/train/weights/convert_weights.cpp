@@ -1,6 +1,8 @@
 #include "convmae/train/weights/convert_weights.h"
 
+#include "convmae/base/checked.h"
 #include "convmae/base/error.h"
+#include "convmae/base/json_number.h"
 #include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
 #include "convmae/io/pth/pth_writer.h"
@@ -213,7 +215,8 @@ class Conversion {
     if (const std::optional<std::int64_t> epoch = published_epoch(file_)) return epoch;
     const Json done =
         info && info->provenance.is_object() ? info->provenance.value("epoch", Json()) : Json();
-    return done.is_number_integer() ? std::optional(done.get<std::int64_t>() - 1) : std::nullopt;
+    const std::optional<std::int64_t> epochs = whole_number(done);
+    return epochs ? checked_add(*epochs, -1) : std::nullopt;
   }
 
   StridedTensor tensor_of(const Weight& weight, std::deque<std::vector<std::byte>>& buffers) const {

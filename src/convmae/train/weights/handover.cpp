@@ -1,8 +1,11 @@
 #include "convmae/train/weights/handover.h"
 
+#include "convmae/base/checked.h"
 #include "convmae/base/error.h"
+#include "convmae/base/json_number.h"
 #include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
+#include "convmae/train/weights/held_tensors.h"
 #include "convmae/train/weights/published_notes.h"
 #include "convmae/train/weights/weight_layout.h"
 #include "convmae/train/weights/weights.h"
@@ -25,9 +28,19 @@ void take_numbers(const Json& from, std::initializer_list<const char*> names, Js
   }
 }
 
+/// Throws UserError unless the file holds the tensors of that model.
+void expect_shapes(const WeightFile& file, ModelConfig config) {
+  // What is not known is asked for later, and no shape depends on it.
+  if (config.num_heads == 0) config.num_heads = 1;
+  if (config.decoder_num_heads == 0) config.decoder_num_heads = 1;
+  validate(config);
+  for_each_parameter(config, HeldTensors(file, "", HeldTensors::Lacking::tables));
+}
+
 /// The model that the file describes, or that its shapes and training arguments tell.
 Json model_settings(const WeightFile& file) {
   if (const std::optional<CheckpointInfo> info = described_by_itself(file)) {
+    expect_shapes(file, info->model);
     Json settings = Json::parse(to_json(info->model));
     settings["mean"] = info->preprocessing.mean;
     settings["std"] = info->preprocessing.std;
@@ -40,6 +53,7 @@ Json model_settings(const WeightFile& file) {
   }
   ModelConfig config = pretrain_shapes_of(*architecture);
   apply_training_arguments(training_arguments(file), config);
+  expect_shapes(file, config);
   Json settings = Json::parse(to_json(config));
   if (!architecture->preset.empty()) settings["model"] = architecture->preset;
   for (const char* const heads : {"num_heads", "decoder_num_heads"}) {
@@ -56,8 +70,12 @@ void take_schedule(const WeightFile& file, Json& settings) {
   take_numbers(arguments, {"accum_iter", "world_size"}, shares);
   if (!shares.empty()) {
     // The batches of its devices are taken one after another here.
-    settings["accum_iter"] =
-        shares.value("accum_iter", std::int64_t{1}) * shares.value("world_size", std::int64_t{1});
+    const auto share = [&](const char* name) { return whole_number(shares.value(name, Json(1))); };
+    const std::optional<std::int64_t> steps = share("accum_iter");
+    const std::optional<std::int64_t> devices = share("world_size");
+    const std::optional<std::int64_t> batches =
+        steps && devices ? checked_multiply(*steps, *devices) : std::nullopt;
+    settings["accum_iter"] = batches ? Json(*batches) : Json();
   }
   if (const std::optional<CheckpointInfo> info = described_by_itself(file)) {
     take_numbers(info->provenance, {"epochs", "lr"}, settings);

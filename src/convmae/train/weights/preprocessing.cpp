@@ -1,7 +1,12 @@
 #include "convmae/train/weights/preprocessing.h"
 
+#include "convmae/base/error.h"
+#include "convmae/base/json_number.h"
 #include "convmae/data/transforms.h"
 
+#include <algorithm>
+#include <cmath>
+#include <optional>
 #include <string>
 
 namespace convmae {
@@ -14,7 +19,33 @@ std::vector<double> widen(const std::vector<float>& values) {
   return result;
 }
 
+std::string size_text(Size size) {
+  return std::to_string(size.height) + "x" + std::to_string(size.width);
+}
+
+/// As the float that it becomes.
+bool is_finite(double value) { return std::isfinite(static_cast<float>(value)); }
+
 }  // namespace
+
+void validate(const Preprocessing& preprocessing, std::int64_t channels, Size size) {
+  const auto& [mean, std, input] = preprocessing;
+  if (!(input == size)) {
+    throw UserError("its images are of " + size_text(input) + " pixels, but its model takes " +
+                    size_text(size));
+  }
+  if (std::ssize(mean) != channels || std::ssize(std) != channels) {
+    throw UserError("it has " + std::to_string(mean.size()) + " means and " +
+                    std::to_string(std.size()) + " deviations for the " + std::to_string(channels) +
+                    " channels of its model");
+  }
+  const auto above_0 = [](double value) {
+    return is_finite(value) && static_cast<float>(value) > 0;
+  };
+  if (!std::ranges::all_of(mean, is_finite) || !std::ranges::all_of(std, above_0)) {
+    throw UserError("its means and deviations are no numbers to normalise images by");
+  }
+}
 
 Preprocessing default_preprocessing(std::int64_t channels, Size size) {
   const Normalisation defaults = Normalisation::defaults(channels);
@@ -29,9 +60,12 @@ nlohmann::ordered_json to_json(const Preprocessing& preprocessing) {
 
 Preprocessing preprocessing_from_json(const nlohmann::ordered_json& json) {
   const auto& size = json.at("size");
+  const std::optional<std::int64_t> height = whole_number(size.at(0));
+  const std::optional<std::int64_t> width = whole_number(size.at(1));
+  if (!height || !width) throw UserError("the size of its images is not two whole numbers");
   return {json.at("mean").get<std::vector<double>>(),
           json.at("std").get<std::vector<double>>(),
-          {size.at(0).get<std::int64_t>(), size.at(1).get<std::int64_t>()}};
+          {*height, *width}};
 }
 
 }  // namespace convmae

@@ -22,8 +22,11 @@ struct Preprocessing {
 /// ImageNet's mean and standard deviation for three channels, 0.5 for any other number.
 Preprocessing default_preprocessing(std::int64_t channels, Size size);
 
+/// Throws UserError unless this makes input of that size and number of channels.
+void validate(const Preprocessing& preprocessing, std::int64_t channels, Size size);
+
 nlohmann::ordered_json to_json(const Preprocessing& preprocessing);
-/// Throws nlohmann::json::exception if something is missing or of another type.
+/// Throws UserError or nlohmann::json::exception if something is missing or of another type.
 Preprocessing preprocessing_from_json(const nlohmann::ordered_json& json);
 
 }  // namespace convmae

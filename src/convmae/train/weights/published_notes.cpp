@@ -1,5 +1,6 @@
 #include "convmae/train/weights/published_notes.h"
 
+#include "convmae/base/json_number.h"
 #include "convmae/io/value_json.h"
 
 namespace convmae {
@@ -15,8 +16,7 @@ Json noted_json(const WeightFile& file, const char* key) {
 
 std::optional<std::int64_t> published_epoch(const WeightFile& file) {
   if (const std::optional<std::int64_t> epoch = file.epoch()) return epoch;
-  const Json noted = noted_json(file, kEpochKey);
-  return noted.is_number_integer() ? std::optional(noted.get<std::int64_t>()) : std::nullopt;
+  return whole_number(noted_json(file, kEpochKey));
 }
 
 Json training_arguments(const WeightFile& file) {

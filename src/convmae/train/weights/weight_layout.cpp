@@ -29,16 +29,16 @@ const LayoutRule& rule_of(WeightLayout layout) {
   return *std::ranges::find(kRules, layout, &LayoutRule::layout);
 }
 
-bool is_decoder_weight(std::string_view name) {
-  return name.starts_with("decoder_") || name == "mask_token";
-}
-
 /// What fine-tuning and probing put behind the encoder.
 bool is_head(std::string_view name) {
   return name.starts_with("head.") || name.starts_with("fc_norm.");
 }
 
 }  // namespace
+
+bool is_decoder_weight(std::string_view name) {
+  return name.starts_with("decoder_") || name == "mask_token";
+}
 
 WeightLayout parse_weight_layout(const std::string& name) {
   for (const LayoutRule& rule : kRules) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace convmae {
@@ -20,6 +21,9 @@ enum class WeightLayout {
 
 /// Throws UserError, naming the choices, for another name.
 WeightLayout parse_weight_layout(const std::string& name);
+
+/// Whether a weight of a pretraining model is of its decoder, by its published name.
+bool is_decoder_weight(std::string_view name);
 
 /// A weight of a file under the name that it shall get.
 struct RenamedWeight {

@@ -3,6 +3,7 @@
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/model/architecture.h"
+#include "convmae/train/weights/held_tensors.h"
 #include "convmae/train/weights/published_notes.h"
 #include "convmae/train/weights/weight_layout.h"
 
@@ -17,10 +18,6 @@ namespace convmae {
 namespace {
 
 constexpr const char* kDecoderWeight = "decoder_pred.weight";
-
-bool is_decoder(std::string_view name) {
-  return name.starts_with("decoder_") || name == "mask_token";
-}
 
 void refuse_directory(const std::filesystem::path& path) {
   std::error_code ignored;
@@ -79,6 +76,7 @@ CheckpointInfo infer_info(const WeightFile& file) {
                     error.what());
   }
   apply_training_arguments(training_arguments(file), info.model);
+  validate_encoder(info.model);
   info.preprocessing = default_preprocessing(info.model.in_chans, info.model.img_size);
   return info;
 }
@@ -94,15 +92,15 @@ CheckpointInfo adjusted(CheckpointInfo info, const std::function<void(ModelConfi
   return info;
 }
 
-LoadedModel load_own(const std::filesystem::path& path,
-                     const std::function<void(ModelConfig&)>& adjust) {
-  const CheckpointFile file(path);
+LoadedModel load_own(const WeightFile& weights, const std::function<void(ModelConfig&)>& adjust) {
+  const CheckpointFile file(weights.path());
   if (!file.has(kDecoderWeight)) {
-    throw UserError(quote(path.string()) +
+    throw UserError(quote(weights.path().string()) +
                     " has an encoder alone, which cannot fill in blocks: give a checkpoint of "
                     "pretraining");
   }
   const CheckpointInfo info = adjusted(file.info(), adjust);
+  for_each_parameter(info.model, HeldTensors(weights, "", HeldTensors::Lacking::none));
   LoadedModel loaded{make_pretrain_model(info.model), info};
   for (const auto& [name, tensor] : named_tensors(*loaded.model)) file.read(name, tensor);
   return loaded;
@@ -110,6 +108,7 @@ LoadedModel load_own(const std::filesystem::path& path,
 
 LoadedModel load_foreign(const WeightFile& file, const std::function<void(ModelConfig&)>& adjust) {
   const CheckpointInfo info = adjusted(infer_info(file), adjust);
+  for_each_parameter(info.model, HeldTensors(file, "", HeldTensors::Lacking::tables));
   LoadedModel loaded{make_pretrain_model(info.model), info};
   for (const auto& item : loaded.model->named_parameters()) {
     const Weight* const weight = file.find(item.key());
@@ -148,13 +147,15 @@ std::optional<CheckpointInfo> described_by_itself(const WeightFile& file) {
   } catch (const nlohmann::json::exception& error) {
     throw UserError(quote(file.path().string()) +
                     " describes its model badly: " + brief(error.what()));
+  } catch (const UserError& error) {
+    throw UserError(quote(file.path().string()) + " describes its model badly: " + error.what());
   }
 }
 
 LoadedModel load_model(const std::filesystem::path& path,
                        const std::function<void(ModelConfig&)>& adjust) {
   const WeightFile file(path);
-  return is_ours(file) ? load_own(path, adjust) : load_foreign(file, adjust);
+  return is_ours(file) ? load_own(file, adjust) : load_foreign(file, adjust);
 }
 
 std::string InitReport::text() const {
@@ -192,11 +193,11 @@ InitReport initialise_from(const std::filesystem::path& path, PretrainModel& mod
     const std::string& name = item.key();
     known.insert(prefix + name);
     if (!item.value().requires_grad()) continue;
-    if (!is_decoder(name)) ++report.encoder_tensors;
+    if (!is_decoder_weight(name)) ++report.encoder_tensors;
     if (const Weight* const weight = file.find(prefix + name)) {
       read_weight(file, *weight, item.value());
       ++report.loaded;
-    } else if (is_decoder(name)) {
+    } else if (is_decoder_weight(name)) {
       ++report.missing_decoder;
     } else {
       if (missing_encoder++ == 0) first_missing = name;
