@@ -31,7 +31,8 @@ def progressive(side, scans):
 
 def png(width, height):
     def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        check = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + check
 
     def make(folder):
         pack = zlib.compressobj(1)
@@ -42,7 +43,8 @@ def png(width, height):
             left -= piece
         pixels = b"".join(rows) + pack.flush()
         (folder / "x.png").write_bytes(
-            b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+            b"\x89PNG\r\n\x1a\n"
+            + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
             + chunk(b"IDAT", pixels) + chunk(b"IEND", b""))
     make.__qualname__ = f"png_{width}x{height}"
     return make
@@ -62,10 +64,12 @@ def giant_idx(folder):
 
 
 # Of each: the exit codes that are right, and a part of the message.
-TABLE = ((progressive(13000, 1), (2,), "--max_pixels"), (progressive(13000, 300), (2,), "--max_pixels"),
+TABLE = ((progressive(13000, 1), (2,), "--max_pixels"),
+         (progressive(13000, 300), (2,), "--max_pixels"),
          (progressive(9000, 1), (2,), "--max_pixels to 1"), (progressive(7000, 2), (0,), ""),
          (progressive(7000, 200), (2,), "scans"), (sound_jpeg, (0,), ""),
-         (png(1, 10_000_000), (0,), ""), (png(1, 60_000_000), (2,), "--max_pixels"), (png(60_000_000, 1), (2,), "--max_pixels"),
+         (png(1, 10_000_000), (0,), ""), (png(1, 60_000_000), (2,), "--max_pixels"),
+         (png(60_000_000, 1), (2,), "--max_pixels"),
          (png(9000, 9000), (2,), "--max_pixels"), (giant_idx, (2,), "impossible size"))
 
 
@@ -98,8 +102,8 @@ class GreedyImages(ProgramTest):
         commands = (("stats", self.data), ("bench", "data", "--data", self.data, "--images", "1"),
                     ("features", *common, "--data", self.data, "--out", "f.npy"),
                     ("reconstruct", *common, "--out", "r.png", images[0]),
-                    ("pretrain", "--data", self.data, "--out", "run", "--overwrite", *TINY, "--epochs", "1",
-                     "--warmup_epochs", "0", "--batch_size", "4", "--on_bad_sample", "error"))
+                    ("pretrain", "--data", self.data, "--out", "other", "--overwrite", *TINY,
+                     "--epochs", "1", "--warmup_epochs", "0", "--batch_size", "4", "--on_bad_sample", "error"))
         for command in commands:
             with self.subTest(command=command[0]):
                 for limit, code in ((1600, 0), (1599, 2), (0, 2)):

@@ -186,7 +186,8 @@ TABLE = ((arrays_that_share_bytes, (2,)), (tensor_of_many_names, (2,)),
          (argument_of_many_places("bytes", 2000), (2,)),
          (argument_of_many_places("integer", 500_000), (2,)),
          (keys_at_many_levels, (2,)), (stride_near_the_end_of_numbers, (0,)),
-         (prefixes_without_end, (0,)), (metadata_of(values_without_end), (0,)), (metadata_of(keys_without_end), (0,)),
+         (prefixes_without_end, (0,)), (metadata_of(values_without_end), (0,)),
+         (metadata_of(keys_without_end), (0,)),
          (metadata_of(entries_without_end), (2,)))
 
 
