@@ -103,7 +103,8 @@ class GreedyImages(ProgramTest):
                     ("features", *common, "--data", self.data, "--out", "f.npy"),
                     ("reconstruct", *common, "--out", "r.png", images[0]),
                     ("pretrain", "--data", self.data, "--out", "other", "--overwrite", *TINY,
-                     "--epochs", "1", "--warmup_epochs", "0", "--batch_size", "4", "--on_bad_sample", "error"))
+                     "--epochs", "1", "--warmup_epochs", "0", "--batch_size", "4",
+                     "--on_bad_sample", "error"))
         for command in commands:
             with self.subTest(command=command[0]):
                 for limit, code in ((1600, 0), (1599, 2), (0, 2)):
