@@ -41,7 +41,9 @@ std::vector<std::int64_t> match_classes(const ImageSource& source,
                                         const std::vector<std::string>& classes,
                                         const std::string& flag) {
   std::map<std::string, std::int64_t> numbers;
-  for (const std::string& name : classes) numbers.emplace(name, std::ssize(numbers));
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    numbers.emplace(classes[i], static_cast<std::int64_t>(i));
+  }
   std::vector<std::int64_t> matched;
   for (const std::string& name : classes_of(source, flag)) {
     const auto found = numbers.find(name);
