@@ -182,7 +182,7 @@ class OddFiles(ProgramTest):
         make_pipe(self.run_directory / "steps.jsonl")
         result = self.run_command("pretrain", "--data", self.data, *TINY, "--batch_size", 10,
                                   "--epochs", 1, "--out", self.run_directory)
-        self.assert_user_error(result, "steps.jsonl", "named pipe")
+        self.assert_user_error(result, "steps.jsonl", "not from a run")
 
 
 if __name__ == "__main__":

@@ -192,7 +192,7 @@ class UsedText(TextTest):
         run = self.folder / NAME
         shutil.copytree(self.run_directory, run)
         told = self.refuse("pretrain", "--data", self.data, "--out", run, *TINY, "--batch_size", 10)
-        word = told.split("--resume ")[1].split(", or choose")[0]
+        word = told.split("--resume ")[1].split(", delete it")[0]
         meant = subprocess.run(["bash", "-c", "printf %s " + word], capture_output=True, check=True)
         self.assertEqual(meant.stdout, os.fsencode(run))
 

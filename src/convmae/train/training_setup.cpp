@@ -13,6 +13,7 @@
 #include <ATen/ATen.h>
 
 #include <utility>
+#include <vector>
 
 namespace convmae {
 namespace {
@@ -66,10 +67,10 @@ void TrainingRun::begin() {
 void TrainingRun::resume() {
   directory_.emplace(RunDirectory::open(options_.resume));
   store_.emplace(paths().checkpoints(), options_.keep_last);
-  const auto warn = [this](const std::string& text) { say("warning: " + text); };
+  std::vector<CheckpointStore::PassedOver> passed_over;
   TrainingState state;
   std::unique_ptr<CheckpointFile> file =
-      store_->open_newest(warn, [&](const CheckpointFile& candidate) {
+      store_->open_newest(passed_over, [&](const CheckpointFile& candidate) {
         state = training_state(candidate);
         expect_model(WeightFile(candidate.path()), candidate.info());
       });
@@ -98,10 +99,13 @@ void TrainingRun::resume() {
   try {
     restore(*file);
   } catch (const UserError& error) {
-    warn(std::string(error.what()) + "; passing it over");
-    file = store_->open_newest(warn, restore, file->path());
+    passed_over.push_back({file->path(), error.what()});
+    file = store_->open_newest(passed_over, restore);
     check_identity(state.identity, identity_);
     check_model(file->info(), describe({}));
+  }
+  for (const auto& [checkpoint, reason] : passed_over) {
+    say("warning: " + reason + "; passing it over");
   }
   position_ = state.position;
   guard_.restore(position_.skipped, position_.skipped_in_a_row);

@@ -56,7 +56,7 @@ class Directory : public testing::Test {
     for (int epoch = 0; epoch < epochs; ++epoch) log.add_epoch({{"epoch", epoch}});
     if (checkpoint) {
       write("checkpoints/step-00000003.safetensors", "");
-      write("checkpoints/step-00000003.json", "");
+      write("checkpoints/score-00000003.json", "");
       std::filesystem::create_symlink("step-00000003.safetensors",
                                       root_ / "checkpoints/best.safetensors");
     }

@@ -95,19 +95,6 @@ TEST(RunDirectory, IsFreeAgainWithItsOwner) {
   EXPECT_NO_THROW(RunDirectory::create(scratch.path() / "run", false));
 }
 
-TEST(RunDirectory, OverwritingLeavesOtherFilesAlone) {
-  const ScratchDirectory scratch;
-  const RunPaths paths{scratch.path()};
-  std::ofstream(paths.log()) << "x";
-  std::ofstream(scratch.path() / "events.out.tfevents.1") << "x";
-  std::ofstream(scratch.path() / "notes.txt") << "x";
-  EXPECT_THROW(RunDirectory::create(scratch.path(), false), UserError);
-  RunDirectory::create(scratch.path(), true);
-  EXPECT_FALSE(std::filesystem::exists(paths.log()));
-  EXPECT_FALSE(std::filesystem::exists(scratch.path() / "events.out.tfevents.1"));
-  EXPECT_TRUE(std::filesystem::exists(scratch.path() / "notes.txt"));
-}
-
 TEST_F(Log, IsReadBackAsItWas) {
   write_two_epochs();
   const RunHistory history = RunHistory::read(paths_);

@@ -113,34 +113,47 @@ TEST_F(Store, OrdersBySteps) {
                                             "step-00000009"));
 }
 
-TEST_F(Store, PassesOverDamagedFilesWithAWarning) {
+TEST_F(Store, PassesOverDamagedFilesAndSaysWhy) {
   add(10);
   add(20);
   damage(store_.path_of(20));
-  std::vector<std::string> warnings;
-  const auto file = store_.open_newest([&](const std::string& text) { warnings.push_back(text); });
-  EXPECT_EQ(file->path(), store_.path_of(10));
-  EXPECT_THAT(warnings, testing::ElementsAre(testing::HasSubstr("step-00000020")));
+  std::vector<CheckpointStore::PassedOver> passed_over;
+  EXPECT_EQ(store_.open_newest(passed_over)->path(), store_.path_of(10));
+  ASSERT_EQ(passed_over.size(), 1);
+  EXPECT_EQ(passed_over[0].checkpoint, store_.path_of(20));
+  EXPECT_THAT(passed_over[0].reason, testing::HasSubstr("step-00000020"));
 }
 
 TEST_F(Store, PassesOverWhatItsReaderRefuses) {
   add(10);
   add(20);
-  std::vector<std::string> warnings;
-  const auto warn = [&](const std::string& text) { warnings.push_back(text); };
-  const auto file = store_.open_newest(warn, [&](const CheckpointFile& candidate) {
+  std::vector<CheckpointStore::PassedOver> passed_over;
+  const auto file = store_.open_newest(passed_over, [&](const CheckpointFile& candidate) {
     if (candidate.path() == store_.path_of(20)) throw UserError("no");
   });
   EXPECT_EQ(file->path(), store_.path_of(10));
-  EXPECT_EQ(warnings.size(), 1);
-  EXPECT_EQ(store_.open_newest(warn, {}, store_.path_of(20))->path(), store_.path_of(10));
-  EXPECT_THROW(store_.open_newest(warn, {}, store_.path_of(10)), UserError);
+  EXPECT_EQ(passed_over.size(), 1);
 }
 
-TEST_F(Store, WithoutAUsableFileSaysSo) {
+TEST_F(Store, GoesOnBehindWhatWasPassedOver) {
+  add(10);
+  add(20);
+  std::vector<CheckpointStore::PassedOver> passed_over{{store_.path_of(20), "no"}};
+  EXPECT_EQ(store_.open_newest(passed_over)->path(), store_.path_of(10));
+  passed_over.push_back({store_.path_of(10), "neither"});
+  EXPECT_THROW(store_.open_newest(passed_over), UserError);
+}
+
+TEST_F(Store, WithoutAUsableFileTellsTheFirstReason) {
   add(10);
   damage(store_.path_of(10));
-  EXPECT_THROW(store_.open_newest([](const std::string&) {}), UserError);
+  std::vector<CheckpointStore::PassedOver> passed_over;
+  try {
+    store_.open_newest(passed_over);
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("step-00000010"));
+  }
 }
 
 TEST_F(Store, IgnoresOtherFiles) {

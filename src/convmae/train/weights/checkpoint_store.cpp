@@ -213,12 +213,13 @@ void CheckpointStore::prune() {
 }
 
 std::unique_ptr<CheckpointFile> CheckpointStore::open_newest(
-    const std::function<void(const std::string&)>& warn,
-    const std::function<void(const CheckpointFile&)>& read,
-    const std::filesystem::path& older_than) const {
+    std::vector<PassedOver>& passed_over,
+    const std::function<void(const CheckpointFile&)>& read) const {
   const std::vector<std::filesystem::path> paths = newest_first();
-  auto path = std::ranges::find(paths, older_than);
-  for (path = path == paths.end() ? paths.begin() : path + 1; path != paths.end(); ++path) {
+  auto path =
+      passed_over.empty() ? paths.begin() : std::ranges::find(paths, passed_over.back().checkpoint);
+  if (!passed_over.empty() && path != paths.end()) ++path;
+  for (; path != paths.end(); ++path) {
     try {
       auto file = std::make_unique<CheckpointFile>(*path);
       if (read) read(*file);
@@ -226,16 +227,18 @@ std::unique_ptr<CheckpointFile> CheckpointStore::open_newest(
     } catch (const std::bad_alloc&) {
       throw;  // says nothing of the file
     } catch (const std::exception& error) {
-      warn(std::string(error.what()) + "; passing it over");
+      passed_over.push_back({*path, error.what()});
     }
   }
   const std::string run = directory_.parent_path().string();
-  throw UserError(
-      paths.empty() ? quote(run) + " has saved no checkpoint yet: start the run again with --out " +
-                          shell_word(run)
-                    : "there is no usable checkpoint in " + quote(directory_.string()) +
-                          ": start the run anew in another directory, or with --out " +
-                          shell_word(run) + " --overwrite");
+  if (passed_over.empty()) {
+    throw UserError(quote(run) + " has saved no checkpoint yet: start the run again with --out " +
+                    shell_word(run));
+  }
+  throw UserError("there is no usable checkpoint in " + quote(directory_.string()) + " (" +
+                  passed_over.front().reason +
+                  "): start the run anew in another directory, or with --out " + shell_word(run) +
+                  " --overwrite");
 }
 
 void CheckpointStore::remove_after(std::int64_t global_step) {

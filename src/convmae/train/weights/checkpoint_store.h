@@ -48,13 +48,17 @@ class CheckpointStore {
   /// versions knew the best by the link alone.
   void adopt_best(double score);
 
-  /// The newest checkpoint that is whole and that `read` gets through, of those older than
-  /// `older_than` if that is given. `warn` hears of each one that is passed over. Throws UserError
-  /// if none is left.
+  /// A checkpoint that cannot be used, and why.
+  struct PassedOver {
+    std::filesystem::path checkpoint;
+    std::string reason;
+  };
+  /// The newest checkpoint that is whole and that `read` gets through. With `passed_over`, those
+  /// that are not older than its last entry are left out; which others were passed over, and why,
+  /// is added to it. Throws UserError, which tells the first reason, if none is left.
   std::unique_ptr<CheckpointFile> open_newest(
-      const std::function<void(const std::string&)>& warn,
-      const std::function<void(const CheckpointFile&)>& read = {},
-      const std::filesystem::path& older_than = {}) const;
+      std::vector<PassedOver>& passed_over,
+      const std::function<void(const CheckpointFile&)>& read = {}) const;
   /// Deletes what belongs to steps after `global_step`: damaged checkpoints, which were passed
   /// over.
   void remove_after(std::int64_t global_step);
