@@ -27,8 +27,9 @@ void refuse_foreign(const RunContents& found) {
 std::string advice(const RunContents& found, const RunPaths& paths) {
   const std::string root = shell_word(paths.root.string());
   if (!found.is_run && !found.is_start) {
-    return " holds no run of convmae: start one with --out " +
-           (found.foreign.empty() ? root : "and another directory");
+    if (found.foreign.empty()) return " holds no run of convmae: start one with --out " + root;
+    return " holds no run of convmae, as " + quote(found.foreign.string()) +
+           " is not from one: start a run in another directory with --out";
   }
   if (found.has_weights) {
     return " has no checkpoint to continue from: start a new run from its weights with --init " +
