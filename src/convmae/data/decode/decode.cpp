@@ -126,8 +126,8 @@ void check_claim(const std::string& format, const ImageClaim& claim, const Decod
                     std::to_string(options.max_pixels) + " pixels" + advice);
   }
   // uint16 becomes float32 before it is resized.
-  const std::int64_t value =
-      bytes_per_value(claim.type) + (claim.type == PixelType::uint16 ? sizeof(float) : 0);
+  const std::int64_t value = bytes_per_value(claim.type) +
+                             (claim.type == PixelType::uint16 ? std::int64_t{sizeof(float)} : 0);
   std::optional<std::int64_t> bytes = checked_multiply(claim.channels, value);
   if (bytes) bytes = checked_add(*bytes, claim.work_per_pixel);
   if (bytes) bytes = checked_multiply(*bytes, *pixels);
