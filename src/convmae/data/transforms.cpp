@@ -190,18 +190,21 @@ std::int64_t SampleTransform::values_per_sample() const {
 }
 
 void SampleTransform::apply(EncodedBytes encoded, const DrawKey& key, float* out) {
-  // Also when the image turns out to be bad.
-  const struct Tidy {
-    SampleTransform& transform;
-    ~Tidy() {
-      transform.decoded_.forget_giant();
-      transform.resizer_.forget_giant();
-    }
-  } tidy{*this};
-  decode(encoded, key);
-  resize();
-  augment(key);
-  write(key, out);
+  try {
+    decode(encoded, key);
+    resize();
+    augment(key);
+    write(key, out);
+  } catch (...) {
+    forget_giants();
+    throw;
+  }
+  forget_giants();
+}
+
+void SampleTransform::forget_giants() {
+  decoded_.forget_giant();
+  resizer_.forget_giant();
 }
 
 void SampleTransform::decode(EncodedBytes encoded, const DrawKey& key) {

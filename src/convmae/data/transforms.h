@@ -84,6 +84,8 @@ class SampleTransform {
   /// What `apply` does, in this order, for whoever wants to time it or to look in between.
   void decode(EncodedBytes encoded, const DrawKey& key);
   void resize();
+  /// Gives back what a large image took.
+  void forget_giants();
   void augment(const DrawKey& key);
   void write(const DrawKey& key, float* out) const;
   /// The pixels as the last stage but `write` left them.

@@ -94,8 +94,9 @@ bool is_modest_json(std::string_view text) {
 }
 
 Json parse_shallow_json(std::string_view text) {
-  if (!is_modest_json(text)) return Json(Json::value_t::discarded);
-  return Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  Json json(Json::value_t::discarded);
+  if (is_modest_json(text)) json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  return json;
 }
 
 Value value_from_json(const Json& json, ValueArena& arena) {

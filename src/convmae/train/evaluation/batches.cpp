@@ -12,6 +12,7 @@ namespace {
 
 std::vector<float> to_float(const std::vector<double>& values) {
   std::vector<float> result;
+  result.reserve(values.size());
   for (const double value : values) result.push_back(static_cast<float>(value));
   return result;
 }
@@ -110,8 +111,8 @@ at::Tensor images_of(const Batch& batch, const Preprocessing& preprocessing) {
 
 at::Tensor mask_noise(std::uint64_t seed, std::uint64_t epoch,
                       std::span<const std::int64_t> positions, std::int64_t length) {
-  const at::Tensor noise = at::empty({std::ssize(positions), length}, at::kFloat);
-  float* out = noise.mutable_data_ptr<float>();
+  at::Tensor noise = at::empty({std::ssize(positions), length}, at::kFloat);
+  auto* out = noise.mutable_data_ptr<float>();
   for (const std::int64_t position : positions) {
     CounterRandom random(seed, epoch, static_cast<std::uint64_t>(position), Purpose::mask);
     out = std::generate_n(out, length, [&random] { return random.uniform(); });
