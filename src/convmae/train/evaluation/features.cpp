@@ -90,7 +90,7 @@ std::vector<std::filesystem::path> write_features(const FeatureModel& model,
 }
 
 LabelledFeatures labelled_features(const FeatureModel& model,
-                                   std::shared_ptr<const ImageSource> source,
+                                   const std::shared_ptr<const ImageSource>& source,
                                    const ImageReading& reading) {
   if (source->size() == 0 || source->label(0) == ImageSource::kNoLabel) {
     throw UserError("classes are needed, found " + source->description() +

@@ -37,7 +37,7 @@ std::vector<std::filesystem::path> write_features(const FeatureModel& model,
 /// The pooled features of all images that are not left out with their labels, in memory. Throws
 /// UserError if an image has no label.
 LabelledFeatures labelled_features(const FeatureModel& model,
-                                   std::shared_ptr<const ImageSource> source,
+                                   const std::shared_ptr<const ImageSource>& source,
                                    const ImageReading& reading);
 
 }  // namespace convmae

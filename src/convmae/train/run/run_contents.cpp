@@ -30,7 +30,7 @@ class FirstLines {
   explicit FirstLines(const Path& path) : text_(file_beginning(path, std::size_t{4} << 20)) {}
 
   std::string next() {
-    const std::string line = text_.substr(0, text_.find('\n'));
+    std::string line = text_.substr(0, text_.find('\n'));
     text_.erase(0, line.size() + 1);
     return line;
   }
@@ -84,7 +84,7 @@ Path in_the_way(const RunPaths& paths, bool is_start) {
   }
   if (is_there(paths.steps()) && !(is_start && holds_nothing(paths.steps()))) return paths.steps();
   for (const Path& directory : {paths.checkpoints(), paths.panels()}) {
-    if (const Path entry = anything_in(directory); !entry.empty()) return entry;
+    if (Path entry = anything_in(directory); !entry.empty()) return entry;
   }
   return {};
 }

@@ -79,7 +79,7 @@ RunIdentity identity_of(const TrainingOptions& options, const ImageSource& image
 std::string config_text(const std::string& command, const NamedValues& settings) {
   std::string text =
       std::string(kConfigBeginning) + command + " --config THIS_FILE --out NEW_RUN` repeats it.\n";
-  for (const auto& [name, value] : settings) text += name + " = " + value + '\n';
+  for (const auto& [name, value] : settings) text.append(name).append(" = ").append(value) += '\n';
   return text;
 }
 

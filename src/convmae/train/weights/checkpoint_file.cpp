@@ -61,7 +61,7 @@ class Digest {
  public:
   explicit Digest(const std::map<std::string, std::string>& metadata) {
     for (const auto& [key, value] : metadata) {
-      if (key != kDigestKey) lines_.push_back(key + '=' + value);
+      if (key != kDigestKey) lines_.emplace_back(key).append("=").append(value);
     }
   }
   void add(const std::string& name, std::span<const std::byte> data) {

@@ -33,7 +33,7 @@ bool is_new_part(const std::string& name) {
 }
 
 at::Tensor read_all(const WeightFile& file, const Weight& weight) {
-  const at::Tensor value = at::empty(weight.tensor.shape, at::kFloat);
+  at::Tensor value = at::empty(weight.tensor.shape, at::kFloat);
   read_tensor({file.path(), weight.name, weight.tensor.dtype, weight.tensor.shape,
                [&](std::span<std::byte> out) { file.read(weight, out); }},
               value);
