@@ -59,14 +59,14 @@ TEST(ModelConfig, JsonWithUnknownMissingOrWrongKeysIsRefused) {
   const std::string good = to_json(ModelConfig{});
   EXPECT_THROW(model_config_from_json("[]"), UserError);
   EXPECT_THROW(model_config_from_json("{"), UserError);
-  EXPECT_THROW(model_config_from_json("{\"colour\": 1, " + good.substr(1)), UserError);
+  EXPECT_THROW(model_config_from_json(R"({"colour": 1, )" + good.substr(1)), UserError);
   for (const auto& [from, to] :
-       {std::pair{"\"fusion\":true", "\"fusion\":\"yes\""}, std::pair{"\"fusion\":true,", ""},
+       {std::pair{R"("fusion":true)", R"("fusion":"yes")"}, std::pair{R"("fusion":true,)", ""},
         std::pair{"[224,224]", "[224]"}, std::pair{"[224,224]", "[224,224.5]"},
         std::pair{"[224,224]", "[224,1e300]"}, std::pair{"[224,224]", "[224,null]"},
-        std::pair{"\"num_heads\":12", "\"num_heads\":18446744073709551628"},
-        std::pair{"\"num_heads\":12", "\"num_heads\":true"}, std::pair{"[2,2,11]", "[2,2,[11]]"},
-        std::pair{"[2,2,11]", "[2,2,\"11\"]"}}) {
+        std::pair{R"("num_heads":12)", R"("num_heads":18446744073709551628)"},
+        std::pair{R"("num_heads":12)", R"("num_heads":true)"}, std::pair{"[2,2,11]", "[2,2,[11]]"},
+        std::pair{"[2,2,11]", R"([2,2,"11"])"}}) {
     std::string bad = good;
     const auto at = bad.find(from);
     ASSERT_NE(at, std::string::npos);

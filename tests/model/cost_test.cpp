@@ -66,8 +66,7 @@ TEST(Cost, BaseModelsCostWhatIsKnownOfThem) {
 
 TEST(Cost, LayersByHand) {
   const auto layers = costs_of(small());
-  const auto expect = [&](const char* name, std::int64_t each, std::int64_t dense,
-                          std::int64_t visible) {
+  const auto expect = [&](const char* name, int each, int dense, int visible) {
     EXPECT_EQ(layer(layers, name).dense_macs, each * dense) << name;
     EXPECT_EQ(layer(layers, name).visible_macs, each * visible) << name;
   };

@@ -49,7 +49,7 @@ std::int64_t least_limit(const std::string& file, std::int64_t channels = 0) {
   return taken;
 }
 
-std::string npy(PixelType type, std::vector<std::int64_t> shape) {
+std::string npy(PixelType type, const std::vector<std::int64_t>& shape) {
   std::int64_t bytes = bytes_per_value(type);
   for (const std::int64_t side : shape) bytes *= side;
   return npy_header(type, shape) + std::string(static_cast<std::size_t>(bytes), '\0');
@@ -67,7 +67,7 @@ TEST(DecodeLimits, CountTheBytesOfAPixel) {
 }
 
 TEST(DecodeLimits, CountWhatLibrariesKeepBesideThePixels) {
-  constexpr std::int64_t kPixels = 37 * 53;
+  constexpr int kPixels = 37 * 53;
   EXPECT_EQ(least_limit(test::sound_image("baseline.jpg")), kPixels);
   // 4:2:0 has one and a half coefficients of two bytes a pixel, in whole blocks: 8x6 and 4x3 of
   // them

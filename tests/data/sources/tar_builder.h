@@ -53,7 +53,10 @@ inline std::string tar_member(const std::string& name, const std::string& conten
          padded(content);
 }
 
-inline std::string tar_end() { return std::string(1024, '\0'); }
+inline std::string tar_end() {
+  std::string end(1024, '\0');
+  return end;
+}
 
 inline std::string pax_record(const std::string& key, const std::string& value) {
   const std::string body = " " + key + "=" + value + "\n";

@@ -19,7 +19,9 @@
 namespace convmae {
 namespace {
 
-using namespace test;
+using test::DataDirectory;
+using test::tar_end;
+using test::tar_member;
 using testing::ElementsAre;
 using testing::EndsWith;
 using testing::HasSubstr;
@@ -63,9 +65,9 @@ TEST(Shards, SamplesAreMembersThatShareAName) {
   DataDirectory directory;
   const std::string jpeg = picture();
   directory.write("s-0.tar", tar_member("x/a.cls", "7\n") + tar_member("x/a.jpg", jpeg) +
-                                 tar_member("x/a.json", "{\"label\": 3}") +
+                                 tar_member("x/a.json", R"({"label": 3})") +
                                  tar_member("x/b.JPEG", jpeg) +
-                                 tar_member("x/b.json", "{\"label\": 2, \"text\": \"b\"}") +
+                                 tar_member("x/b.json", R"({"label": 2, "text": "b"})") +
                                  tar_member("x/only.cls", "1") + tar_end());
   directory.write("s-1.tar", tar_member("x.y/c.d.png", jpeg) + tar_member("x.y/c.cls", "0"));
   const auto source = open_source(directory.path() / "s-{0..1}.tar", Split::train);
@@ -87,7 +89,7 @@ TEST(Shards, LabelsMayBeLargeAndSparse) {
   directory.write("s.tar", tar_member("a.cls", "16777215") + tar_member("a.jpg", jpeg) +
                                tar_member("b.cls", "9223372036854775807") +
                                tar_member("b.jpg", jpeg) + tar_member("c.jpg", jpeg) +
-                               tar_member("c.json", "{\"label\": 18446744073709551615}") +
+                               tar_member("c.json", R"({"label": 18446744073709551615})") +
                                tar_member("d.cls", "-3") + tar_member("d.jpg", jpeg));
   const auto source = open_source(directory.path() / "s.tar", Split::train);
   EXPECT_TRUE(source->has_numbered_classes());

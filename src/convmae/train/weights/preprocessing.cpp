@@ -15,6 +15,7 @@ namespace {
 /// From float by way of its shortest decimal form, so that 0.485 stays 0.485.
 std::vector<double> widen(const std::vector<float>& values) {
   std::vector<double> result;
+  result.reserve(values.size());
   for (const float value : values) result.push_back(std::stod(std::to_string(value)));
   return result;
 }
