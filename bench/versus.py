@@ -89,7 +89,7 @@ def main():
         if task not in TASKS:
             parser.error(f"no task is named {task}: choose from " + ", ".join(TASKS))
     version = subprocess.run([options.after, "--version"], capture_output=True, text=True, check=True).stdout
-    print(next((line.strip() for line in version.splitlines() if "cpu" in line.lower()), version.strip()))
+    print(next((line.strip() for line in version.splitlines() if line.strip().startswith("cpu: ")), version.strip()))
     slower = False
     for task in chosen:
         try:
