@@ -61,7 +61,7 @@ inline void expect_refused(const MakeFile& make, const ReadFile& read, const std
       ASSERT_NE(text.find(says), std::string::npos) << "seed " << seed << ": " << text;
     }
   }
-#ifndef __SANITIZE_ADDRESS__
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
   EXPECT_LT(peak_memory_kib() - before, 100 * 1024);
 #endif
 }
