@@ -192,6 +192,11 @@ class Reconstruct(ProgramTest):
         self.refused(broken, self.images[0], expect=("broken.png",))
         self.refused(run, self.images[0], "--mask_ratio", 0.99, expect=("mask_ratio", "keeps none"))
         self.refused(run, self.images[0], expect=("gone",), out=self.folder / "gone" / "a.png")
+        own = self.folder / "own.png"
+        own.write_bytes(self.images[0].read_bytes())
+        self.assert_user_error(
+            run_program("reconstruct", "--checkpoint", run, "--out", own, own), "would replace")
+        self.assertEqual(own.read_bytes(), self.images[0].read_bytes())
 
     def test_an_encoder_alone_is_refused(self):
         encoder = {name: value for name, value in tensors(self.model() / "weights.safetensors").items()

@@ -1,3 +1,4 @@
+#include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/inference.h"
@@ -19,6 +20,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace convmae {
@@ -96,9 +98,14 @@ class ImageReconstructor {
 };
 
 void run(const ReconstructOptions& options) {
+  std::error_code ignored;
+  for (const std::string& image : options.images) {
+    if (std::filesystem::equivalent(options.out, image, ignored)) {
+      throw UserError("--out would replace the image " + quote(image) + ": choose another name");
+    }
+  }
   options.inference.use_threads();
   const std::filesystem::path given = options.checkpoint;
-  std::error_code ignored;
   const std::filesystem::path file =
       std::filesystem::is_directory(given, ignored) ? model_of_run(given) : given;
   const LoadedModel loaded = load_model(file, [&](ModelConfig& config) {
