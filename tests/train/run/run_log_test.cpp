@@ -46,7 +46,7 @@ TEST_F(Log, HasAHeaderAndALineAnEpoch) {
 
 TEST_F(Log, ContinuedIsCutBackToTheCheckpoint) {
   write_two_epochs();
-  std::ofstream(paths_.steps(), std::ios::app) << "{\"step\": 7, \"los";  // a crash's last words
+  std::ofstream(paths_.steps(), std::ios::app) << R"({"step": 7, "los)";  // a crash's last words
   RunLog log(paths_, /*step=*/4, /*epoch=*/1, /*restart_event_step=*/1333, {{"step", 4}});
   EXPECT_EQ(log.steps().size(), 4);
   EXPECT_EQ(log.epochs().size(), 1);
