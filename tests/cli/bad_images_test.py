@@ -9,22 +9,11 @@ import unittest
 import numpy as np
 from PIL import Image
 
-from program import TINY, ProgramTest, epochs, run_program, steps
+from program import TINY, TINY_CLASSIFIER, ProgramTest, epochs, run_program, steps, write_classes
 
-CLASSIFIER = ("--input_size 32 --embed_dim 8 12 16 --depth 1 1 2 --num_heads 2 --threads 1 "
-              "--num_workers 2 --batch_size 4 --epochs 2 --warmup_epochs 0").split()
+CLASSIFIER = [*TINY_CLASSIFIER, "--epochs", 2, "--warmup_epochs", 0]
 MANY = ["--max_bad_share", 0.5]
 BAD = ("blue/000.png", "blue/zzz.png", "red/0025.png")
-
-
-def write_classes(folder, count):
-    for number, name in enumerate(("blue", "red")):
-        (folder / name).mkdir(parents=True)
-        for i in range(count):
-            draw = np.random.default_rng(100 * number + i)
-            pixels = draw.uniform(0, 80, (40, 40, 3))
-            pixels[..., 2 - 2 * number] += 150
-            Image.fromarray(pixels.astype(np.uint8)).save(folder / name / f"{i + 1:03}.png")
 
 
 class BadImages(ProgramTest):
@@ -34,7 +23,7 @@ class BadImages(ProgramTest):
         cls.sound = cls.scratch / "sound"
         cls.mixed = cls.scratch / "mixed"
         for folder in (cls.sound, cls.mixed):
-            write_classes(folder, 5)
+            write_classes(folder, 5, first=1)
         for name in BAD:
             (cls.mixed / name).write_bytes(b"not an image")
         cls.one_bad = cls.scratch / "one bad"

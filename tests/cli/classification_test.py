@@ -5,8 +5,7 @@ import shutil
 import unittest
 from pathlib import Path
 
-from finetune_test import write_classes
-from program import ProgramTest, run_program
+from program import ProgramTest, run_program, write_classes
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "classification.md"
 

@@ -10,30 +10,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from safetensors import safe_open
 from safetensors.torch import load_file
 
-from program import (ProgramTest, checkpoints, cpu_has_bf16, epochs, run_program, steps, tensors, write_images)
-
-# A model and a recipe that take milliseconds a step and still have every part.
-TINY = ("--input_size 32 --embed_dim 8 12 16 --depth 1 1 2 --num_heads 2 --threads 1 "
-        "--batch_size 4 --num_workers 1").split()
-
-
-def metadata(path):
-    with safe_open(path, "np") as file:
-        return file.metadata()
-
-
-def write_classes(folder, count, names=("blue", "red")):
-    """Images that a colour tells apart, with texture."""
-    for number, name in enumerate(names):
-        (folder / name).mkdir(parents=True)
-        for i in range(count):
-            draw = np.random.default_rng(100 * number + i)
-            pixels = draw.uniform(0, 80, (40, 40, 3))
-            pixels[..., 2 - 2 * (number % 2)] += 150
-            Image.fromarray(pixels.astype(np.uint8)).save(folder / name / f"{i:03}.png")
+from program import (TINY_CLASSIFIER, ProgramTest, checkpoints, cpu_has_bf16, epochs, metadata_of, run_program,
+                     steps, tensors, write_classes, write_images)
 
 
 class ClassifierTest(ProgramTest):
@@ -46,7 +26,7 @@ class ClassifierTest(ProgramTest):
 
     def train(self, command, *arguments, out=None, expect=0):
         result = run_program(command, "--data", self.classes, "--out", out or self.run_directory,
-                             *TINY, *arguments)
+                             *TINY_CLASSIFIER, *arguments)
         self.assertEqual(result.returncode, expect, result.stderr)
         return result
 
@@ -181,9 +161,9 @@ class Finetune(ClassifierTest):
             return path
         result = run_program("finetune", "--data", images("train", "train", blue=30000000, red=7),
                              "--eval_data", images("val", "val", red=7), "--out",
-                             self.run_directory, *TINY, "--epochs", 1, "--warmup_epochs", 0)
+                             self.run_directory, *TINY_CLASSIFIER, "--epochs", 1, "--warmup_epochs", 0)
         self.assertEqual(result.returncode, 0, result.stderr)
-        task = json.loads(metadata(self.run_directory / "weights.safetensors")["convmae.task"])
+        task = json.loads(metadata_of(self.run_directory / "weights.safetensors")["convmae.task"])
         self.assertEqual(task["classes"], ["7", "30000000"])
         for labels, images_of in (({"blue": 30000000}, [0, 4]), ({"red": 7}, [4, 0])):
             result = run_program("eval", "--checkpoint", self.run_directory, "--data",
@@ -226,7 +206,7 @@ class Finetune(ClassifierTest):
         ):
             with self.subTest(arguments=arguments):
                 result = run_program("finetune", "--data", self.classes, "--out",
-                                     self.run_directory, *TINY, *arguments)
+                                     self.run_directory, *TINY_CLASSIFIER, *arguments)
                 self.assert_user_error(result, *fragments)
         self.assertFalse((self.run_directory / "log.txt").exists())
 
@@ -281,7 +261,7 @@ class Linprobe(ClassifierTest):
         same = self.folder / "same"  # classes that nothing tells apart: the head grows without end
         for name in ("a", "b"):
             shutil.copytree(self.classes / "train" / "blue", same / name)
-        result = run_program("linprobe", "--data", same, "--out", self.run_directory, *TINY,
+        result = run_program("linprobe", "--data", same, "--out", self.run_directory, *TINY_CLASSIFIER,
                              "--accum_iter", 3, "--epochs", 3, "--warmup_epochs", 0, "--lr", "3e38",
                              "--max_skipped_steps", 0, "--save_every_steps", 1, "--keep_last", 100)
         self.assertEqual(result.returncode, 0, result.stderr)
@@ -301,7 +281,7 @@ class Linprobe(ClassifierTest):
         classes = self.folder / "classes"
         shutil.copytree(self.classes / "train", classes)
         (classes / "red" / "006.png").write_bytes(b"not an image")  # in the second batch of a step
-        result = run_program("linprobe", "--data", classes, "--out", self.run_directory, *TINY,
+        result = run_program("linprobe", "--data", classes, "--out", self.run_directory, *TINY_CLASSIFIER,
                              "--batch_size", 2, "--accum_iter", 2, "--epochs", 1,
                              "--warmup_epochs", 0, "--on_bad_sample", "error")
         self.assert_user_error(result, "006.png")
@@ -328,7 +308,7 @@ class Linprobe(ClassifierTest):
         losses = []
         for cached in ([], ["--features_cached"]):
             out = self.folder / f"run{len(cached)}"
-            result = run_program("linprobe", "--data", shards, "--out", out, *TINY, "--epochs", 3,
+            result = run_program("linprobe", "--data", shards, "--out", out, *TINY_CLASSIFIER, "--epochs", 3,
                                  "--warmup_epochs", 0, *cached)
             self.assertEqual(result.returncode, 0, result.stderr)
             losses.append([line["loss"] for line in steps(out)])

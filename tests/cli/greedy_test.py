@@ -6,7 +6,6 @@ test's folder and returns its path, commands in which FILE stands for that path,
 that are right.
 """
 
-import hashlib
 import io
 import json
 import os
@@ -20,11 +19,10 @@ from pathlib import Path
 from typing import Callable, NamedTuple
 
 import torch
-from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from finetune_test import write_classes
-from program import PROGRAM, TINY, ProgramTest, checkpoints, run_program, tensors
+from program import (PROGRAM, TINY, ProgramTest, checkpoints, metadata_of, run_program, save_sealed, tensors,
+                     write_classes)
 
 # libtorch alone takes some 250 MiB. A sanitized program keeps what is freed, and shadows the rest.
 SANITIZED = os.environ.get("CONVMAE_SANITIZED", "0") == "1"
@@ -82,22 +80,6 @@ def resident(pid):
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, IndexError):  # it has just ended
         return 0
-
-
-def metadata_of(path):
-    with safe_open(path, "np") as file:
-        return dict(file.metadata())
-
-
-def save_sealed(path, arrays, metadata):
-    """With the digest that the program expects of its own files."""
-    lines = [f"{key}={value}" for key, value in metadata.items() if key != "convmae.digest"]
-    lines += [f"{name}:{hashlib.sha256(array.tobytes()).hexdigest()}"
-              for name, array in arrays.items()]
-    text = "".join(line + "\n" for line in sorted(lines))
-    digest = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
-    save_file(arrays, path, {**metadata, "convmae.digest": digest})
-    return path
 
 
 ONE_EPOCH = ("--epochs", "1", "--warmup_epochs", "0", "--batch_size", "4", "--threads", "1")

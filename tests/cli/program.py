@@ -1,5 +1,6 @@
-"""What the tests of the program share: tiny images, a tiny model, and ways to run and compare."""
+"""What the tests of the program share: tiny images, tiny models, and ways to run and compare."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from safetensors import safe_open
+from safetensors.numpy import save_file
 
 PROGRAM = os.environ["CONVMAE"]
 
@@ -18,6 +20,10 @@ PROGRAM = os.environ["CONVMAE"]
 TINY = (
     "--input_size 32 --embed_dim 8 12 16 --depth 1 1 1 --num_heads 2 --decoder_embed_dim 16 "
     "--decoder_depth 1 --decoder_num_heads 2 --threads 1 --panel_images 0"
+).split()
+TINY_CLASSIFIER = (
+    "--input_size 32 --embed_dim 8 12 16 --depth 1 1 2 --num_heads 2 --threads 1 --batch_size 4 "
+    "--num_workers 1"
 ).split()
 
 
@@ -36,6 +42,18 @@ def write_images(folder, count, size=40):
         image.save(folder / f"{number:03}.png")
 
 
+def write_classes(folder, count, names=("blue", "red"), first=0):
+    """A folder a class; a colour tells its images from the next class's."""
+    for number, name in enumerate(names):
+        (folder / name).mkdir(parents=True)
+        for i in range(count):
+            draw = np.random.default_rng(100 * number + i)
+            pixels = draw.uniform(0, 80, (40, 40, 3))
+            pixels[..., 2 - 2 * (number % 2)] += 150
+            image = Image.fromarray(pixels.astype(np.uint8))
+            image.save(folder / name / f"{first + i:03}.png")
+
+
 def run_program(*arguments, **keywords):
     return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True,
                           **keywords)
@@ -50,6 +68,22 @@ def cpu_has_bf16():
 def tensors(path):
     with safe_open(path, "np") as file:
         return {name: file.get_tensor(name) for name in file.keys()}
+
+
+def metadata_of(path):
+    with safe_open(path, "np") as file:
+        return dict(file.metadata())
+
+
+def save_sealed(path, arrays, metadata):
+    """With the digest that the program expects of its own files."""
+    lines = [f"{key}={value}" for key, value in metadata.items() if key != "convmae.digest"]
+    lines += [f"{name}:{hashlib.sha256(array.tobytes()).hexdigest()}"
+              for name, array in arrays.items()]
+    text = "".join(line + "\n" for line in sorted(lines))
+    digest = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+    save_file(arrays, path, {**metadata, "convmae.digest": digest})
+    return path
 
 
 def steps(run):

@@ -11,15 +11,12 @@ import tarfile
 import tomllib
 import unicodedata
 import unittest
-from pathlib import Path
 
 import torch
 from PIL import Image
 from safetensors import safe_open
 
-from finetune_test import TINY as TINY_CLASSIFIER
-from finetune_test import write_classes
-from program import TINY, ProgramTest, checkpoints, run_program, steps, write_images
+from program import TINY, TINY_CLASSIFIER, ProgramTest, checkpoints, run_program, steps, write_classes
 
 # Bytes that are not UTF-8, what a terminal obeys, what turns text around, and text that must stay.
 NOT_UTF8 = b"caf\xe9 \x9b31m \xc0\xaf"
