@@ -47,7 +47,8 @@ if(TorchWheel_FOUND AND NOT TARGET TorchWheel::torch)
     list(APPEND _libs "${TorchWheel_LIB_DIR}/libtorch_cuda.so" "${TorchWheel_LIB_DIR}/libc10_cuda.so")
   endif()
   # at::parallel_for is compiled into its caller, and is a plain loop there without OpenMP: it must be
-  # the OpenMP that libtorch itself runs on, or there would be two pools of threads.
+  # the OpenMP that libtorch itself runs on, or there would be two pools of threads. That is GCC's:
+  # what clang compiles, such as the fuzz targets, has the loops.
   file(GLOB _openmp "${TorchWheel_LIB_DIR}/libgomp*.so*")
   list(APPEND _libs ${_openmp})
   string(REPLACE ";" "," _wl "${_libs}")
@@ -58,6 +59,6 @@ if(TorchWheel_FOUND AND NOT TARGET TorchWheel::torch)
       "${TORCH_WHEEL_DIR}/include;${TORCH_WHEEL_DIR}/include/torch/csrc/api/include"
       INTERFACE_LINK_LIBRARIES
       "-Wl,--push-state,--no-as-needed,${_wl},--pop-state;-Wl,--allow-shlib-undefined"
-      INTERFACE_COMPILE_OPTIONS "$<$<AND:$<BOOL:${_openmp}>,$<COMPILE_LANGUAGE:CXX>>:-fopenmp>"
+      INTERFACE_COMPILE_OPTIONS "$<$<AND:$<BOOL:${_openmp}>,$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:-fopenmp>"
       INTERFACE_COMPILE_FEATURES cxx_std_20)
 endif()
