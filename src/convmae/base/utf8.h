@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace convmae {
@@ -17,6 +18,9 @@ struct Utf8Character {
 Utf8Character first_character(std::string_view text);
 
 bool is_surrogate(char32_t code);
+
+/// Adds a character, which may be a surrogate.
+void append_utf8(std::string& text, char32_t code);
 
 /// Whether `text` is UTF-8 as every reader takes it, without surrogates.
 bool is_utf8(std::string_view text);

@@ -80,8 +80,8 @@ void FileSource::read(std::int64_t index, std::vector<std::uint8_t>& bytes) cons
 }
 
 std::string FileSource::description() const {
-  std::string text =
-      printable(kind_ + " " + root_.string()) + ": " + std::to_string(size()) + " images";
+  std::string text = printable(kind_ + " " + (root_.empty() ? "." : root_.string())) + ": " +
+                     std::to_string(size()) + " images";
   if (!classes_.empty()) text += " in " + std::to_string(classes_.size()) + " classes";
   return text;
 }

@@ -1,14 +1,14 @@
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
-#include "convmae/base/read_file.h"
 #include "convmae/data/sources/file_source.h"
+#include "convmae/data/sources/list_lines.h"
 #include "convmae/data/sources/numbered_classes.h"
+#include "convmae/io/unicode_text.h"
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <optional>
-#include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace convmae {
@@ -16,62 +16,76 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Line {
-  std::string path;
-  std::string label;
-};
+/// Where the paths of a list lead: relative to its folder, or else to the folder in which the
+/// program runs, with Windows' separators turned round where only that leads to a file.
+class ListRoot {
+ public:
+  explicit ListRoot(const fs::path& list) : root_(list.parent_path()) {}
 
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r";
-  const std::size_t begin = text.find_first_not_of(kBlanks);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
-}
+  /// Whether a path leads to something that may be an image.
+  bool leads_to_image(const std::string& path) const {
+    std::error_code ignored;
+    return (exists(root_, path) && !fs::is_directory(root_ / path, ignored)) ||
+           (exists({}, path) && !fs::is_directory(path, ignored));
+  }
 
-std::optional<std::int64_t> whole_number(std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
-  return value;
-}
-
-Line parse_line(std::string_view text) {
-  if (text.front() == '"') {
-    const std::size_t quote = text.find('"', 1);
-    if (quote != std::string_view::npos) {
-      const std::string_view rest = trimmed(text.substr(quote + 1));
-      const bool separated = rest.starts_with(',');
-      return {std::string(text.substr(1, quote - 1)),
-              std::string(trimmed(separated ? rest.substr(1) : rest))};
+  /// Decides for all lines by what some of them lead to. Throws UserError if none of the first ones
+  /// leads to anything.
+  void settle(std::vector<ListLine>& lines, const std::string& list) {
+    constexpr std::ptrdiff_t kTried = 100;
+    const auto end = lines.begin() + std::min(std::ssize(lines), kTried);
+    const auto in = [end, &lines](const fs::path& root) {
+      return std::any_of(lines.begin(), end,
+                         [&root](const ListLine& line) { return exists(root, line.path); });
+    };
+    if (!in(root_)) {
+      if (!in({})) throw UserError(missing(lines, list));
+      root_.clear();
     }
+    const auto slanted = std::ranges::find_if(
+        lines, [](const ListLine& line) { return line.path.find('\\') != std::string::npos; });
+    if (slanted == lines.end() || is_there(root_ / slanted->path) ||
+        !exists(root_, slanted->path)) {
+      return;
+    }
+    for (ListLine& line : lines) line.path = with_slashes(line.path);
   }
-  std::size_t separator = text.find_last_of(",\t");
-  if (separator == std::string_view::npos) {
-    const std::size_t space = text.find_last_of(' ');
-    if (space != std::string_view::npos && whole_number(text.substr(space + 1))) separator = space;
-  }
-  if (separator == std::string_view::npos) return {std::string(text), ""};
-  return {std::string(trimmed(text.substr(0, separator))),
-          std::string(trimmed(text.substr(separator + 1)))};
-}
 
-bool is_heading(const Line& line) {
-  return line.path == "path" && (line.label.empty() || line.label == "label");
-}
+  const fs::path& path() const { return root_; }
 
-std::vector<Line> parse_lines(std::string_view text) {
-  std::vector<Line> lines;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = trimmed(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (line.empty() || line.front() == '#') continue;
-    Line parsed = parse_line(line);
-    if (lines.empty() && is_heading(parsed)) continue;
-    lines.push_back(std::move(parsed));
+ private:
+  /// A link that leads nowhere is an image like another, which cannot be read.
+  static bool is_there(const fs::path& path) {
+    std::error_code ignored;
+    return fs::exists(fs::symlink_status(path, ignored));
   }
-  return lines;
-}
+
+  static std::string with_slashes(std::string path) {
+    std::ranges::replace(path, '\\', '/');
+    return path;
+  }
+
+  static bool exists(const fs::path& root, const std::string& path) {
+    return !path.empty() && (is_there(root / path) || (path.find('\\') != std::string::npos &&
+                                                       is_there(root / with_slashes(path))));
+  }
+
+  std::string missing(const std::vector<ListLine>& lines, const std::string& list) const {
+    const ListLine& first = lines.front();
+    const std::string text = "the first image of the " + list + " does not exist: line " +
+                             std::to_string(first.line) + " names " + quote(first.path);
+    if (first.path.find("://") != std::string::npos) {
+      return text + ": expected the path of a file, found an address; download the images first";
+    }
+    return text + ", looked for as " + quote((root_ / first.path).string()) +
+           ": expected paths relative to the list's folder " +
+           quote(root_.empty() ? "." : root_.string()) +
+           " or to the one where the program runs; a heading calls their column path and that of "
+           "the labels label";
+  }
+
+  fs::path root_;
+};
 
 /// Class names by index, and the index of each label text.
 struct Labels {
@@ -80,11 +94,11 @@ struct Labels {
   bool numbered = false;
 };
 
-Labels number_labels(const std::vector<Line>& lines) {
+Labels number_labels(const std::vector<ListLine>& lines) {
   Labels labels;
   NumberedClasses numbers;
   labels.numbered = !lines.empty();
-  for (const Line& line : lines) {
+  for (const ListLine& line : lines) {
     const auto number = whole_number(line.label);
     labels.numbered = labels.numbered && number.has_value();
     if (number) numbers.add(*number);
@@ -106,36 +120,36 @@ Labels number_labels(const std::vector<Line>& lines) {
 
 std::unique_ptr<ImageSource> open_list(const fs::path& list) {
   constexpr FileKind kList{"a folder, an IDX file or a text list of images", std::int64_t{1} << 30};
-  const std::vector<Line> lines = parse_lines(read_text_file(list, kList));
+  const std::string name = "list " + quote(list.string());
+  ListRoot root(list);
+  ListLines table =
+      parse_list(read_unicode_text(list, kList), "the " + name,
+                 [&root](const std::string& path) { return root.leads_to_image(path); });
+  std::vector<ListLine>& lines = table.lines;
   if (lines.empty()) {
     throw UserError("no images in the list " + quote(list.string()) +
                     ": expected one path a line, with or without ',label'");
   }
   const auto unlabelled = std::count_if(lines.begin(), lines.end(),
-                                        [](const Line& line) { return line.label.empty(); });
+                                        [](const ListLine& line) { return line.label.empty(); });
   const bool has_labels = unlabelled == 0;
   if (!has_labels && unlabelled != std::ssize(lines)) {
     throw UserError("expected a label in every line of the list " + quote(list.string()) +
                     " or in none, found " + std::to_string(unlabelled) + " of " +
                     std::to_string(lines.size()) + " lines without: complete them");
   }
-  const fs::path root = list.parent_path();
-  std::error_code ignored;
-  // A link that leads nowhere is an image like another, which cannot be read.
-  if (!fs::exists(fs::symlink_status(root / lines.front().path, ignored))) {
-    throw UserError("the first image of the list " + quote(list.string()) +
-                    " does not exist: " + quote((root / lines.front().path).string()) +
-                    ": paths are relative to the list's folder");
-  }
+  root.settle(lines, name);
   const Labels labels = has_labels ? number_labels(lines) : Labels{};
   std::vector<FileSource::Entry> entries;
   entries.reserve(lines.size());
-  for (const Line& line : lines) {
+  for (const ListLine& line : lines) {
     entries.push_back(
         {line.path, has_labels ? labels.index.at(line.label) : ImageSource::kNoLabel});
   }
-  return std::make_unique<FileSource>(root, std::move(entries), labels.classes,
-                                      "list " + list.filename().string() + " in", labels.numbered);
+  std::string kind = "list " + list.filename().string();
+  if (!table.choice.empty()) kind += " (" + table.choice + ")";
+  return std::make_unique<FileSource>(root.path(), std::move(entries), labels.classes, kind + " in",
+                                      labels.numbered);
 }
 
 }  // namespace convmae

@@ -3,6 +3,7 @@
 #include "convmae/base/checked.h"
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/base/utf8.h"
 #include "convmae/io/pth/pickle_arguments.h"
 
 #include <array>
@@ -80,25 +81,6 @@ Value scalar_value(DType dtype, std::span<const std::byte> data, PickleObjects& 
       objects.budget().charge(64);
       return BigInteger{objects.arena().keep(std::to_string(number))};
     }
-  }
-}
-
-void append_utf8(std::string& text, std::uint32_t code) {
-  const auto put = [&](std::uint32_t byte) { text += static_cast<char>(byte); };
-  if (code < 0x80) {
-    put(code);
-  } else if (code < 0x800) {
-    put(0xC0 | (code >> 6));
-    put(0x80 | (code & 0x3F));
-  } else if (code < 0x10000) {
-    put(0xE0 | (code >> 12));
-    put(0x80 | ((code >> 6) & 0x3F));
-    put(0x80 | (code & 0x3F));
-  } else {
-    put(0xF0 | (code >> 18));
-    put(0x80 | ((code >> 12) & 0x3F));
-    put(0x80 | ((code >> 6) & 0x3F));
-    put(0x80 | (code & 0x3F));
   }
 }
 
