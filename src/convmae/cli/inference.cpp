@@ -11,6 +11,8 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdint>
+#include <iostream>
+#include <string>
 #include <vector>
 
 namespace convmae {
@@ -59,6 +61,9 @@ ImageReading ReadingFlags::reading(const DecodeOptions& decode, ImageProgress& p
   reading.report_bad = [&progress](const BadSample& bad) {
     progress.message("convmae: warning: left out " + quote(bad.name) + ": " + bad.error);
   };
+  reading.hint = [&progress](const std::string& hint) {
+    progress.message("convmae: warning: " + hint);
+  };
   reading.progress = [&progress](std::int64_t done) { progress.update(done); };
   return reading;
 }
@@ -90,6 +95,8 @@ at::Tensor read_image(SampleTransform& transform, const std::string& path) {
   } catch (const UserError& error) {
     throw UserError("cannot use the image " + quote(path) + ": " + error.what());
   }
+  const std::string hint = transform.take_hint();
+  if (!hint.empty()) std::cerr << "convmae: warning: " << quote(path) << " has " << hint << "\n";
   return image;
 }
 

@@ -20,6 +20,7 @@ struct Loader::Work {
   std::int64_t done = 0;
   std::vector<std::vector<BadSample>> failures;
   std::vector<std::exception_ptr> errors;
+  std::vector<std::string> hints;
 };
 
 /// What a thread keeps from sample to sample.
@@ -129,6 +130,7 @@ void Loader::schedule() {
     batch.labels.resize(count);
     work->failures.resize(count);
     work->errors.resize(count);
+    work->hints.resize(count);
     {
       const std::lock_guard lock(mutex_);
       queue_.push_back(std::move(work));
@@ -174,6 +176,7 @@ void Loader::load(Worker& worker, Work& work, std::int64_t index) const {
         source_->read(sample, worker.bytes);
         worker.transform.apply(worker.bytes, key, batch.pixels.get() + index * values_per_sample_);
         worker.forget_giant();
+        work.hints[i] = worker.transform.take_hint();
         batch.samples[i] = sample;
         batch.labels[i] = source_->label(sample);
         return;
@@ -228,6 +231,17 @@ void Loader::account(const BadSample& bad) {
                   ": repair or remove them, or raise --max_bad_share");
 }
 
+/// Each worker hints at the first such image that it loads. Workers take images in order, so that
+/// of all the first is among them: the line does not depend on threads.
+void Loader::give_hint(const Work& work) {
+  if (has_hinted_ || !config_.hint) return;
+  for (std::size_t i = 0; i < work.hints.size(); ++i) {
+    if (work.hints[i].empty()) continue;
+    has_hinted_ = true;
+    return config_.hint(quote(source_->name(work.batch.samples[i])) + " has " + work.hints[i]);
+  }
+}
+
 /// Reports the samples of a batch that failed, throws what is to be thrown, and closes the gaps
 /// that samples left.
 void Loader::settle_failures(Work& work) {
@@ -262,6 +276,7 @@ std::optional<Batch> Loader::next() {
     schedule();
     if (queue_.empty()) return std::nullopt;
     work = take_front();
+    give_hint(*work);
     try {
       settle_failures(*work);
     } catch (...) {

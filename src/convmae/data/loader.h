@@ -54,6 +54,9 @@ struct LoaderConfig {
   /// Called by `next`, once for each distinct bad sample, in an order that does not depend on
   /// threads.
   std::function<void(const BadSample&)> report_bad;
+  /// Called by `next` at most once, with a line on the first image whose values look as if they
+  /// were not scaled.
+  std::function<void(const std::string&)> hint;
 };
 
 struct Batch {
@@ -108,6 +111,7 @@ class Loader {
   std::shared_ptr<Work> take_front();
   void account(const BadSample& bad);
   void settle_failures(Work& work);
+  void give_hint(const Work& work);
 
   std::shared_ptr<const ImageSource> source_;
   TransformConfig transform_;
@@ -123,6 +127,7 @@ class Loader {
   std::unique_ptr<Worker> inline_worker_;
   std::unordered_set<std::int64_t> known_bad_;
   double seconds_waited_ = 0;
+  bool has_hinted_ = false;
 
   std::mutex mutex_;
   std::condition_variable work_added_;

@@ -2,6 +2,7 @@
 
 #include "convmae/base/checked.h"
 #include "convmae/base/error.h"
+#include "convmae/data/value_range.h"
 
 #include <algorithm>
 #include <array>
@@ -213,6 +214,12 @@ void SampleTransform::decode(EncodedBytes encoded, const DrawKey& key) {
                                                        : whole_image(stored);
   };
   part_ = decode_part(encoded, config_.decode, choose_part, decoded_);
+  hint_ = has_hinted_ ? "" : hint_of_scale(decoded_);
+}
+
+std::string SampleTransform::take_hint() {
+  has_hinted_ = has_hinted_ || !hint_.empty();
+  return std::exchange(hint_, {});
 }
 
 void SampleTransform::resize() {

@@ -91,6 +91,10 @@ class SampleTransform {
   /// The pixels as the last stage but `write` left them.
   const Image& pixels() const { return resized_; }
 
+  /// What the values of the last image suggest (hint_of_scale); once there has been something to
+  /// say, no more.
+  std::string take_hint();
+
   std::int64_t values_per_sample() const;
   const TransformConfig& config() const { return config_; }
 
@@ -102,6 +106,8 @@ class SampleTransform {
   bool flip_ = false;  ///< still to be done by `write`
   Image scratch_;
   Resizer resizer_;
+  std::string hint_;
+  bool has_hinted_ = false;
 };
 
 }  // namespace convmae

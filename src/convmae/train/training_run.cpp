@@ -247,6 +247,7 @@ ImageReading TrainingRun::reading_of_all(std::int64_t total, const std::string& 
     interrupt_->check();
   };
   reading.report_bad = [this](const BadSample& bad) { note_bad_sample(bad, "left out"); };
+  reading.hint = [this](const std::string& hint) { note_hint(hint); };
   return reading;
 }
 
@@ -267,6 +268,10 @@ void TrainingRun::note_bad_sample(const BadSample& bad, const std::string& done)
   say("warning: " + done + " " + printable(name) + ": " + printable(bad.error));
   JsonlWriter(paths().bad_samples())
       .append({{"sample", bad.sample}, {"name", name}, {"error", bad.error}});
+}
+
+void TrainingRun::note_hint(const std::string& hint) {
+  if (!std::exchange(has_hinted_, true)) say("warning: " + hint);
 }
 
 CheckpointInfo TrainingRun::checkpoint_info() const {

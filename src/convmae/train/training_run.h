@@ -172,6 +172,8 @@ class TrainingRun {
   void report_failure(const std::string& what);
   /// Reports an undecodable image, and what was done about it, once in a run.
   void note_bad_sample(const BadSample& bad, const std::string& done);
+  /// Says it, once a run.
+  void note_hint(const std::string& hint);
 
   CheckpointInfo checkpoint_info() const;
   void save_checkpoint();
@@ -200,6 +202,7 @@ class TrainingRun {
   RunPosition position_;
   std::int64_t saved_step_ = -1;  ///< of the last checkpoint; at first, where a new run begins
   std::set<std::string> known_bad_;
+  bool has_hinted_ = false;
   std::int64_t parameters_ = 0;
 
   // For display and for keeping time.

@@ -189,9 +189,10 @@ void TrainingRun::build() {
 
 std::unique_ptr<BatchStream> TrainingRun::load_batches(TransformConfig transform,
                                                        std::int64_t epoch, std::int64_t batch) {
-  return std::make_unique<LoadedBatches>(
-      training_loader(options_, source_, std::move(transform), epoch, batch,
-                      [this](const BadSample& bad) { note_bad_sample(bad, "replaced"); }));
+  return std::make_unique<LoadedBatches>(training_loader(
+      options_, source_, std::move(transform), epoch, batch,
+      [this](const BadSample& bad) { note_bad_sample(bad, "replaced"); },
+      [this](const std::string& hint) { note_hint(hint); }));
 }
 
 CheckpointInfo TrainingRun::describe(nlohmann::ordered_json provenance) const {

@@ -54,7 +54,7 @@ enum class Defect {
   palette_missing,
   palette_cut,
   planar_configuration_unknown,
-  turned_with_16_bits,
+  palette_with_16_bits,
   predictor_unknown,
   predictor_of_floats,
   subsampling_unknown,
@@ -93,7 +93,7 @@ constexpr test::Expectation<Defect> kDefects[] = {
     {palette_missing, "palette_missing", "Colormap"},
     {palette_cut, "palette_cut", "Colormap"},
     {planar_configuration_unknown, "planar_configuration_unknown", "PlanarConfiguration"},
-    {turned_with_16_bits, "turned_with_16_bits", "8 bits only"},
+    {palette_with_16_bits, "palette_with_16_bits", "more than 8 bits"},
     {predictor_unknown, "predictor_unknown", "Predictor"},
     {predictor_of_floats, "predictor_of_floats", "Predictor"},
     {subsampling_unknown, "subsampling_unknown", "zero scanline size"},
@@ -201,9 +201,9 @@ void spoil_samples(Defect defect, RawTiff& tiff, Draws& draws) {
       return;
     case planar_configuration_unknown:
       return tiff.set(kPlanar, some % 2 == 0 ? 0 : 2 + some);
-    case turned_with_16_bits:
+    case palette_with_16_bits:
       bits.values.assign(3, 16);
-      return tiff.set(kOrientation, 2 + draws.below(7));
+      return tiff.set(kPhotometric, 3);
     case predictor_unknown:
     case predictor_of_floats:
       tiff.compress(8, zlib_stream(tiff.pixels));

@@ -3,6 +3,7 @@
 #include "convmae/base/checked.h"
 #include "convmae/base/error.h"
 #include "convmae/data/decode/decoders.h"
+#include "convmae/data/decode/exif.h"
 
 #include <algorithm>
 #include <array>
@@ -45,12 +46,24 @@ void repack_any(const Image& in, std::int64_t channels, Image& out) {
 }
 
 /// In place: a pixel is read before its grey is written.
+template <typename T>
 void grey_from_rgb(Image& image) {
   const std::int64_t pixels = image.height() * image.width();
-  auto* const values = image.row<std::uint8_t>(0);
+  T* const values = image.row<T>(0);
   for (std::int64_t i = 0; i < pixels; ++i) {
-    const std::uint8_t* rgb = values + i * image.channels();
+    const T* rgb = values + i * image.channels();
     values[i] = decoders::grey_of(rgb[0], rgb[1], rgb[2]);
+  }
+}
+
+void grey_from_any_rgb(Image& image) {
+  switch (image.type()) {
+    case PixelType::uint8:
+      return grey_from_rgb<std::uint8_t>(image);
+    case PixelType::uint16:
+      return grey_from_rgb<std::uint16_t>(image);
+    case PixelType::float32:
+      return grey_from_rgb<float>(image);
   }
 }
 
@@ -169,26 +182,39 @@ void check_finite(const std::string& format, const Image& image) {
                   " image: repair the file or remove it");
 }
 
+void keep_first(Image& image, std::int64_t channels) {
+  if (channels == image.channels()) return;
+  repack_any(image, channels, image);
+  image.drop_channels(channels);
+}
+
 void change_channels(Image& image, std::int64_t channels) {
   if (channels == image.channels()) return;
-  const bool to_grey = channels == 1 && image.channels() >= 3;
-  if (to_grey && image.type() != PixelType::uint8) {
-    throw UserError("expected an image of 1 channel, found " + std::to_string(image.channels()) +
-                    " of " + to_string(image.type()) +
-                    ": only uint8 colour can be turned into grey; store one channel");
-  }
   if (channels < image.channels()) {
-    if (to_grey) {
-      grey_from_rgb(image);
+    if (channels == 1 && image.channels() >= 3) {
+      grey_from_any_rgb(image);
+      image.drop_channels(1);
     } else {
-      repack_any(image, channels, image);
+      keep_first(image, channels);
     }
-    image.drop_channels(channels);
     return;
   }
   Image changed(image.size(), channels, image.type());
   repack_any(image, channels, changed);
   image = std::move(changed);
+}
+
+void turn_upright(const std::string& format, int orientation, const DecodeOptions& options,
+                  Image& image) {
+  if (!options.apply_exif_orientation || orientation == 1) return;
+  check_claim(format,
+              {.height = image.height(),
+               .width = image.width(),
+               .channels = image.channels(),
+               .type = image.type(),
+               .work_per_pixel = image.channels() * bytes_per_value(image.type())},
+              options);
+  apply_orientation(image, orientation);
 }
 
 }  // namespace decoders

@@ -10,6 +10,7 @@
 #include <csetjmp>
 #include <cstdint>
 #include <cstdio>  // jpeglib.h needs FILE
+#include <jerror.h>
 #include <optional>
 #include <string>
 #include <utility>
@@ -86,18 +87,12 @@ void skip_data(j_decompress_ptr info, long count) {
 
 void do_nothing(j_decompress_ptr /*info*/) {}
 
-std::uint8_t multiply_div_255(std::uint32_t a, std::uint32_t b) {
-  const std::uint32_t t = a * b + 128;
-  return static_cast<std::uint8_t>(((t >> 8) + t) >> 8);
-}
-
 // `cmyk` as the file has it: Adobe's convention stores 255 - ink, and Pillow assumes it always.
 void cmyk_to_rgb(const std::uint8_t* cmyk, std::int64_t width, std::uint8_t* rgb) {
   for (std::int64_t x = 0; x < width; ++x) {
-    const std::uint32_t light = cmyk[4 * x + 3];
+    const std::uint8_t light = cmyk[4 * x + 3];
     for (std::int64_t c = 0; c < 3; ++c) {
-      const std::uint32_t ink = 255U - cmyk[4 * x + c];
-      rgb[3 * x + c] = static_cast<std::uint8_t>(light - multiply_div_255(ink, light));
+      rgb[3 * x + c] = light_through_ink(255U - cmyk[4 * x + c], light);
     }
   }
 }
@@ -324,6 +319,11 @@ class Decoder {
   }
 
   [[noreturn]] void throw_error() const {
+    const int code = errors_.base.msg_code;
+    if (code == JERR_BAD_PRECISION || code == JERR_SOF_UNSUPPORTED) {
+      throw UserError("expected a JPEG of 8 bits, baseline or progressive: " +
+                      one_line(errors_.message.data()) + ": convert it");
+    }
     throw UserError("damaged JPEG: " + one_line(errors_.message.data()));
   }
 
@@ -345,7 +345,7 @@ class Decoder {
 
 Box jpeg(EncodedBytes encoded, const DecodeOptions& options, const PartChooser& choose_part,
          Image& out) {
-  const int orientation = options.apply_exif_orientation ? exif_orientation(encoded) : 1;
+  const int orientation = options.apply_exif_orientation ? orientation_of_jpeg(encoded) : 1;
   if (orientation == 1) return Decoder(encoded).decode(options, choose_part, /*turned=*/false, out);
   DecodeOptions exact = options;  // the part is known only after turning
   exact.fast_cover.reset();

@@ -1,5 +1,6 @@
 #include "convmae/base/error.h"
 #include "convmae/data/decode/decoders.h"
+#include "convmae/data/decode/exif.h"
 
 #include <png.h>
 
@@ -10,7 +11,6 @@
 #include <cstdio>
 #include <cstring>
 #include <string>
-#include <utility>
 
 namespace convmae::decoders {
 namespace {
@@ -27,36 +27,27 @@ class Decoder {
     png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, this, on_error, on_warning);
     if (png_ != nullptr) info_ = png_create_info_struct(png_);
     if (info_ == nullptr) throw std::bad_alloc();
+    keeps_exif_ = options.apply_exif_orientation;
     if (!read_header()) throw_error();
     const Size size{png_get_image_height(png_, info_), png_get_image_width(png_, info_)};
     const int colour = png_get_color_type(png_, info_);
     const std::int64_t visible = (colour & (PNG_COLOR_MASK_COLOR | PNG_COLOR_MASK_PALETTE)) ? 3 : 1;
-    const bool wide_grey = colour == PNG_COLOR_TYPE_GRAY && png_get_bit_depth(png_, info_) == 16;
-    ImageClaim claim{.height = size.height,
-                     .width = size.width,
-                     .channels = visible,
-                     .work_per_pixel = wide_grey ? 2 : 0};
+    ImageClaim claim{.height = size.height, .width = size.width, .channels = visible};
     check_claim("PNG", claim, options);
     // The library holds two rows with all that a pixel can have, 8 bytes, and each row takes it
     // time, however short it is. Both matter where an image is next to nothing but one side.
     claim.work =
         std::max<std::int64_t>(16 * (size.width + size.height) - 3 * size.width * size.height, 0);
     const std::int64_t channels = resolve_channels("PNG", visible, options);
-    claim.work_per_pixel =
-        std::max(claim.work_per_pixel, spreading_bytes(visible, channels, PixelType::uint8));
+    claim.work_per_pixel = spreading_bytes(visible, channels, PixelType::uint8);
     check_claim("PNG", claim, options);
     if (!prepare()) throw_error();
-    stored_.resize(size, png_get_channels(png_, info_),
-                   png_get_bit_depth(png_, info_) == 16 ? PixelType::uint16 : PixelType::uint8);
-    if (!read_pixels()) throw_error();
-    if (wide_grey) {
-      cut_off_at_255(out);
-    } else {
-      std::swap(out, stored_);
-    }
-    stored_ = {};
+    out.resize(size, png_get_channels(png_, info_));
+    if (!read_pixels(out)) throw_error();
     change_channels(out, visible);
     change_channels(out, channels);
+    turn_upright("PNG", exif_ != nullptr ? orientation_of_exif({exif_, exif_size_}) : 1, options,
+                 out);
   }
 
  private:
@@ -80,6 +71,10 @@ class Decoder {
     png_set_user_limits(png_, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
     // Text, colour profiles and the like are of no use here: do not let them take time or memory.
     png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
+    if (keeps_exif_) {
+      constexpr std::array<png_byte, 5> kExif{'e', 'X', 'I', 'f', '\0'};
+      png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_AS_DEFAULT, kExif.data(), 1);
+    }
     png_read_info(png_, info_);
     return true;
   }
@@ -91,38 +86,24 @@ class Decoder {
     if (colour == PNG_COLOR_TYPE_GRAY && png_get_bit_depth(png_, info_) < 8) {
       png_set_expand_gray_1_2_4_to_8(png_);
     }
-    if (colour == PNG_COLOR_TYPE_GRAY) {
-      png_set_swap(png_);  // 16-bit samples in the machine's order
-    } else {
-      png_set_strip_16(png_);
-    }
+    png_set_strip_16(png_);
     png_set_strip_alpha(png_);
     passes_ = png_set_interlace_handling(png_);
     png_read_update_info(png_, info_);
     return true;
   }
 
-  bool read_pixels() {
+  bool read_pixels(Image& out) {
     if (setjmp(png_jmpbuf(png_)) != 0) return false;
     // Row by row: a list of the rows would take more than the pixels of a narrow image.
-    const std::int64_t row_bytes = stored_.num_bytes() / stored_.height();
     for (int pass = 0; pass < passes_; ++pass) {
-      auto* row = reinterpret_cast<png_bytep>(stored_.bytes());
-      for (std::int64_t y = 0; y < stored_.height(); ++y, row += row_bytes) {
-        png_read_row(png_, row, nullptr);
+      for (std::int64_t y = 0; y < out.height(); ++y) {
+        png_read_row(png_, out.row<std::uint8_t>(y), nullptr);
       }
     }
     png_read_end(png_, info_);  // without it critical chunks behind the pixels would be skipped
+    png_get_eXIf_1(png_, info_, &exif_size_, &exif_);
     return true;
-  }
-
-  void cut_off_at_255(Image& out) const {
-    out.resize(stored_.size(), 1);
-    const auto from = stored_.values<std::uint16_t>();
-    const auto to = out.values<std::uint8_t>();
-    for (std::size_t i = 0; i < from.size(); ++i) {
-      to[i] = static_cast<std::uint8_t>(std::min<std::uint16_t>(from[i], 255));
-    }
   }
 
   [[noreturn]] void throw_error() const {
@@ -133,8 +114,10 @@ class Decoder {
   png_structp png_ = nullptr;
   png_infop info_ = nullptr;
   std::array<char, 128> message_{};
-  Image stored_;
   int passes_ = 1;
+  bool keeps_exif_ = false;
+  png_uint_32 exif_size_ = 0;
+  png_bytep exif_ = nullptr;  ///< the library's
 };
 
 }  // namespace

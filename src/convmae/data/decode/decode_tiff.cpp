@@ -1,6 +1,7 @@
 #include "convmae/base/checked.h"
 #include "convmae/base/error.h"
 #include "convmae/data/decode/decoders.h"
+#include "convmae/data/decode/tiff_colour.h"
 
 #include <tiffio.h>
 
@@ -90,38 +91,125 @@ T field(TIFF* tiff, std::uint32_t tag, T missing) {
 
 struct Layout {
   Size size;
+  /// Of the image in memory: as stored, or as libtiff converts it.
   std::int64_t channels = 1;
   PixelType type = PixelType::uint8;
+  TiffColour colour;
   /// Numbers can be taken as they are stored; else libtiff has to convert to 8-bit RGBA.
   bool plain = true;
+  int orientation = ORIENTATION_TOPLEFT;
 };
 
 ImageClaim claim_of(const Layout& layout) {
   return {layout.size.height, layout.size.width, layout.channels, layout.type};
 }
 
-Layout read_layout(TIFF* tiff, const DecodeOptions& options) {
+[[noreturn]] void unsupported(const std::string& found) {
+  throw UserError("expected a TIFF of grey, RGB, palette, YCbCr, CMYK or CIE Lab, found " + found +
+                  ": convert it");
+}
+
+PixelType type_of(TIFF* tiff) {
   const auto bits = field<std::uint16_t>(tiff, TIFFTAG_BITSPERSAMPLE, 1);
   const auto format = field<std::uint16_t>(tiff, TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_UINT);
+  if (bits == 16 && format == SAMPLEFORMAT_UINT) return PixelType::uint16;
+  if (bits == 32 && format == SAMPLEFORMAT_IEEEFP) return PixelType::float32;
+  if (bits <= 8 && format == SAMPLEFORMAT_UINT) return PixelType::uint8;
+  const char* const kind = format == SAMPLEFORMAT_UINT     ? "unsigned"
+                           : format == SAMPLEFORMAT_INT    ? "signed"
+                           : format == SAMPLEFORMAT_IEEEFP ? "float"
+                                                           : "other";
+  throw UserError("expected a TIFF of uint8, uint16 or float32, found " + std::string(kind) +
+                  " numbers of " + std::to_string(bits) + " bits: convert it");
+}
+
+/// What the samples behind `colours` colours are, from the first.
+std::vector<std::uint16_t> extra_samples(TIFF* tiff) {
+  std::uint16_t count = 0;
+  const std::uint16_t* kinds = nullptr;
+  if (TIFFGetField(tiff, TIFFTAG_EXTRASAMPLES, &count, &kinds) != 1 || kinds == nullptr) return {};
+  return {kinds, kinds + count};
+}
+
+/// Grey of one sample, or so many bands as do not say that they are alpha. One sample beside grey
+/// is taken for alpha, whatever it says.
+std::int64_t grey_colours(std::int64_t samples, const std::vector<std::uint16_t>& extra) {
+  if (samples == 2) return 1;
+  const auto band = std::find(extra.rbegin(), extra.rend(), std::uint16_t{EXTRASAMPLE_UNSPECIFIED});
+  return std::max<std::int64_t>(samples - (band - extra.rbegin()), 1);
+}
+
+TiffColour read_colour(TIFF* tiff, PixelType type) {
+  using Space = TiffColour::Space;
+  const std::int64_t samples = field<std::uint16_t>(tiff, TIFFTAG_SAMPLESPERPIXEL, 1);
   const auto photometric = field<std::uint16_t>(tiff, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK);
-  const auto orientation = field<std::uint16_t>(tiff, TIFFTAG_ORIENTATION, ORIENTATION_TOPLEFT);
+  const std::vector<std::uint16_t> extra = extra_samples(tiff);
+  TiffColour colour;
+  switch (photometric) {
+    case PHOTOMETRIC_MINISWHITE:
+    case PHOTOMETRIC_MINISBLACK:
+      colour.colours = grey_colours(samples, extra);
+      colour.zero_is_white = photometric == PHOTOMETRIC_MINISWHITE;
+      break;
+    case PHOTOMETRIC_RGB:
+    case PHOTOMETRIC_PALETTE:
+    case PHOTOMETRIC_YCBCR:
+      colour = {Space::rgb, 3};
+      break;
+    case PHOTOMETRIC_SEPARATED:
+      colour = {Space::cmyk, 4};
+      if (field<std::uint16_t>(tiff, TIFFTAG_INKSET, INKSET_CMYK) != INKSET_CMYK) {
+        unsupported("inks that are not CMYK");
+      }
+      break;
+    case PHOTOMETRIC_CIELAB:
+      colour = {Space::cie_lab, 3};
+      break;
+    case PHOTOMETRIC_ICCLAB:
+      colour = {Space::icc_lab, 3};
+      break;
+    default:
+      unsupported("photometric interpretation " + std::to_string(photometric));
+  }
+  const bool one_sample = photometric == PHOTOMETRIC_PALETTE || photometric == PHOTOMETRIC_YCBCR;
+  if (!one_sample && colour.colours > samples) {
+    unsupported(std::to_string(samples) + " samples for " + std::to_string(colour.colours) +
+                " colours");
+  }
+  const auto associated =
+      std::find(extra.begin(), extra.end(), std::uint16_t{EXTRASAMPLE_ASSOCALPHA});
+  const std::int64_t alpha = samples - std::ssize(extra) + std::distance(extra.begin(), associated);
+  if (associated != extra.end() && alpha >= colour.colours && alpha < samples) {
+    colour.associated_alpha = alpha;
+  }
+  const bool is_light = colour.space == Space::grey || colour.space == Space::rgb;
+  if (colour.associated_alpha && (!is_light || colour.zero_is_white)) {
+    unsupported("alpha that inks or Lab are multiplied by");
+  }
+  if (type == PixelType::float32 && (!is_light || colour.zero_is_white)) {
+    unsupported("float numbers that are not grey of which 0 is black, or RGB");
+  }
+  if (type == PixelType::uint16 &&
+      (colour.space == Space::cie_lab || colour.space == Space::icc_lab)) {
+    unsupported("Lab of 16 bits");
+  }
+  return colour;
+}
+
+Layout read_layout(TIFF* tiff, const DecodeOptions& options) {
+  const auto bits = field<std::uint16_t>(tiff, TIFFTAG_BITSPERSAMPLE, 1);
+  const auto photometric = field<std::uint16_t>(tiff, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK);
   Layout layout;
   layout.size = {field<std::uint32_t>(tiff, TIFFTAG_IMAGELENGTH, 0),
                  field<std::uint32_t>(tiff, TIFFTAG_IMAGEWIDTH, 0)};
   layout.channels = field<std::uint16_t>(tiff, TIFFTAG_SAMPLESPERPIXEL, 1);
-  if (bits == 16 && format == SAMPLEFORMAT_UINT) {
-    layout.type = PixelType::uint16;
-  } else if (bits == 32 && format == SAMPLEFORMAT_IEEEFP) {
-    layout.type = PixelType::float32;
-  } else if (bits > 8 || format != SAMPLEFORMAT_UINT) {
-    throw UserError("expected a TIFF of uint8, uint16 or float32, found " + std::to_string(bits) +
-                    " bits of sample format " + std::to_string(format) + ": convert it");
-  }
-  layout.plain = bits >= 8 && orientation == ORIENTATION_TOPLEFT &&
-                 (photometric == PHOTOMETRIC_MINISBLACK || photometric == PHOTOMETRIC_RGB);
+  layout.type = type_of(tiff);
+  layout.colour = read_colour(tiff, layout.type);
+  layout.orientation = field<std::uint16_t>(tiff, TIFFTAG_ORIENTATION, ORIENTATION_TOPLEFT);
+  layout.plain =
+      bits >= 8 && photometric != PHOTOMETRIC_PALETTE && photometric != PHOTOMETRIC_YCBCR;
   if (!layout.plain) {
-    if (bits > 8)
-      throw UserError("TIFF of this colour space is supported with 8 bits only: convert it");
+    if (bits > 8) unsupported("a palette or YCbCr of more than 8 bits");
     layout.channels = 4;
   }
   check_claim("TIFF", claim_of(layout), options);
@@ -235,16 +323,17 @@ void read_plain(TIFF* tiff, const Source& source, const Layout& layout, const Pi
   }
 }
 
-/// Palettes, bilevel, YCbCr, CMYK and turned images, as libtiff converts them to 8-bit RGBA.
-void read_converted(TIFF* tiff, const Source& source, Image& out) {
+/// Palettes, grey of less than 8 bits and YCbCr, as libtiff converts them to 8-bit RGBA.
+void read_converted(TIFF* tiff, const Source& source, int orientation, Image& out) {
   std::array<char, 1024> reason{};
   if (TIFFRGBAImageOK(tiff, reason.data()) == 0) {
     throw UserError("TIFF of this kind is not supported (" + one_line(reason.data()) +
                     "): convert it");
   }
+  // Asked for the orientation that the file has, the library turns nothing.
   if (TIFFReadRGBAImageOriented(
           tiff, static_cast<std::uint32_t>(out.width()), static_cast<std::uint32_t>(out.height()),
-          reinterpret_cast<std::uint32_t*>(out.bytes()), ORIENTATION_TOPLEFT, 1) == 0) {
+          reinterpret_cast<std::uint32_t*>(out.bytes()), orientation, 1) == 0) {
     damaged(source);
   }
 }
@@ -255,9 +344,10 @@ void tiff(EncodedBytes encoded, const DecodeOptions& options, Image& out) {
   Source source{encoded};
   const Handle handle = open(source, options);
   const Layout layout = read_layout(handle.get(), options);
-  const bool has_alpha = layout.type == PixelType::uint8 && layout.channels == 4 &&
-                         (options.channels == 1 || options.channels == 3);
-  const std::int64_t visible = has_alpha || !layout.plain ? 3 : layout.channels;
+  // Who asks for so many channels as there are samples gets them all; others get what is seen.
+  const bool all = layout.plain && layout.colour.space <= TiffColour::Space::rgb &&
+                   (options.channels == 0 || options.channels == layout.channels);
+  const std::int64_t visible = all ? layout.channels : visible_channels(layout.colour);
   const std::int64_t delivered = resolve_channels("TIFF", visible, options);
   const Pieces pieces = read_pieces(handle.get(), source, layout, options);
   ImageClaim claim = claim_of(layout);
@@ -270,11 +360,18 @@ void tiff(EncodedBytes encoded, const DecodeOptions& options, Image& out) {
   if (layout.plain) {
     read_plain(handle.get(), source, layout, pieces, out);
   } else {
-    read_converted(handle.get(), source, out);
+    read_converted(handle.get(), source, layout.orientation, out);
   }
   check_finite("TIFF", out);
-  change_channels(out, visible);
+  if (!layout.plain) {
+    keep_first(out, visible);
+  } else if (all) {
+    make_zero_black(layout.colour, out);
+  } else {
+    to_visible(layout.colour, out);
+  }
   change_channels(out, delivered);
+  turn_upright("TIFF", layout.orientation, options, out);
 }
 
 }  // namespace convmae::decoders

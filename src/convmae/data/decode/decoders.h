@@ -46,15 +46,39 @@ std::int64_t resolve_channels(const std::string& format, std::int64_t stored,
 std::string one_line(std::string message);
 
 /// Pillow's rgb -> L.
-inline std::uint8_t grey_of(std::uint32_t r, std::uint32_t g, std::uint32_t b) {
-  return static_cast<std::uint8_t>((r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16);
+inline std::uint8_t grey_of(std::uint8_t r, std::uint8_t g, std::uint8_t b) {
+  return static_cast<std::uint8_t>((r * 19595U + g * 38470U + b * 7471U + 0x8000U) >> 16);
+}
+/// The same weights; 65535 times their sum, 65536, and the half still fit.
+inline std::uint16_t grey_of(std::uint16_t r, std::uint16_t g, std::uint16_t b) {
+  return static_cast<std::uint16_t>((r * 19595U + g * 38470U + b * 7471U + 0x8000U) >> 16);
+}
+inline float grey_of(float r, float g, float b) {
+  return (r * 19595 + g * 38470 + b * 7471) / 65536;
+}
+
+/// What is left of light (255 of white, or 65535) behind an ink of which 0 is none: Pillow's
+/// CMYK -> RGB.
+template <typename T>
+T light_through_ink(std::uint32_t ink, T light) {
+  constexpr int kBits = 8 * sizeof(T);
+  const std::uint64_t t = std::uint64_t{ink} * light + (1U << (kBits - 1));
+  return static_cast<T>(light - (((t >> kBits) + t) >> kBits));
 }
 
 /// Throws UserError if a float32 image holds NaN or infinity: one such pixel would spoil a model.
 void check_finite(const std::string& format, const Image& image);
 
-/// Changes the channel count of `image` in place to `channels`: grey from RGB (uint8 only), copies
-/// of grey, or dropped channels behind the third (alpha). Takes memory only for more channels.
+/// Changes the channel count of `image` in place to `channels`: grey from RGB, copies of grey, or
+/// dropped channels behind the third (alpha). Takes memory only for more channels.
 void change_channels(Image& image, std::int64_t channels);
+
+/// Drops the channels behind the first `channels`, in place.
+void keep_first(Image& image, std::int64_t channels);
+
+/// Brings the image of a file of that orientation (1 to 8) upright where the options ask for it.
+/// Throws UserError if the second copy that this takes is above the limit.
+void turn_upright(const std::string& format, int orientation, const DecodeOptions& options,
+                  Image& image);
 
 }  // namespace convmae::decoders

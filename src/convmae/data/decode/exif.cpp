@@ -8,6 +8,8 @@
 namespace convmae {
 namespace {
 
+constexpr std::size_t kMark = 6;  // "Exif\0\0"
+
 /// Numbers of either byte order, at checked positions.
 class TiffView {
  public:
@@ -27,9 +29,25 @@ class TiffView {
   bool little_endian_;
 };
 
-int orientation_of_tiff(EncodedBytes tiff) {
-  constexpr std::uint32_t kOrientationTag = 0x0112;
+/// The first number of a directory's entry, as the types that writers use have it.
+std::optional<std::uint32_t> value_of_entry(const TiffView& view, std::size_t entry) {
+  constexpr std::uint32_t kByte = 1;
   constexpr std::uint32_t kShort = 3;
+  constexpr std::uint32_t kLong = 4;
+  const std::uint32_t type = view.number(entry + 2, 2).value_or(0);
+  if (type != kByte && type != kShort && type != kLong) return std::nullopt;
+  return view.number(entry + 8, type == kByte ? 1 : type == kShort ? 2 : 4);
+}
+
+bool is_marked(EncodedBytes block) {
+  return block.size() >= kMark && std::memcmp(block.data(), "Exif\0", 5) == 0;
+}
+
+}  // namespace
+
+int orientation_of_exif(EncodedBytes block) {
+  constexpr std::uint32_t kOrientationTag = 0x0112;
+  const EncodedBytes tiff = is_marked(block) ? block.subspan(kMark) : block;
   if (tiff.size() < 8) return 1;
   const TiffView view(tiff, tiff[0] == 'I');
   const auto directory = view.number(4, 4);
@@ -40,18 +58,14 @@ int orientation_of_tiff(EncodedBytes tiff) {
     const auto tag = view.number(entry, 2);
     if (!tag) return 1;
     if (*tag != kOrientationTag) continue;
-    const auto value = view.number(entry + 8, 2);
-    const bool valid = view.number(entry + 2, 2) == kShort && value && *value >= 1 && *value <= 8;
-    return valid ? static_cast<int>(*value) : 1;
+    const std::uint32_t value = value_of_entry(view, entry).value_or(1);
+    return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
   }
   return 1;
 }
 
-}  // namespace
-
-int exif_orientation(EncodedBytes encoded) {
-  constexpr std::size_t kExifPrefix = 6;  // "Exif\0\0"
-  std::size_t at = 2;                     // behind the start-of-image marker
+int orientation_of_jpeg(EncodedBytes encoded) {
+  std::size_t at = 2;  // behind the start-of-image marker
   while (at + 4 <= encoded.size() && encoded[at] == 0xFF) {
     const std::uint8_t marker = encoded[at + 1];
     if (marker == 0xFF) {  // a fill byte
@@ -62,10 +76,7 @@ int exif_orientation(EncodedBytes encoded) {
     const std::size_t length = std::size_t{encoded[at + 2]} << 8 | encoded[at + 3];
     if (scan_or_end || length < 2 || length > encoded.size() - at - 2) return 1;
     const EncodedBytes segment = encoded.subspan(at + 4, length - 2);
-    if (marker == 0xE1 && segment.size() > kExifPrefix &&
-        std::memcmp(segment.data(), "Exif\0", 5) == 0) {
-      return orientation_of_tiff(segment.subspan(kExifPrefix));
-    }
+    if (marker == 0xE1 && is_marked(segment)) return orientation_of_exif(segment);
     at += 2 + length;
   }
   return 1;

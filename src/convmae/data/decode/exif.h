@@ -4,9 +4,12 @@
 
 namespace convmae {
 
-/// The orientation 1..8 that a JPEG's EXIF block (APP1, TIFF tag 0x0112) states; 1 (upright) if
-/// there is none or if the block is malformed. Reads nothing outside `encoded`.
-int exif_orientation(EncodedBytes encoded);
+/// The orientation 1..8 that an EXIF block states (TIFF tag 0x0112; "Exif\0\0" may stand before
+/// it); 1 (upright) if it states none or is malformed. Reads nothing outside the block.
+int orientation_of_exif(EncodedBytes block);
+
+/// That of a JPEG's EXIF block (APP1).
+int orientation_of_jpeg(EncodedBytes encoded);
 
 /// Brings an image stored with that orientation upright, as Pillow's `ImageOps.exif_transpose`.
 void apply_orientation(Image& image, int orientation);

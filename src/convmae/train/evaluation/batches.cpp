@@ -32,6 +32,7 @@ ImageReading reading_of(const TrainingOptions& options) {
           .leave_out_bad = skips_bad_samples(options),
           .max_bad_share = options.max_bad_share,
           .report_bad = {},
+          .hint = {},
           .progress = {}};
 }
 
@@ -71,7 +72,8 @@ std::unique_ptr<Loader> training_loader(const TrainingOptions& options,
                                         std::shared_ptr<const ImageSource> source,
                                         TransformConfig transform, std::int64_t epoch,
                                         std::int64_t batch,
-                                        std::function<void(const BadSample&)> report_bad) {
+                                        std::function<void(const BadSample&)> report_bad,
+                                        std::function<void(const std::string&)> hint) {
   LoaderConfig config;
   config.batch_size = options.batch_size;
   config.seed = options.seed;
@@ -82,6 +84,7 @@ std::unique_ptr<Loader> training_loader(const TrainingOptions& options,
   config.start_step = batch;
   config.end_epoch = options.epochs;
   config.report_bad = std::move(report_bad);
+  config.hint = std::move(hint);
   return std::make_unique<Loader>(std::move(source), std::move(transform), std::move(config));
 }
 
@@ -96,6 +99,7 @@ std::unique_ptr<Loader> evaluation_loader(const ImageReading& reading,
   config.on_bad_sample = reading.leave_out_bad ? OnBadSample::leave_out : OnBadSample::error;
   config.max_bad_share = reading.max_bad_share;
   config.report_bad = reading.report_bad;
+  config.hint = reading.hint;
   return std::make_unique<Loader>(
       std::move(source), evaluation_transform(preprocessing, reading.decode), std::move(config));
 }

@@ -28,6 +28,7 @@ struct ImageReading {
   bool leave_out_bad = false;
   double max_bad_share = 1;
   std::function<void(const BadSample&)> report_bad;  ///< called for each that is left out
+  std::function<void(const std::string&)> hint;      ///< as LoaderConfig::hint
   /// Called with the number of images that are done.
   std::function<void(std::int64_t)> progress;
 };
@@ -49,7 +50,8 @@ std::unique_ptr<Loader> training_loader(const TrainingOptions& options,
                                         std::shared_ptr<const ImageSource> source,
                                         TransformConfig transform, std::int64_t epoch,
                                         std::int64_t batch,
-                                        std::function<void(const BadSample&)> report_bad);
+                                        std::function<void(const BadSample&)> report_bad,
+                                        std::function<void(const std::string&)> hint);
 
 /// Every image once, in the source's own order, centre-cropped.
 std::unique_ptr<Loader> evaluation_loader(const ImageReading& reading,
