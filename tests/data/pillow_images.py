@@ -35,6 +35,12 @@ def format_of(path):
     return None
 
 
+def has_exif(path, form):
+    """Whether there is such a block, where XMP or text may state an orientation too."""
+    with open(path, "rb") as file:
+        return {"JPEG": b"Exif\0", "PNG": b"eXIf", "WebP": b"EXIF"}.get(form, b"") in file.read()
+
+
 def with_pillow(path, form, upright):
     """The picture as it is stored, or upright, and as its values are; or the text of an error."""
     try:
@@ -48,7 +54,14 @@ def with_pillow(path, form, upright):
         return f"{type(error).__name__}: {error}"
 
 
-def exception(found, rgb, values, form, mode):
+def divided(stored):
+    """Colours of associated alpha, by whole numbers."""
+    full = int(np.iinfo(stored.dtype).max)
+    colour, alpha = stored[..., :3].astype(int), stored[..., 3:].astype(int)
+    return np.minimum(np.where(alpha == 0, 0, colour * full // np.maximum(alpha, 1)), full).astype(stored.dtype)
+
+
+def exception(found, rgb, values, form, mode, ask):
     """Which exception of the documentation makes `found` right, if one does."""
     if found.shape[:2] != rgb.shape[:2]:
         return None
@@ -60,6 +73,10 @@ def exception(found, rgb, values, form, mode):
             return "16 bits are kept"
         if mode in ("RGB", "RGBA", "CMYK") and np.abs((found >> 8).astype(int) - rgb).max() <= 1:
             return "16 bits are kept"
+    if mode == "RGBA" and found.dtype == np.uint16:
+        stored = ask(4)
+        if np.array_equal(found, divided(stored)) and np.array_equal(divided((stored >> 8).astype(np.uint8)), rgb):
+            return "alpha of 16 bits is divided out with all of them"
     if form == "PNG" and mode == "I;16" and np.array_equal(found, np.broadcast_to(grey >> 8, found.shape)):
         return "16-bit grey PNG keeps its high byte"
     if mode == "LAB" and np.abs(found.astype(int) - rgb).max() <= LAB_DIFFERENCE:
@@ -79,9 +96,12 @@ def judge(probe, path, form, upright):
     rgb, values, mode = expected
     if found.dtype == np.uint8 and np.array_equal(found, rgb):
         return "equal", ""
-    kind = exception(found, rgb, values, form, mode)
+    kind = exception(found, rgb, values, form, mode, lambda channels: probe.ask(file=path, channels=channels))
     if kind:
         return kind, ""
+    if upright and not has_exif(path, form):
+        kind, why = judge(probe, path, form, False)
+        return "an orientation that is not in EXIF is not followed" if kind == "equal" else kind, why
     if form == "TIFF" and not upright and judge(probe, path, form, True)[0] not in ("DIFFERS", "refused"):
         return "a TIFF is not turned unless asked", ""
     return "DIFFERS", f"{found.dtype}, Pillow's mode {mode}"

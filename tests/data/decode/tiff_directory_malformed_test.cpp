@@ -54,7 +54,7 @@ enum class Defect {
   palette_missing,
   palette_cut,
   planar_configuration_unknown,
-  palette_with_16_bits,
+  ycbcr_with_16_bits,
   predictor_unknown,
   predictor_of_floats,
   subsampling_unknown,
@@ -87,13 +87,13 @@ constexpr test::Expectation<Defect> kDefects[] = {
     {samples_zero, "samples_zero", "SamplesPerPixel"},
     {samples_65535, "samples_65535", "BitsPerSample"},
     {sample_format_unknown, "sample_format_unknown", "SampleFormat"},
-    {sample_format_signed, "sample_format_signed", "sample format 2"},
+    {sample_format_signed, "sample_format_signed", "signed numbers of 8 bits"},
     {compression_unknown, "compression_unknown", "Compression scheme"},
-    {photometric_unknown, "photometric_unknown", "PhotometricInterpretation"},
+    {photometric_unknown, "photometric_unknown", "photometric interpretation"},
     {palette_missing, "palette_missing", "Colormap"},
     {palette_cut, "palette_cut", "Colormap"},
     {planar_configuration_unknown, "planar_configuration_unknown", "PlanarConfiguration"},
-    {palette_with_16_bits, "palette_with_16_bits", "more than 8 bits"},
+    {ycbcr_with_16_bits, "ycbcr_with_16_bits", "more than 8 bits"},
     {predictor_unknown, "predictor_unknown", "Predictor"},
     {predictor_of_floats, "predictor_of_floats", "Predictor"},
     {subsampling_unknown, "subsampling_unknown", "zero scanline size"},
@@ -201,9 +201,9 @@ void spoil_samples(Defect defect, RawTiff& tiff, Draws& draws) {
       return;
     case planar_configuration_unknown:
       return tiff.set(kPlanar, some % 2 == 0 ? 0 : 2 + some);
-    case palette_with_16_bits:
+    case ycbcr_with_16_bits:
       bits.values.assign(3, 16);
-      return tiff.set(kPhotometric, 3);
+      return tiff.set(kPhotometric, 6);
     case predictor_unknown:
     case predictor_of_floats:
       tiff.compress(8, zlib_stream(tiff.pixels));

@@ -34,8 +34,8 @@ enum class Defect {
   rows_per_strip_zero,
   tile_width_zero,
   tile_far_larger_than_the_image,
-  turned_tile_far_larger_than_the_image,
-  turned_strip_of_65535_samples,
+  converted_tile_far_larger_than_the_image,
+  converted_strip_of_65535_samples,
   tile_of_2_62_pixels,
   tile_offsets_missing,
   tile_offset_beyond_the_end,
@@ -67,8 +67,9 @@ constexpr test::Expectation<Defect> kDefects[] = {
     {rows_per_strip_zero, "rows_per_strip_zero", "RowsPerStrip"},
     {tile_width_zero, "tile_width_zero", "zero number of tiles"},
     {tile_far_larger_than_the_image, "tile_far_larger_than_the_image", "TIFF tile"},
-    {turned_tile_far_larger_than_the_image, "turned_tile_far_larger_than_the_image", "TIFF tile"},
-    {turned_strip_of_65535_samples, "turned_strip_of_65535_samples", "TIFF strip"},
+    {converted_tile_far_larger_than_the_image, "converted_tile_far_larger_than_the_image",
+     "TIFF tile"},
+    {converted_strip_of_65535_samples, "converted_strip_of_65535_samples", "TIFF strip"},
     {tile_of_2_62_pixels, "tile_of_2_62_pixels", "zero tile size"},
     {tile_offsets_missing, "tile_offsets_missing", "TileOffsets"},
     {tile_offset_beyond_the_end, "tile_offset_beyond_the_end", "Read error"},
@@ -137,17 +138,17 @@ void spoil_tiles(Defect defect, RawTiff& tiff, Draws& draws) {
   switch (defect) {
     case tile_width_zero:
       return tiff.set(kTileWidth, 0);
-    case turned_strip_of_65535_samples:
+    case converted_strip_of_65535_samples:
       tiff = sound_tiff(draws);
       tiff.set(kWidth, 64 + some);
       tiff.set(kHeight, 64);
       tiff.compress(8, zlib_stream(tiff.pixels));  // libtiff cuts up large strips that are not
       tiff.set(kSamples, 65535);
       tiff.entries[kBits].values.assign(65535, 8);
-      return tiff.set(kOrientation, 3);
+      return tiff.set(kPhotometric, 6);
     case tile_far_larger_than_the_image:
-    case turned_tile_far_larger_than_the_image:
-      if (defect == turned_tile_far_larger_than_the_image) tiff.set(kOrientation, 3);
+    case converted_tile_far_larger_than_the_image:
+      if (defect == converted_tile_far_larger_than_the_image) tiff.set(kPhotometric, 6);
       tiff.set(kTileWidth, 16 * (256 + some), kLong);
       return tiff.set(kTileHeight, 16 * (256 + some), kLong);
     case tile_of_2_62_pixels:

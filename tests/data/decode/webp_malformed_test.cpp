@@ -115,7 +115,7 @@ constexpr test::Expectation<Defect> kDefects[] = {
     {extended_canvas_of_other_size, "extended_canvas_of_other_size", kHeader},
     {extended_canvas_of_more_than_2_32_pixels, "extended_canvas_of_more_than_2_32_pixels", kHeader},
     {extended_without_image, "extended_without_image", kPixels},
-    {extended_animation, "extended_animation", "animated WebP"},
+    {extended_animation, "extended_animation", "frames of an animation"},
     {alpha_empty, "alpha_empty", kPixels},
     {alpha_method_unknown, "alpha_method_unknown", kPixels},
     {alpha_reserved_bits_set, "alpha_reserved_bits_set", kPixels},

@@ -23,7 +23,7 @@ struct DecodeOptions {
   /// 1: grey, (19595 R + 38470 G + 7471 B + 2^15) >> 16. 3: RGB; grey is copied to all three.
   /// Any other number must be what the file has. 0: as stored.
   std::int64_t channels = 3;
-  /// Turns and mirrors as the EXIF tag of a JPEG says. Off as in the published pipeline.
+  /// Turns and mirrors as EXIF, in a TIFF its own tag, says. Off: as stored, in every format.
   bool apply_exif_orientation = false;
   /// Images of more pixels are refused by what their header says, before memory is taken for them,
   /// and so are those that need more bytes while they are decoded than so many pixels of 8-bit RGB:
@@ -36,12 +36,11 @@ struct DecodeOptions {
 };
 
 /// Decodes JPEG, PNG, WebP, TIFF or .npy into `out`, in the same pixels as Pillow's
-/// `Image.open(f).convert("RGB")` or `convert("L")` for the formats and modes that Pillow has:
-/// alpha is dropped, palettes are looked up, CMYK is inverted as Adobe stores it, 16-bit colour
-/// keeps its high byte and 16-bit grey is cut off at 255. TIFF and .npy of one or three channels
-/// keep uint16 and float32 values as they are. Throws UserError (without the file's name) if the
-/// bytes are damaged, truncated, unsupported or have another number of channels. Safe to call from
-/// several threads.
+/// `Image.open(f).convert("RGB")` or `convert("L")` where those keep the picture. What depth,
+/// alpha, palette, orientation and colour space of each format become, and where that differs from
+/// Pillow, is in docs/data.md under "Formats and values". Throws UserError (without the file's
+/// name) if the bytes are damaged, truncated, unsupported or have another number of channels. Safe
+/// to call from several threads.
 void decode_image(EncodedBytes encoded, const DecodeOptions& options, Image& out);
 
 /// Told the size of an image, says which part of it is wanted.

@@ -23,6 +23,14 @@ void npy(EncodedBytes encoded, const DecodeOptions& options, Image& out) {
         std::to_string(rank) + " dimensions: store one image a file");
   }
   const std::int64_t channels = rank == 3 ? header.shape[2] : 1;
+  const bool is_grey_or_rgb = channels == 1 || channels == 3;
+  if (rank == 3 && !is_grey_or_rgb && channels != options.channels &&
+      header.shape[0] == options.channels) {
+    throw UserError("expected a .npy image of shape (height, width, channels), found " +
+                    std::to_string(header.shape[0]) + "x" + std::to_string(header.shape[1]) + "x" +
+                    std::to_string(channels) +
+                    ", the channels first: save numpy.moveaxis(a, 0, -1)");
+  }
   ImageClaim claim{header.shape[0], header.shape[1], channels, header.type};
   check_claim(".npy", claim, options);
   const std::int64_t delivered = resolve_channels(".npy", channels, options);
