@@ -2,6 +2,7 @@
 
 #include "convmae/base/error.h"
 
+#include <climits>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -202,6 +203,42 @@ TEST(AtomicFile, RemovesWhatAKilledProcessLeftOfTheSameTarget) {
   EXPECT_THAT(test::listing(directory.path()), HasSubstr(".a.txt."));
   write_file_atomically(directory / "a.txt", "");
   EXPECT_EQ(test::listing(directory.path()), "a.txt b.txt");
+}
+
+TEST(AtomicFile, NamesMayBeAsLongAsFileSystemsTakeThem) {
+  const test::TemporaryDirectory directory;
+  const std::string longest(NAME_MAX, 'n');
+  const pid_t child = ::fork();
+  if (child == 0) {
+    AtomicFile file(directory / longest);
+    ::raise(SIGKILL);
+  }
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  write_file_atomically(directory / longest, "text");
+  EXPECT_EQ(test::listing(directory.path()), longest);
+  EXPECT_THAT([&] { require_writable(directory / (longest + "n")); },
+              throws_user_error("File name too long"));
+}
+
+TEST(AtomicFile, RefusesLinksToOpenStreams) {
+  const test::TemporaryDirectory directory;
+  std::filesystem::create_symlink("/proc/self/fd/0", directory / "stream");
+  EXPECT_THAT([&] { AtomicFile file(directory / "stream"); }, throws_user_error("stream"));
+}
+
+TEST(RequireWritable, LooksAndLeavesNothing) {
+  const test::TemporaryDirectory directory;
+  test::write_text(directory / "a", "mine");
+  require_writable(directory / "a");
+  require_writable(directory / "b");
+  require_writable_directory(directory / "c" / "d");
+  EXPECT_EQ(test::listing(directory.path()), "a");
+  EXPECT_EQ(test::read_text(directory / "a"), "mine");
+  EXPECT_THAT([&] { require_writable(directory / "c" / "d"); }, throws_user_error("No such file"));
+  EXPECT_THAT([&] { require_writable_directory(directory / "a" / "d"); },
+              throws_user_error("Not a directory"));
+  EXPECT_THAT([&] { require_writable_directory(directory / "a"); },
+              throws_user_error("Not a directory"));
 }
 
 TEST(RequireAbsent, RefusesWhatIsThereAndLinksThatLeadNowhere) {

@@ -1,4 +1,5 @@
 #include "convmae/cli/command_line.h"
+#include "convmae/cli/help.h"
 
 #include <CLI/CLI.hpp>
 
@@ -11,6 +12,7 @@ void add_bench(CLI::App& app) {
   add_bench_ops(*bench);
   add_bench_data(*bench);
   add_bench_weights(*bench);
+  add_example(*bench, "convmae bench pretrain --model nano --steps 2");
 }
 
 }  // namespace convmae

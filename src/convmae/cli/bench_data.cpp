@@ -1,10 +1,11 @@
 #include "convmae/base/error.h"
-#include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
 #include "convmae/base/read_file.h"
 #include "convmae/cli/command_line.h"
+#include "convmae/cli/help.h"
 #include "convmae/cli/inference.h"
 #include "convmae/cli/option_table.h"
+#include "convmae/cli/output.h"
 #include "convmae/data/pipeline_benchmark.h"
 #include "convmae/data/sources/generated_source.h"
 #include "convmae/io/atomic_file.h"
@@ -18,7 +19,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
-#include <iostream>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -61,7 +61,7 @@ class BenchDataCommand {
     if (!save_.empty()) save(*source);
     const PipelineBenchmark result = benchmark_pipeline(*source, transform_, images_, seed_);
     if (json_) {
-      print_json(*source, result);
+      print_as_json(*source, result);
     } else {
       print_text(*source, result);
     }
@@ -120,7 +120,7 @@ class BenchDataCommand {
              {"normalise", result.normalise}}};
   }
 
-  void print_json(const ImageSource& source, const PipelineBenchmark& result) const {
+  void print_as_json(const ImageSource& source, const PipelineBenchmark& result) const {
     nlohmann::ordered_json json;
     json["source"] = source.description();
     json["images"] = images_;
@@ -134,7 +134,7 @@ class BenchDataCommand {
     json["cpu_seconds_per_image"]["to_uint8"] = result.to_pixels();
     json["cpu_seconds_per_image"]["to_float"] = result.all();
     json["images_per_second"] = 1 / result.all();
-    std::cout << json_text(json, 2) << std::endl;
+    print_json(json);
   }
 
   void print_text(const ImageSource& source, const PipelineBenchmark& result) const {
@@ -167,7 +167,9 @@ class BenchDataCommand {
 }  // namespace
 
 void add_bench_data(CLI::App& bench) {
-  add_command<BenchDataCommand>(bench, "data", "The stages of the image pipeline, on one thread");
+  CLI::App& command = add_command<BenchDataCommand>(
+      bench, "data", "The stages of the image pipeline, on one thread");
+  add_example(command, "convmae bench data --data photos --images 100");
 }
 
 }  // namespace convmae

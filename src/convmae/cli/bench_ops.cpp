@@ -1,7 +1,8 @@
 #include "convmae/base/error.h"
-#include "convmae/base/json_text.h"
 #include "convmae/cli/command_line.h"
+#include "convmae/cli/help.h"
 #include "convmae/cli/option_table.h"
+#include "convmae/cli/output.h"
 #include "convmae/ops/cpu_features.h"
 #include "convmae/ops/gemm.h"
 #include "convmae/train/benchmark/operator_benchmark.h"
@@ -12,14 +13,13 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdio>
-#include <iostream>
 #include <string>
 #include <vector>
 
 namespace convmae {
 namespace {
 
-void print_json(const MachineLimits& limits, const std::vector<OperatorCost>& costs) {
+void print_as_json(const MachineLimits& limits, const std::vector<OperatorCost>& costs) {
   nlohmann::ordered_json json;
   json["cpu"] = describe_cpu();
   json["limit_gigabytes_per_second"] = limits.gigabytes_per_second;
@@ -32,7 +32,7 @@ void print_json(const MachineLimits& limits, const std::vector<OperatorCost>& co
                                  {"gflops", cost.gflops()},
                                  {"share_of_limit", limits.share(cost)}});
   }
-  std::cout << json_text(json, 2) << std::endl;
+  print_json(json);
 }
 
 void print_text(const MachineLimits& limits, const std::vector<OperatorCost>& costs) {
@@ -52,6 +52,7 @@ void print_text(const MachineLimits& limits, const std::vector<OperatorCost>& co
 class BenchOpsCommand {
  public:
   explicit BenchOpsCommand(CLI::App& command) : table_(command) {
+    table_.group("Measurement");
     table_.add("batch_size", batch_size_, "Images of a batch");
     table_.add("threads", threads_, "Threads that compute");
     table_.add("precision", precision_, "fp32, or bf16 where the CPU has it");
@@ -68,7 +69,7 @@ class BenchOpsCommand {
     const MachineLimits limits = measure_limits(type);
     const std::vector<OperatorCost> costs = benchmark_operators(type, batch_size_);
     if (json_) {
-      print_json(limits, costs);
+      print_as_json(limits, costs);
     } else {
       print_text(limits, costs);
     }
@@ -85,8 +86,9 @@ class BenchOpsCommand {
 }  // namespace
 
 void add_bench_ops(CLI::App& bench) {
-  add_command<BenchOpsCommand>(
+  CLI::App& command = add_command<BenchOpsCommand>(
       bench, "ops", "Each operator at the sizes of ConvMAE-B, against the machine's limits");
+  add_example(command, "convmae bench ops --batch_size 1");
 }
 
 }  // namespace convmae

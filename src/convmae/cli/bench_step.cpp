@@ -1,9 +1,10 @@
 #include "convmae/base/error.h"
-#include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
+#include "convmae/cli/help.h"
 #include "convmae/cli/model_flags.h"
 #include "convmae/cli/option_table.h"
+#include "convmae/cli/output.h"
 #include "convmae/ops/cpu_features.h"
 #include "convmae/train/benchmark/product_rates.h"
 #include "convmae/train/benchmark/step_benchmark.h"
@@ -15,7 +16,6 @@
 
 #include <cmath>
 #include <cstdio>
-#include <iostream>
 #include <string>
 #include <vector>
 
@@ -60,7 +60,7 @@ struct Report {
   bool trains() const { return options.task != BenchmarkTask::inference; }
 };
 
-void print_json(const Report& report) {
+void print_as_json(const Report& report) {
   const StepBenchmark& result = report.result;
   nlohmann::ordered_json json;
   json["config"] = nlohmann::ordered_json::parse(to_json(report.options.model));
@@ -100,7 +100,7 @@ void print_json(const Report& report) {
     json["dense_cpu_seconds_per_step"] = result.dense_cost->total();
     json["dense_ratio"] = result.dense_cost->total() / result.cost.total();
   }
-  std::cout << json_text(json, 2) << std::endl;
+  print_json(json);
 }
 
 std::string rounded(double number) { return std::to_string(std::llround(number)); }
@@ -194,7 +194,7 @@ class BenchStepCommand {
     report_.result = benchmark_steps(options);
     if (products_) report_.products = measure_products(report_.result.products);
     if (json_) {
-      print_json(report_);
+      print_as_json(report_);
     } else {
       print_text(report_);
     }
@@ -225,14 +225,15 @@ class BenchStepCommand {
 }  // namespace
 
 void add_bench_steps(CLI::App& bench) {
-  add_command<BenchStepCommand>(bench, "pretrain",
-                                "Pretraining steps on random images, without their data",
-                                BenchmarkTask::pretrain);
-  add_command<BenchStepCommand>(bench, "finetune",
-                                "Fine-tuning steps of a classifier on random images",
-                                BenchmarkTask::finetune);
-  add_command<BenchStepCommand>(bench, "inference", "A classifier's answers for random images",
-                                BenchmarkTask::inference);
+  const auto add = [&bench](const std::string& name, const std::string& description,
+                            BenchmarkTask task) {
+    CLI::App& command = add_command<BenchStepCommand>(bench, name, description, task);
+    add_example(command, "convmae bench " + name + " --model nano --batch_size 2 --steps 2");
+  };
+  add("pretrain", "Pretraining steps on random images, without their data",
+      BenchmarkTask::pretrain);
+  add("finetune", "Fine-tuning steps of a classifier on random images", BenchmarkTask::finetune);
+  add("inference", "A classifier's answers for random images", BenchmarkTask::inference);
 }
 
 }  // namespace convmae

@@ -1,5 +1,7 @@
 #include "convmae/base/read_file.h"
 #include "convmae/cli/command_line.h"
+#include "convmae/cli/help.h"
+#include "convmae/cli/output.h"
 #include "convmae/cli/validators.h"
 #include "convmae/io/weights.h"
 #include "convmae/train/cpu_clock.h"
@@ -25,6 +27,7 @@ namespace {
 struct BenchWeightsOptions {
   std::string file;
   int rounds = 9;
+  bool json = false;
 };
 
 /// Gives freed memory back to the system, so that the next allocation is as dear as the first.
@@ -70,6 +73,14 @@ void run(const BenchWeightsOptions& options) {
     read.push_back(read_whole(options.file));
     loaded.push_back(load_weights(options.file));
   }
+  if (options.json) {
+    print_json({{"file", options.file},
+                {"rounds", options.rounds},
+                {"read_cpu_seconds", median(read)},
+                {"load_cpu_seconds", median(loaded)},
+                {"ratio", median(loaded) / median(read)}});
+    return;
+  }
   std::printf("CPU seconds, medians of %d rounds in turn\n", options.rounds);
   std::printf("  %-40s %7.3f\n", "read() into fresh memory", median(read));
   std::printf("  %-40s %7.3f\n", "weights into tensors", median(loaded));
@@ -86,6 +97,8 @@ void add_bench_weights(CLI::App& bench) {
   numbers_of<int>(command->add_option("--rounds", options->rounds, "Measurements of each"))
       ->check(positive())
       ->capture_default_str();
+  add_json(*command, options->json);
+  add_example(*command, "convmae bench weights weights.safetensors");
   command->callback([options] { run(*options); });
 }
 

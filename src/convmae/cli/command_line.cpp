@@ -1,9 +1,14 @@
 #include "convmae/cli/command_line.h"
 
+#include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/cli/help.h"
+
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 
 namespace convmae {
 namespace {
@@ -13,9 +18,63 @@ bool is_flag(const std::string& argument) {
          std::isalpha(static_cast<unsigned char>(argument[2])) != 0;
 }
 
+bool is_list_item(const std::string& word) {
+  double number = 0;
+  const char* const end = word.data() + word.size();
+  const auto [rest, error] = std::from_chars(word.data(), end, number);
+  return rest != word.data() && (rest == end || *rest == ',');
+}
+
+/// The command that `arguments` begin with, or a part of it.
+const CLI::App& command_of(const CLI::App& app, const std::vector<std::string>& arguments) {
+  const CLI::App* command = &app;
+  for (const std::string& word : arguments) {
+    const auto found =
+        command->get_subcommands([&](const CLI::App* part) { return part->check_name(word); });
+    if (found.empty()) break;
+    command = found.front();
+  }
+  return *command;
+}
+
+bool takes_words(const CLI::App& command) {
+  const auto found = command.get_options([](const CLI::Option* o) { return o->get_positional(); });
+  return !found.empty();
+}
+
+bool is_list(const CLI::App& command, const std::string& flag) {
+  const CLI::Option* const option = command.get_option_no_throw(flag);
+  return option != nullptr && option->get_items_expected_max() > 1;
+}
+
+/// The same arguments with words that a list of numbers would swallow before its flag.
+std::vector<std::string> words_before_lists(const CLI::App& app,
+                                            const std::vector<std::string>& arguments) {
+  const CLI::App& command = command_of(app, arguments);
+  if (!takes_words(command)) return arguments;
+  std::vector<std::string> result;
+  for (auto word = arguments.begin(); word != arguments.end() && *word != "--";) {
+    const std::size_t name_end = word->find('=');
+    const bool list = is_flag(*word) && is_list(command, word->substr(0, name_end));
+    const std::ptrdiff_t flag = std::ssize(result);
+    result.push_back(*word++);
+    const bool begun = name_end != std::string::npos;
+    if (!list || word == arguments.end() || !(begun || is_list_item(*word))) continue;
+    while (word != arguments.end() && is_list_item(*word)) result.push_back(*word++);
+    const auto rest = std::find_if(word, arguments.end(),
+                                   [](const std::string& next) { return next.starts_with('-'); });
+    result.insert(result.begin() + flag, word, rest);
+    word = rest;
+  }
+  const auto end = std::ranges::find(arguments, "--");
+  result.insert(result.end(), end, arguments.end());
+  return result;
+}
+
 }  // namespace
 
-std::vector<std::string> normalised_arguments(int argc, const char* const* argv) {
+std::vector<std::string> normalised_arguments(const CLI::App& app, int argc,
+                                              const char* const* argv) {
   std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   for (std::string& argument : arguments) {
     if (argument == "--") break;  // what follows are not flags
@@ -24,8 +83,26 @@ std::vector<std::string> normalised_arguments(int argc, const char* const* argv)
                                                  std::min(argument.find('='), argument.size()));
     std::replace(argument.begin() + 2, name_end, '-', '_');
   }
+  arguments = words_before_lists(app, arguments);
   std::ranges::reverse(arguments);
   return arguments;
+}
+
+void add_data(CLI::App& command, std::string& data, const std::string& help) {
+  CLI::Option* const flag = command.add_option("--data,--data_path", data, help);
+  mark_required(flag)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  const auto take = [&data, flag](const std::string& word) {
+    if (flag->count() > 0) {
+      throw UserError("the images are given twice, as " + quote(word) + " and with --data " +
+                      quote(data) + ": leave one of them out");
+    }
+    data = word;
+  };
+  command.add_option_function<std::string>("data", take, "The same as --data");
+}
+
+void require_data(const std::string& data) {
+  if (data.empty()) throw UserError("--data is missing: give the images to read");
 }
 
 std::string command_text(int argc, const char* const* argv) {

@@ -15,21 +15,30 @@ struct CommandLine {
 };
 
 /// The arguments behind the program's name in the order that CLI11 takes them (last first), flags
-/// with
-/// `_` where `-` was typed: --mask-ratio is --mask_ratio.
-std::vector<std::string> normalised_arguments(int argc, const char* const* argv);
+/// with `_` where `-` was typed: --mask-ratio is --mask_ratio. Words behind a list of numbers that
+/// are none go before its flag, where CLI11 does not take them for a part of the list:
+/// `knn --k 20 200 photos`.
+std::vector<std::string> normalised_arguments(const CLI::App& app, int argc,
+                                              const char* const* argv);
 /// All arguments, quoted where a shell needs it.
 std::string command_text(int argc, const char* const* argv);
 
 /// Adds a command to `app`. A `Command` is made of the CLI::App that gets its flags and of `more`,
 /// and has a function `run`.
 template <typename Command, typename... More>
-void add_command(CLI::App& app, const std::string& name, const std::string& description,
-                 More&&... more) {
+CLI::App& add_command(CLI::App& app, const std::string& name, const std::string& description,
+                      More&&... more) {
   CLI::App* const command = app.add_subcommand(name, description);
   const auto state = std::make_shared<Command>(*command, more...);
   command->callback([state] { state->run(); });
+  return *command;
 }
+
+/// The images of a command, as a word behind it or with --data; `help` says what they have to be.
+/// Throws UserError, while it parses, if they are given both ways.
+void add_data(CLI::App& command, std::string& data, const std::string& help);
+/// Throws UserError if they were not given.
+void require_data(const std::string& data);
 
 // The commands. Each adds itself to `app`; its callback runs it.
 void add_pretrain(CLI::App& app, CommandLine& line);

@@ -1,5 +1,7 @@
 #include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
+#include "convmae/cli/help.h"
+#include "convmae/cli/output.h"
 #include "convmae/io/atomic_file.h"
 #include "convmae/report/report.h"
 #include "convmae/train/run/run_comparison.h"
@@ -19,6 +21,7 @@ struct CompareOptions {
   std::vector<std::string> runs;
   std::string out = "comparison.html";
   std::string title = "Runs compared";
+  bool json = false;
 };
 
 /// "runs/a/" -> "a".
@@ -27,14 +30,33 @@ std::string name_of(const std::filesystem::path& run) {
   return (clean.has_filename() ? clean : clean.parent_path()).filename().string();
 }
 
+void print(const CompareOptions& options, const std::vector<ComparedRun>& runs) {
+  if (!options.json) {
+    std::printf("comparison: %s\n", printable(options.out).c_str());
+    return;
+  }
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const auto& epochs = runs[i].history.epochs();
+    rows.push_back({{"name", runs[i].name},
+                    {"directory", options.runs[i]},
+                    {"steps", runs[i].history.steps().size()},
+                    {"epochs", epochs.size()},
+                    {"last_epoch", epochs.empty() ? nlohmann::ordered_json() : epochs.back()}});
+  }
+  print_json({{"comparison", options.out}, {"runs", rows}});
+}
+
 void run(const CompareOptions& options, bool out_was_given) {
+  require_ending(options.out, {".html", ".htm"}, "the comparison is an HTML page");
   if (!out_was_given && !is_report(options.out)) require_absent(options.out, "--out");
+  require_writable(options.out);
   std::vector<ComparedRun> runs;
   for (const std::string& path : options.runs) {
     runs.push_back({name_of(path), RunHistory::read({path})});
   }
   write_comparison(options.out, options.title, runs);
-  std::printf("comparison: %s\n", printable(options.out).c_str());
+  print(options, runs);
 }
 
 }  // namespace
@@ -48,6 +70,8 @@ void add_compare(CLI::App& app) {
   const CLI::Option* const out =
       command->add_option("--out", options->out, "The page, an HTML file")->capture_default_str();
   command->add_option("--title", options->title, "What stands above it")->capture_default_str();
+  add_json(*command, options->json);
+  add_example(*command, "convmae compare run classifier --out comparison.html");
   command->callback([options, out] { run(*options, out->count() > 0); });
 }
 

@@ -1,6 +1,9 @@
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
+#include "convmae/cli/help.h"
+#include "convmae/cli/output.h"
+#include "convmae/io/atomic_file.h"
 #include "convmae/train/weights/convert_weights.h"
 
 #include <CLI/CLI.hpp>
@@ -22,16 +25,28 @@ struct ConvertOptions {
   std::string dtype;
   bool encoder_only = false;
   bool no_optimizer = false;
+  bool json = false;
 };
+
+bool is_pth_ending(const std::string& ending) {
+  return ending == "pth" || ending == "pt" || ending == "bin" || ending == "ckpt";
+}
 
 /// By the flag, else by the ending of the file's name.
 bool to_pth(const ConvertOptions& options) {
   const std::string extension = std::filesystem::path(options.out).extension().string();
-  const std::string kind = !options.to.empty()    ? options.to
-                           : extension.size() > 1 ? extension.substr(1)
-                                                  : "";
-  if (kind == "pth" || kind == "pt" || kind == "bin") return true;
-  if (kind == "safetensors") return false;
+  const std::string ending = extension.size() > 1 ? extension.substr(1) : "";
+  if (!options.to.empty()) {
+    const bool pth = options.to == "pth";
+    // What opens such files goes by their names.
+    if (pth ? ending == "safetensors" : is_pth_ending(ending)) {
+      throw UserError("--to " + options.to + " contradicts the name " + quote(options.out) +
+                      ": leave the flag out, or give a name that ends in ." + options.to);
+    }
+    return pth;
+  }
+  if (is_pth_ending(ending)) return true;
+  if (ending == "safetensors") return false;
   throw UserError("cannot tell the kind of " + quote(options.out) +
                   " from its name: give --to pth or --to safetensors");
 }
@@ -52,7 +67,15 @@ void run(const ConvertOptions& options) {
   conversion.encoder_only = options.encoder_only;
   conversion.dtype = dtype_of(options.dtype);
   conversion.optimizer = !options.no_optimizer;
+  require_writable(options.out);
   const ConversionReport report = convert_weights(options.in, options.out, conversion);
+  if (options.json) {
+    print_json({{"file", options.out},
+                {"weights", report.written},
+                {"left_out", report.left_out},
+                {"optimizer_states", report.optimizer_states}});
+    return;
+  }
   std::printf("%s: %lld weights, %lld left out", printable(options.out).c_str(),
               static_cast<long long>(report.written), static_cast<long long>(report.left_out));
   if (report.optimizer_states > 0) {
@@ -78,6 +101,8 @@ void add_convert(CLI::App& app) {
   command->add_option("--dtype", options->dtype,
                       "float32, float16, bfloat16 or float64 [as they are]");
   command->add_flag("--no_optimizer", options->no_optimizer, "Leave out the optimizer's state");
+  add_json(*command, options->json);
+  add_example(*command, "convmae convert published.pth weights.safetensors");
   command->callback([options] { run(*options); });
 }
 

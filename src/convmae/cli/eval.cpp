@@ -1,6 +1,8 @@
 #include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
+#include "convmae/cli/help.h"
 #include "convmae/cli/inference.h"
+#include "convmae/cli/output.h"
 #include "convmae/data/sources/image_subset.h"
 #include "convmae/report/format.h"
 #include "convmae/train/evaluation/classes.h"
@@ -23,6 +25,7 @@ struct EvalOptions {
   std::string data;
   std::string out;
   bool per_class = false;
+  bool json = false;
   ReadingFlags reading;
   InferenceFlags inference;
 };
@@ -34,6 +37,23 @@ void print_classes(const ClassificationMetrics& metrics, const std::vector<std::
                 format_share(metrics.recall(k)).c_str(), format_share(metrics.precision(k)).c_str(),
                 brief(classes[static_cast<std::size_t>(k)]).c_str());
   }
+}
+
+void print(const ClassificationMetrics& metrics, const std::string& checkpoint,
+           const std::string& images) {
+  std::printf("%s on %s\n", printable(checkpoint).c_str(), images.c_str());
+  std::printf(
+      "top-1 %.3f %%  top-5 %.3f %%  loss %.4f  mean recall %.3f %%  calibration error %.3f "
+      "%%\n",
+      100 * metrics.top1(), 100 * metrics.top5(), metrics.loss(), 100 * metrics.mean_recall(),
+      100 * metrics.calibration_error());
+}
+
+void print_as_json(const ClassificationMetrics& metrics, const std::vector<std::string>& classes,
+                   const std::string& checkpoint, const std::string& images) {
+  nlohmann::ordered_json json{{"checkpoint", checkpoint}, {"data", images}};
+  json.update(evaluation_json(metrics, classes));
+  print_json(json);
 }
 
 void run(const EvalOptions& options) {
@@ -55,14 +75,13 @@ void run(const EvalOptions& options) {
                                options.out.empty() ? Confusions::ignored : Confusions::counted);
   }();
 
-  std::printf("%s on %s\n", printable(loaded.file.string()).c_str(),
-              description_of(*source, metrics.images()).c_str());
-  std::printf(
-      "top-1 %.3f %%  top-5 %.3f %%  loss %.4f  mean recall %.3f %%  calibration error %.3f "
-      "%%\n",
-      100 * metrics.top1(), 100 * metrics.top5(), metrics.loss(), 100 * metrics.mean_recall(),
-      100 * metrics.calibration_error());
-  if (options.per_class) print_classes(metrics, classes);
+  const std::string images = description_of(*source, metrics.images());
+  if (options.json) {
+    print_as_json(metrics, classes, loaded.file.string(), images);
+  } else {
+    print(metrics, loaded.file.string(), images);
+    if (options.per_class) print_classes(metrics, classes);
+  }
   if (at_chance(metrics)) {
     std::cerr << "convmae: warning: this is no better than a blind guess among "
               << metrics.num_classes()
@@ -71,8 +90,10 @@ void run(const EvalOptions& options) {
   }
   if (!options.out.empty()) {
     write_evaluation(options.out, metrics, classes);
-    std::printf("wrote eval.json, confusion.csv and confusion.png to %s\n",
-                printable(options.out).c_str());
+    if (!options.json) {
+      std::printf("wrote eval.json, confusion.csv and confusion.png to %s\n",
+                  printable(options.out).c_str());
+    }
   }
 }
 
@@ -86,17 +107,19 @@ void add_eval(CLI::App& app) {
       ->add_option("--checkpoint", options->checkpoint,
                    "Fine-tuned weights or checkpoint, or the directory of a run")
       ->required();
-  command
-      ->add_option("--data,--data_path", options->data,
-                   "Images with classes; of a folder with train and val, val")
-      ->required();
+  add_data(*command, options->data, "Images with classes; of a folder with train and val, val");
   command->add_option("--out,--output_dir", options->out,
                       "Directory for eval.json, confusion.csv and confusion.png");
   command->add_flag("--per_class", options->per_class, "Print recall and precision of each class");
+  add_json(*command, options->json);
   options->reading.add_batch_size(*command);
   options->reading.add_to(*command);
   options->inference.add_to(*command);
-  command->callback([options] { run(*options); });
+  add_example(*command, "convmae eval photos --checkpoint classifier --per_class");
+  command->callback([options] {
+    require_data(options->data);
+    run(*options);
+  });
 }
 
 }  // namespace convmae

@@ -18,6 +18,8 @@ class FeatureFlags {
 
   /// The encoder that the flags name. Sets the number of compute threads too.
   FeatureModel load_model() const;
+  /// What --checkpoint names.
+  const std::string& checkpoint() const { return checkpoint_; }
   ImageReading reading(ImageProgress& progress) const;
 
  private:

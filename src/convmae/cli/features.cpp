@@ -1,12 +1,14 @@
 #include "convmae/train/evaluation/features.h"
 
-#include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/feature_flags.h"
+#include "convmae/cli/help.h"
+#include "convmae/cli/output.h"
 #include "convmae/cli/validators.h"
 #include "convmae/data/sources/image_subset.h"
 #include "convmae/report/image_progress.h"
+#include "convmae/train/evaluation/feature_writer.h"
 
 #include <CLI/CLI.hpp>
 
@@ -25,15 +27,32 @@ struct FeaturesOptions {
   std::string split = "train";
   std::string out;
   FeatureSelection selection;
+  bool json = false;
 };
+
+void print(const FeaturesOptions& options, const std::vector<std::filesystem::path>& files,
+           const std::string& source, std::int64_t images) {
+  std::vector<std::string> names;
+  names.reserve(files.size());
+  for (const std::filesystem::path& file : files) names.push_back(file.string());
+  if (options.json) {
+    print_json({{"images", images},
+                {"data", source},
+                {"stages", options.selection.stages},
+                {"pooled", options.selection.pooled},
+                {"files", names}});
+    return;
+  }
+  std::printf("%s\n", source.c_str());
+  for (const std::string& name : names) std::printf("%s\n", printable(name).c_str());
+}
 
 void run(FeaturesOptions options) {
   const std::filesystem::path list = std::filesystem::path(options.out).replace_extension(".csv");
-  std::error_code ignored;
-  if (std::filesystem::equivalent(list, options.data, ignored)) {
-    throw UserError("--out would replace the list " + quote(options.data) +
-                    ", which --data names: choose another name");
-  }
+  require_not_read(list, {{options.data, "the list that --data names"}});
+  require_not_read(options.out, {{options.data, "what --data names"},
+                                 {options.reading.checkpoint(), "what --checkpoint names"}});
+  require_feature_files(options.out, options.selection.stages);
   const FeatureModel model = options.reading.load_model();
   const std::shared_ptr<const ImageSource> source =
       open_source(options.data, options.split == "val" ? Split::val : Split::train);
@@ -50,10 +69,7 @@ void run(FeaturesOptions options) {
     };
     files = write_features(model, source, options.selection, reading, options.out);
   }
-  std::printf("%s\n", description_of(*source, used).c_str());
-  for (const std::filesystem::path& file : files) {
-    std::printf("%s\n", printable(file.string()).c_str());
-  }
+  print(options, files, description_of(*source, used), used);
 }
 
 }  // namespace
@@ -62,9 +78,7 @@ void add_features(CLI::App& app) {
   CLI::App* const command = app.add_subcommand(
       "features", "Write what an encoder makes of images: maps or vectors, as safetensors or .npy");
   const auto options = std::make_shared<FeaturesOptions>();
-  options->reading.add_to(*command);
-  command->add_option("--data", options->data, "Images: a folder, a list, or IDX files")
-      ->required();
+  add_data(*command, options->data, "Images: a folder, a list, or IDX files");
   command->add_option("--split", options->split, "Of data with both: train or val")
       ->check(CLI::IsMember({"train", "val"}))
       ->capture_default_str();
@@ -72,12 +86,18 @@ void add_features(CLI::App& app) {
       ->add_option("--out", options->out,
                    "NAME.safetensors or NAME.npy; NAME.csv beside it lists the images")
       ->required();
+  options->reading.add_to(*command);
   numbers_of<std::int64_t>(
       command->add_option("--stages", options->selection.stages, "Of 1, 2 and 3 [the last one]"))
       ->delimiter(',');
   command->add_flag("--pooled", options->selection.pooled,
                     "The mean of each map instead of the map");
-  command->callback([options] { run(*options); });
+  add_json(*command, options->json);
+  add_example(*command, "convmae features photos --checkpoint run --pooled --out vectors.npy");
+  command->callback([options] {
+    require_data(options->data);
+    run(*options);
+  });
 }
 
 }  // namespace convmae

@@ -1,6 +1,7 @@
 #include "convmae/train/finetune.h"
 
 #include "convmae/cli/command_line.h"
+#include "convmae/cli/help.h"
 #include "convmae/cli/training_command.h"
 #include "convmae/train/weights/classifier_weights.h"
 
@@ -96,14 +97,17 @@ class LinprobeCommand : public ClassifierCommand<LinprobeOptions> {
 }  // namespace
 
 void add_finetune(CLI::App& app, CommandLine& line) {
-  add_command<FinetuneCommand>(app, "finetune",
-                               "Train a classifier, from pretrained weights or from scratch", line);
+  CLI::App& command = add_command<FinetuneCommand>(
+      app, "finetune", "Train a classifier, from pretrained weights or from scratch", line);
+  add_example(command,
+              "convmae finetune --data photos --init run/weights.safetensors --out classifier");
 }
 
 void add_linprobe(CLI::App& app, CommandLine& line) {
-  add_command<LinprobeCommand>(
+  CLI::App& command = add_command<LinprobeCommand>(
       app, "linprobe", "Train a linear classifier on a pretrained encoder that stays as it is",
       line);
+  add_example(command, "convmae linprobe --data photos --init run/weights.safetensors --out probe");
 }
 
 }  // namespace convmae

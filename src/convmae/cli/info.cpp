@@ -1,14 +1,14 @@
-#include "convmae/base/json_text.h"
 #include "convmae/cli/command_line.h"
+#include "convmae/cli/help.h"
 #include "convmae/cli/model_flags.h"
 #include "convmae/cli/option_table.h"
+#include "convmae/cli/output.h"
 #include "convmae/model/cost.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <cstdio>
-#include <iostream>
 #include <string>
 #include <vector>
 
@@ -62,7 +62,7 @@ class InfoCommand {
     json["config"] = nlohmann::ordered_json::parse(convmae::to_json(config_));
     for (const LayerCost& layer : layers) json["layers"].push_back(to_json(layer));
     json["total"] = to_json(total);
-    std::cout << json_text(json, 2) << std::endl;
+    print_json(json);
   }
 
  private:
@@ -76,8 +76,9 @@ class InfoCommand {
 }  // namespace
 
 void add_info(CLI::App& app) {
-  add_command<InfoCommand>(app, "info",
-                           "Parameters and multiply-accumulates of a model, layer by layer");
+  CLI::App& command = add_command<InfoCommand>(
+      app, "info", "Parameters and multiply-accumulates of a model, layer by layer");
+  add_example(command, "convmae info --model base");
 }
 
 }  // namespace convmae

@@ -2,6 +2,8 @@
 #include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
+#include "convmae/cli/help.h"
+#include "convmae/cli/output.h"
 #include "convmae/io/sha256.h"
 #include "convmae/io/value_json.h"
 #include "convmae/io/weights.h"
@@ -192,14 +194,15 @@ void add_inspect(CLI::App& app) {
   };
   const auto options = std::make_shared<Options>();
   command->add_option("file", options->file, "File to look into; nothing in it is run")->required();
-  command->add_flag("--json", options->json, "Print JSON");
+  add_json(*command, options->json);
   command->add_flag(
       "--sha256", options->sha256,
       "Hash the file also if it is larger than 32 MiB, which takes longer than all the rest");
+  add_example(*command, "convmae inspect weights.safetensors");
   command->callback([options] {
     Json json = describe(WeightFile(options->file), options->sha256);
     if (options->json) {
-      std::cout << json_text(json, 2) << std::endl;
+      print_json(json);
     } else {
       if (json["sha256"].is_null())
         json["sha256"] = "not computed for a file over 32 MiB; --sha256 does";

@@ -1,8 +1,9 @@
 #include "convmae/base/error.h"
-#include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/feature_flags.h"
+#include "convmae/cli/help.h"
+#include "convmae/cli/output.h"
 #include "convmae/cli/validators.h"
 #include "convmae/data/sources/image_subset.h"
 #include "convmae/report/image_progress.h"
@@ -13,7 +14,6 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdio>
-#include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -50,7 +50,7 @@ void print(const KnnCommand& options, const std::vector<KnnScore>& scores, const
     for (const KnnScore& score : scores) {
       json["scores"].push_back({{"k", score.k}, {"top1", score.top1}, {"top5", score.top5}});
     }
-    std::cout << json_text(json, 2) << std::endl;
+    print_json(json);
     return;
   }
   std::printf("images:  %s\nqueries: %s\n%6s %8s %8s\n", bank.c_str(), queries.c_str(), "k",
@@ -97,7 +97,7 @@ void add_knn(CLI::App& app) {
       "knn", "Judge an encoder without training: classify by the nearest neighbours of features");
   const auto options = std::make_shared<KnnCommand>();
   options->reading.add_to(*command);
-  command->add_option("--data", options->data, "Images with classes, which vote")->required();
+  add_data(*command, options->data, "Images with classes, which vote");
   command->add_option("--eval_data", options->eval_data,
                       "Images to classify [the held-out part of --data; without one, each image of "
                       "--data among all others]");
@@ -109,8 +109,12 @@ void add_knn(CLI::App& app) {
       command->add_option("--temperature", options->temperature, "Of the weights of votes"))
       ->check(positive())
       ->capture_default_str();
-  command->add_flag("--json", options->json, "Print JSON");
-  command->callback([options] { run(*options); });
+  add_json(*command, options->json);
+  add_example(*command, "convmae knn photos --checkpoint run");
+  command->callback([options] {
+    require_data(options->data);
+    run(*options);
+  });
 }
 
 }  // namespace convmae

@@ -1,6 +1,8 @@
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/base/standard_streams.h"
 #include "convmae/cli/command_line.h"
+#include "convmae/cli/help.h"
 #include "convmae/cli/process_settings.h"
 #include "convmae/io/atomic_file.h"
 #include "convmae/train/run/environment.h"
@@ -10,7 +12,6 @@
 
 #include <exception>
 #include <iostream>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,18 +52,6 @@ std::string parse_message(const CLI::App& app, const CLI::ParseError& error) {
   return error.what() + help;
 }
 
-/// --help without CLI11's notation for flags that turn something off.
-class HelpFormatter : public CLI::Formatter {
- public:
-  std::string make_option_name(const CLI::Option* option, bool is_positional) const override {
-    std::string name = CLI::Formatter::make_option_name(option, is_positional);
-    constexpr std::string_view kTurnsOff = "{false}";
-    const std::size_t found = name.find(kTurnsOff);
-    if (found != std::string::npos) name.erase(found, kTurnsOff.size());
-    return name;
-  }
-};
-
 /// One line on standard error, whatever a message was made of. It is cut only where something that
 /// stands in a file without an end got into it.
 int fail(const char* kind, std::string_view message, int exit_code) {
@@ -79,8 +68,8 @@ int run(int argc, char** argv) {
   CLI::App app("Masked image modelling with a convolutional and transformer encoder", "convmae");
   app.require_subcommand(1);
   app.set_version_flag("--version", version_text);
-  app.formatter(std::make_shared<HelpFormatter>());
-  app.get_formatter()->column_width(34);
+  convmae::use_help_layout(app);
+  convmae::add_example(app, "convmae pretrain --data photos --out run --model nano");
   convmae::add_pretrain(app, line);
   convmae::add_finetune(app, line);
   convmae::add_linprobe(app, line);
@@ -95,8 +84,9 @@ int run(int argc, char** argv) {
   convmae::add_knn(app);
   convmae::add_stats(app);
   convmae::add_compare(app);
+  convmae::add_help(app);
   try {
-    app.parse(convmae::normalised_arguments(argc, argv));
+    app.parse(convmae::normalised_arguments(app, argc, argv));
     return line.exit_code;
   } catch (const CLI::Success& request) {  // --help, --version
     return app.exit(request);
@@ -105,11 +95,7 @@ int run(int argc, char** argv) {
   }
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  convmae::choose_process_settings(argv);
-  convmae::remove_temporaries_on_signals();
+int run_guarded(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const convmae::UserError& error) {
@@ -119,4 +105,23 @@ int main(int argc, char** argv) {
   } catch (const std::exception& error) {
     return fail("internal error", error.what(), kInternalErrorCode);
   }
+}
+
+/// Only a command whose results have arrived has succeeded. What failed before has said so.
+int deliver(int exit_code) {
+  try {
+    const bool arrived = convmae::deliver_standard_output();
+    return arrived || exit_code != 0 ? exit_code : convmae::kReaderGoneCode;
+  } catch (const convmae::UserError& error) {
+    return exit_code != 0 ? exit_code : fail(error.what());
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  convmae::hold_standard_streams();
+  convmae::choose_process_settings(argv);
+  convmae::remove_temporaries_on_signals();
+  return deliver(run_guarded(argc, argv));
 }

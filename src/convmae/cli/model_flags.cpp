@@ -1,6 +1,11 @@
 #include "convmae/cli/model_flags.h"
 
+#include "convmae/base/error.h"
+#include "convmae/model/model_names.h"
+
 #include <CLI/CLI.hpp>
+
+#include <algorithm>
 
 namespace convmae {
 
@@ -15,7 +20,9 @@ ModelFlags::ModelFlags(OptionTable& table, std::string& name, ModelConfig& confi
 
 void ModelFlags::add_encoder(OptionTable& table, Part part) {
   table.group("Model");
-  name_option_ = table.add("model", name_, "Sizes: nano, tiny, small, base, large, huge");
+  name_option_ = table.add("model", name_,
+                           "nano, tiny, small, base, large or huge; or a published name with its "
+                           "method, such as mae_vit_base_patch16");
   method_option_ = table.add_parsed(
       "method", [this](const std::string& name) { method_ = parse_method(name); },
       [this] { return to_string(method_); }, "convmae, fastconvmae or mae");
@@ -70,11 +77,22 @@ std::set<std::string> ModelFlags::set_aside() const {
     keys = {"embed_dim",         "depth",         "mlp_ratio",        "num_heads",
             "decoder_embed_dim", "decoder_depth", "decoder_num_heads"};
   }
-  if (method_option_->count() > 0) keys.insert({"patch_size", "kernel_size"});
+  const bool names_method = name_option_->count() > 0 && !parse_model_name(name_).methods.empty();
+  if (names_method) keys.insert("method");
+  if (names_method || method_option_->count() > 0) keys.insert({"patch_size", "kernel_size"});
   return keys;
 }
 
 void ModelFlags::resolve() {
+  const NamedModel named = parse_model_name(name_);
+  if (!named.methods.empty() && std::ranges::find(named.methods, method_) == named.methods.end()) {
+    if (method_option_->count() > 0) {
+      throw UserError("--model " + name_ + " is a model of " + to_string(named.methods.front()) +
+                      ", found --method " + to_string(method_) + ": leave one of them out");
+    }
+    method_ = named.methods.front();
+  }
+  name_ = named.preset;
   config_ = model_preset(name_, method_);
   for (CLI::Option* const option : options_) {
     if (option->count() > 0) option->run_callback();

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
+#include <map>
 #include <sstream>
 #include <toml++/toml.h>
 
@@ -87,6 +88,12 @@ std::vector<std::string> words_of(const toml::node& node, const std::string& key
   if (const auto number = node.value_exact<double>()) return {spell(*number)};
   throw UserError("key " + quote(key) +
                   " has a table or a date: expected a number, a string, true or false, or a list");
+}
+
+/// As flags may be typed: batch-size is batch_size.
+std::string with_underscores(std::string key) {
+  std::ranges::replace(key, '-', '_');
+  return key;
 }
 
 toml::table parse_file(const std::filesystem::path& path) {
@@ -210,13 +217,18 @@ const OptionTable::Entry* OptionTable::find(const std::string& key) const {
 
 void OptionTable::read_config(const std::filesystem::path& path,
                               const std::set<std::string>& set_aside) const {
+  std::map<const Entry*, std::string> seen;
   for (const auto& [toml_key, node] : parse_file(path)) {
     const std::string key(toml_key.str());
-    const Entry* const entry = find(key);
+    const Entry* const entry = find(with_underscores(key));
     if (entry == nullptr) {
       throw UserError("unknown key " + quote(key) + " in " + quote(path.string()) +
                       ": keys are the flags of `" + command_.get_name() +
                       " --help` without dashes");
+    }
+    if (const auto [other, is_new] = seen.emplace(entry, key); !is_new) {
+      throw UserError(quote(path.string()) + " has " + quote(other->second) + " and " + quote(key) +
+                      ", two names of one flag: keep one of them");
     }
     // The command line goes before the file.
     if (entry->option->count() > 0 || set_aside.contains(entry->key)) continue;

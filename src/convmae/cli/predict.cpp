@@ -1,6 +1,7 @@
 #include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
+#include "convmae/cli/help.h"
 #include "convmae/cli/inference.h"
 #include "convmae/cli/validators.h"
 #include "convmae/train/evaluation/batches.h"
@@ -100,6 +101,7 @@ void add_predict(CLI::App& app) {
       ->capture_default_str();
   command->add_flag("--json", options->json, "A JSON array instead of a table");
   options->inference.add_to(*command);
+  add_example(*command, "convmae predict photos/cat/1.jpg --checkpoint classifier --top 3");
   command->callback([options] { run(*options); });
 }
 

@@ -1,6 +1,7 @@
 #include "convmae/train/pretrain.h"
 
 #include "convmae/cli/command_line.h"
+#include "convmae/cli/help.h"
 #include "convmae/cli/training_command.h"
 #include "convmae/train/weights/handover.h"
 
@@ -48,7 +49,9 @@ class PretrainCommand : public TrainingCommand<PretrainOptions> {
 }  // namespace
 
 void add_pretrain(CLI::App& app, CommandLine& line) {
-  add_command<PretrainCommand>(app, "pretrain", "Pretrain a model on a folder of images", line);
+  CLI::App& command =
+      add_command<PretrainCommand>(app, "pretrain", "Pretrain a model on a folder of images", line);
+  add_example(command, "convmae pretrain --data photos --out run --model nano --epochs 20");
 }
 
 }  // namespace convmae

@@ -1,8 +1,10 @@
-#include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
+#include "convmae/cli/help.h"
 #include "convmae/cli/inference.h"
+#include "convmae/cli/output.h"
 #include "convmae/cli/validators.h"
+#include "convmae/io/atomic_file.h"
 #include "convmae/report/format.h"
 #include "convmae/report/png.h"
 #include "convmae/train/evaluation/batches.h"
@@ -13,6 +15,7 @@
 
 #include <ATen/ATen.h>
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include <cstdio>
 #include <cstring>
@@ -21,6 +24,7 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 namespace convmae {
@@ -33,19 +37,22 @@ struct ReconstructOptions {
   std::optional<double> mask_ratio;
   std::optional<std::int64_t> groups;
   std::uint64_t seed = 0;
+  bool json = false;
   InferenceFlags inference;
 };
 
-/// Fills in images one by one, prints their losses and collects their pictures.
+/// Fills in images one by one, prints their losses, unless as JSON at the end, and collects their
+/// pictures.
 class ImageReconstructor {
  public:
   ImageReconstructor(const LoadedModel& loaded, const ReconstructOptions& options)
       : model_(*loaded.model),
         preprocessing_(loaded.info.preprocessing),
         seed_(options.seed),
+        json_(options.json),
         transform_(evaluation_transform(preprocessing_, options.inference.decode())) {
     model_.eval();
-    std::printf("%10s  %s  image\n", "loss", baseline_name());
+    if (!json_) std::printf("%10s  %s  image\n", "loss", baseline_name());
   }
 
   void add(const std::string& path) {
@@ -66,13 +73,27 @@ class ImageReconstructor {
         reconstruct(model_, image, output, preprocessing_, {caption}).front());
   }
 
-  void finish(const std::filesystem::path& out) const {
+  void finish(const std::filesystem::path& out, const std::filesystem::path& checkpoint) {
     const auto count = static_cast<double>(reconstructions_.size());
-    if (reconstructions_.size() > 1) print_row("mean", loss_sum_ / count, baseline_sum_ / count);
+    const double loss = loss_sum_ / count;
+    const double baseline = baseline_sum_ / count;
     const std::string note = reconstruction_note(model_.config());
-    if (!note.empty()) std::printf("%s\n", note.c_str());
+    if (!json_ && reconstructions_.size() > 1) print_row("mean", loss, baseline);
+    if (!json_ && !note.empty()) std::printf("%s\n", note.c_str());
     write_png(out, compose(reconstruction_panel(reconstructions_, note)));
-    std::printf("pictures: %s\n", printable(out.string()).c_str());
+    if (!json_) {
+      std::printf("pictures: %s\n", printable(out.string()).c_str());
+      return;
+    }
+    const ModelConfig& config = model_.config();
+    print_json({{"checkpoint", checkpoint.string()},
+                {"method", to_string(config.method)},
+                {"input_size", {config.img_size.height, config.img_size.width}},
+                {"baseline", baseline_name()},
+                {"images", std::move(rows_)},
+                {"mean_loss", loss},
+                {"mean_baseline_loss", baseline},
+                {"picture", out.string()}});
   }
 
  private:
@@ -82,7 +103,11 @@ class ImageReconstructor {
                                          : "of the visible pixels' mean";
   }
 
-  void print_row(const std::string& name, double loss, double baseline) const {
+  void print_row(const std::string& name, double loss, double baseline) {
+    if (json_) {
+      rows_.push_back({{"image", name}, {"loss", loss}, {"baseline_loss", baseline}});
+      return;
+    }
     const auto width = static_cast<int>(std::strlen(baseline_name()));
     std::printf("%10s  %*s  %s\n", format_number(loss).c_str(), width,
                 format_number(baseline).c_str(), printable(name).c_str());
@@ -91,20 +116,23 @@ class ImageReconstructor {
   PretrainModel& model_;
   const Preprocessing& preprocessing_;
   std::uint64_t seed_;
+  bool json_;
   SampleTransform transform_;
+  nlohmann::ordered_json rows_ = nlohmann::ordered_json::array();  ///< of the JSON
   std::vector<Reconstruction> reconstructions_;
   double loss_sum_ = 0;
   double baseline_sum_ = 0;
 };
 
 void run(const ReconstructOptions& options) {
-  std::error_code ignored;
+  require_ending(options.out, {".png"}, "the picture is a PNG");
+  require_not_read(options.out, {{options.checkpoint, "what --checkpoint names"}});
   for (const std::string& image : options.images) {
-    if (std::filesystem::equivalent(options.out, image, ignored)) {
-      throw UserError("--out would replace the image " + quote(image) + ": choose another name");
-    }
+    require_not_read(options.out, {{image, "one of the images"}});
   }
+  require_writable(options.out);
   options.inference.use_threads();
+  std::error_code ignored;
   const std::filesystem::path given = options.checkpoint;
   const std::filesystem::path file =
       std::filesystem::is_directory(given, ignored) ? model_of_run(given) : given;
@@ -114,12 +142,14 @@ void run(const ReconstructOptions& options) {
   });
   loaded.model->set_compute_type(options.inference.type());
   const ModelConfig& config = loaded.model->config();
-  std::printf("%s: %s, %lldx%lld pixels\n", printable(file.string()).c_str(),
-              to_string(config.method).c_str(), static_cast<long long>(config.img_size.height),
-              static_cast<long long>(config.img_size.width));
+  if (!options.json) {
+    std::printf("%s: %s, %lldx%lld pixels\n", printable(file.string()).c_str(),
+                to_string(config.method).c_str(), static_cast<long long>(config.img_size.height),
+                static_cast<long long>(config.img_size.width));
+  }
   ImageReconstructor reconstructor(loaded, options);
   for (const std::string& image : options.images) reconstructor.add(image);
-  reconstructor.finish(options.out);
+  reconstructor.finish(options.out, file);
 }
 
 }  // namespace
@@ -140,7 +170,9 @@ void add_reconstruct(CLI::App& app) {
       "--groups", options->groups, "Complementary masks of fastconvmae [as in training]"));
   numbers_of<std::uint64_t>(command->add_option("--seed", options->seed, "Decides the masks"))
       ->capture_default_str();
+  add_json(*command, options->json);
   options->inference.add_to(*command);
+  add_example(*command, "convmae reconstruct photos/cat/1.jpg --checkpoint run --out picture.png");
   command->callback([options] { run(*options); });
 }
 

@@ -1,6 +1,7 @@
-#include "convmae/base/json_text.h"
 #include "convmae/cli/command_line.h"
+#include "convmae/cli/help.h"
 #include "convmae/cli/inference.h"
+#include "convmae/cli/output.h"
 #include "convmae/cli/validators.h"
 #include "convmae/data/sources/image_subset.h"
 #include "convmae/report/image_progress.h"
@@ -10,7 +11,6 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdio>
-#include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -46,9 +46,7 @@ void run(const StatsOptions& options) {
                             options.in_chans, options.reading.reading(options.decode, progress));
   }();
   if (options.json) {
-    const nlohmann::ordered_json json{
-        {"images", found.images}, {"mean", found.mean}, {"std", found.std}};
-    std::cout << json_text(json, 2) << std::endl;
+    print_json({{"images", found.images}, {"mean", found.mean}, {"std", found.std}});
   } else {
     std::printf("%s\n--mean %s --std %s\n", description_of(*source, found.images).c_str(),
                 flag_text(found.mean).c_str(), flag_text(found.std).c_str());
@@ -61,7 +59,7 @@ void add_stats(CLI::App& app) {
   CLI::App* const command = app.add_subcommand(
       "stats", "Mean and standard deviation of images, for --mean and --std of a run on them");
   const auto options = std::make_shared<StatsOptions>();
-  command->add_option("data", options->data, "Images: a folder, a list, or IDX files")->required();
+  add_data(*command, options->data, "Images: a folder, a list, or IDX files");
   numbers_of<std::int64_t>(command->add_option("--input_size", options->input_size,
                                                "Pixels: a side, or height and width"))
       ->expected(1, 2)
@@ -74,8 +72,12 @@ void add_stats(CLI::App& app) {
       ->capture_default_str();
   options->reading.add_to(*command);
   add_max_pixels(*command, options->decode.max_pixels);
-  command->add_flag("--json", options->json, "Print JSON");
-  command->callback([options] { run(*options); });
+  add_json(*command, options->json);
+  add_example(*command, "convmae stats photos --input_size 224");
+  command->callback([options] {
+    require_data(options->data);
+    run(*options);
+  });
 }
 
 }  // namespace convmae

@@ -31,7 +31,7 @@ class TrainingCommand {
 
   void run() {
     read_configuration();
-    const RunContext context{line_.text, [this] { return table_.settings(); }};
+    const RunContext context{line_.text, [this] { return table_.settings(); }, flags_.json()};
     line_.exit_code = train(context);
   }
 

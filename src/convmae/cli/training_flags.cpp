@@ -1,6 +1,7 @@
 #include "convmae/cli/training_flags.h"
 
 #include "convmae/base/error.h"
+#include "convmae/cli/help.h"
 #include "convmae/cli/inference.h"
 #include "convmae/train/run/run_directory.h"
 
@@ -10,10 +11,12 @@ namespace convmae {
 
 void TrainingFlags::add_places() {
   table_.group("Where things are");
-  table_.add("data,data_path", options_.data, wording_.data);
-  table_.add_command_line_only("out,output_dir", options_.out, "Directory of the new run");
+  mark_required(table_.add("data,data_path", options_.data, wording_.data));
+  mark_required(
+      table_.add_command_line_only("out,output_dir", options_.out, "Directory of the new run"));
   table_.add_command_line_only("resume", options_.resume,
-                               "Directory of a run to continue exactly where it stopped");
+                               "Instead of these two: the directory of a run to continue exactly "
+                               "where it stopped, or a checkpoint in it to go back to");
   table_.add(wording_.init, options_.init, "File of weights to start from: safetensors or .pth");
   table_.add("eval_data", options_.eval_data, wording_.eval_data);
   table_.add_command_line_only("config", config_,
@@ -72,6 +75,7 @@ void TrainingFlags::add_machine() {
   table_.add("threads", options_.threads, "Threads that compute; 0: one a CPU");
   table_.add("gemm", options_.gemm, "Matrix products: auto, aten, onednn or native");
   table_.add("precision", options_.precision, "fp32, or bf16: faster, where the CPU has it");
+  table_.add_command_line_only("json", json_, "Print JSON at the end");
 }
 
 std::string TrainingFlags::configuration() const {
@@ -81,8 +85,7 @@ std::string TrainingFlags::configuration() const {
         "--resume continues a run in its own directory with its own configuration: leave out "
         "--out, --config and --overwrite");
   }
-  require_run(options_.resume);
-  const std::filesystem::path file = RunPaths{options_.resume}.config();
+  const std::filesystem::path file = RunPaths{place_to_resume(options_.resume).run}.config();
   std::error_code ignored;
   return std::filesystem::exists(file, ignored) ? file.string() : "";
 }

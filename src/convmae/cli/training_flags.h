@@ -29,6 +29,8 @@ class TrainingFlags {
   void add_saving();
   void add_machine();
 
+  bool json() const { return json_; }
+
   /// The configuration file to read: --config, or that of the run that is continued; empty for
   /// none. Throws UserError for flags that exclude each other.
   std::string configuration() const;
@@ -38,6 +40,7 @@ class TrainingFlags {
   TrainingOptions& options_;
   std::string& config_;
   Wording wording_;
+  bool json_ = false;
 };
 
 }  // namespace convmae

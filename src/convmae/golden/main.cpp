@@ -3,6 +3,7 @@
 #include "convmae/base/error.h"
 #include "convmae/base/json_text.h"
 #include "convmae/base/read_file.h"
+#include "convmae/base/standard_streams.h"
 #include "convmae/golden/compare.h"
 #include "convmae/golden/replay_pth.h"
 #include "convmae/golden/replays.h"
@@ -219,6 +220,7 @@ int run(const fs::path& directory, const std::optional<fs::path>& out) {
 }  // namespace convmae::golden
 
 int main(int argc, char** argv) {
+  convmae::hold_standard_streams();
   std::vector<std::string> arguments(argv + 1, argv + argc);
   std::optional<fs::path> out;
   std::optional<std::string> gemm;
@@ -238,7 +240,8 @@ int main(int argc, char** argv) {
   }
   try {
     if (gemm) convmae::set_gemm_backend(convmae::parse_gemm_backend(*gemm));
-    return convmae::golden::run(arguments[0], out);
+    const int code = convmae::golden::run(arguments[0], out);
+    return convmae::deliver_standard_output() || code != 0 ? code : convmae::kReaderGoneCode;
   } catch (const std::exception& e) {
     std::cerr << "convmae_golden: error: " << e.what() << "\n";
     return 2;

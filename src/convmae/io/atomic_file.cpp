@@ -2,6 +2,7 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/base/utf8.h"
 
 #include <climits>
 
@@ -29,10 +30,12 @@ std::filesystem::path directory_of(const std::filesystem::path& target) {
   return target.has_parent_path() ? target.parent_path() : std::filesystem::path(".");
 }
 
-/// What the names of a target's temporaries begin with; a process number and a counter follow.
+/// What the names of a target's temporaries begin with; a process number and a counter follow. A
+/// name that is as long as file systems take it would have no room for them.
 std::string temporary_prefix(const std::filesystem::path& target) {
+  constexpr std::size_t kLongest = 200;
   std::string prefix = ".";
-  prefix += target.filename().string();
+  prefix += utf8_prefix(target.filename().string(), kLongest);
   prefix += '.';
   return prefix;
 }
@@ -150,7 +153,16 @@ FileDescriptor create_locked(const std::filesystem::path& target, std::filesyste
 
 AtomicFile::AtomicFile(std::filesystem::path target) : target_(std::move(target)) {
   std::error_code ignored;
-  const std::filesystem::file_status status = std::filesystem::status(target_, ignored);
+  const std::filesystem::path link = std::filesystem::read_symlink(target_, ignored);
+  if (link.string().starts_with("/proc/")) {
+    throw UserError("cannot write " + quote(target_.string()) +
+                    ": it stands for an open stream; give the name of a file");
+  }
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(target_, error);
+  if (error == std::errc::filename_too_long) {
+    throw_file_error("create", target_, error.value());  // the temporary's name may fit
+  }
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
     throw UserError("cannot write " + quote(target_.string()) +
                     ": it exists and is not a regular file; choose another name");
@@ -211,6 +223,21 @@ void AtomicFile::commit() {
   if (!opened.is_open()) throw_file_error("open", directory, errno);
   // EINVAL: this file system has nothing to synchronise in a directory.
   if (::fsync(opened.get()) != 0 && errno != EINVAL) throw_file_error("write", directory, errno);
+}
+
+void require_writable(const std::filesystem::path& target) { const AtomicFile probe(target); }
+
+void require_writable_directory(const std::filesystem::path& directory) {
+  std::filesystem::path above = std::filesystem::absolute(directory);
+  std::error_code error;
+  while (!std::filesystem::exists(std::filesystem::symlink_status(above, error)) &&
+         above != above.parent_path()) {
+    above = above.parent_path();
+  }
+  if (!std::filesystem::is_directory(above, error)) {
+    throw_file_error("make", directory, ENOTDIR);
+  }
+  if (::access(above.c_str(), W_OK | X_OK) != 0) throw_file_error("write to", above, errno);
 }
 
 void write_file_atomically(const std::filesystem::path& target, std::string_view content) {

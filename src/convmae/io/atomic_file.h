@@ -53,6 +53,13 @@ class AtomicFile {
 /// Writes a whole file through an AtomicFile.
 void write_file_atomically(const std::filesystem::path& target, std::string_view content);
 
+/// Throws UserError if no file of this name can be written there, as an AtomicFile would: before
+/// work begins that would be lost. Leaves nothing behind.
+void require_writable(const std::filesystem::path& target);
+
+/// The same for files in a directory that is made if need be, as are those above it. Makes none.
+void require_writable_directory(const std::filesystem::path& directory);
+
 /// Throws UserError, which says what to do, if there is anything at `path`: for what is written
 /// beside what the user named, with `flag`, and may be the user's own.
 void require_absent(const std::filesystem::path& path, const std::string& flag);

@@ -1,6 +1,7 @@
 #include "convmae/train/training_run.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
 #include "convmae/io/jsonl.h"
 #include "convmae/report/format.h"
@@ -315,9 +316,11 @@ int TrainingRun::finish(Stop stop) {
   if (stop == Stop::signal) {
     save_checkpoint();
     ending_ = "Stopped by a signal after step " + std::to_string(position_.global_step) + ".";
-    refresh_report(RunStatus::interrupted);
+    const bool reported = refresh_report(RunStatus::interrupted);
     console_.clear();
-    if (store_->newest_first().empty()) {
+    if (context_.json) {
+      print_summary(interrupt_->signal(), reported);
+    } else if (store_->newest_first().empty()) {
       std::cout << "stopped before the first step: start again with the same command" << std::endl;
     } else {
       std::cout << "stopped after step " << position_.global_step << "; continue with: convmae "
@@ -336,11 +339,34 @@ int TrainingRun::finish(Stop stop) {
   write_weights(paths().weights(), checkpoint_info());
   const bool reported = refresh_report(RunStatus::finished);
   console_.clear();
+  if (context_.json) {
+    print_summary(0, reported);
+    return 0;
+  }
   if (!ending_.empty()) std::cout << ending_ << '\n';
   std::cout << "weights: " << printable(paths().weights().string());
   if (reported) std::cout << "\nreport: " << printable(paths().report().string());
   std::cout << std::endl;
   return 0;
+}
+
+void TrainingRun::print_summary(int signal, bool reported) const {
+  using Json = nlohmann::ordered_json;
+  const auto checkpoints = store_->newest_first();
+  const auto& epochs = log_->epochs();
+  const Json json{
+      {"run", paths().root.string()},
+      {"signal", signal == 0 ? Json() : Json(signal)},
+      {"note", ending_.empty() ? Json() : Json(ending_)},
+      {"step", position_.global_step},
+      {"epochs_done", epochs_done()},
+      {"epochs", options_.epochs},
+      {"last_epoch", epochs.empty() ? Json() : epochs.back()},
+      {"checkpoint", checkpoints.empty() ? Json() : Json(checkpoints.front().string())},
+      {"weights", signal == 0 ? Json(paths().weights().string()) : Json()},
+      {"report", reported ? Json(paths().report().string()) : Json()},
+  };
+  std::cout << json_text(json, 2) << std::endl;
 }
 
 double TrainingRun::fractional_epoch_now() const {

@@ -140,6 +140,8 @@ class TrainingRun {
   // Set-up.
   void begin();
   void resume();
+  /// For a run that goes back to an earlier checkpoint: sets aside what it has done since.
+  void keep_what_is_later();
   /// Gives what checkpoints of earlier versions say of their scores to the store.
   void adopt_scores(const nlohmann::ordered_json& trainer);
   void settle_options();
@@ -180,6 +182,9 @@ class TrainingRun {
   /// Does what may fail while the run's state is whole: an error goes on when a checkpoint is safe.
   void save_on_error(const std::function<void()>& work);
   int finish(Stop stop);
+  /// What is printed at the end, with --json, of a run that is complete or was stopped by a signal
+  /// (0: by none).
+  void print_summary(int signal, bool reported) const;
 
   double mean_lr() const;
   std::int64_t steps_left() const;

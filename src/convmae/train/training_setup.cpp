@@ -7,6 +7,7 @@
 #include "convmae/train/evaluation/precision.h"
 #include "convmae/train/run/environment.h"
 #include "convmae/train/run/run_setup.h"
+#include "convmae/train/run/set_aside.h"
 #include "convmae/train/training_run.h"
 #include "convmae/train/weights/held_tensors.h"
 
@@ -51,6 +52,7 @@ void TrainingRun::begin() {
   if (options_.out.empty()) {
     throw UserError("--out is missing: give a directory for the run's files");
   }
+  require_writable_directory(options_.out);  // long before it is made: images are looked at first
   open_images();
   plan_epochs();
   build();
@@ -65,15 +67,19 @@ void TrainingRun::begin() {
 }
 
 void TrainingRun::resume() {
-  directory_.emplace(RunDirectory::open(options_.resume));
+  const ResumePlace place = place_to_resume(options_.resume);
+  const bool goes_back = !place.checkpoint.empty();
+  directory_.emplace(RunDirectory::open(place.run));
   store_.emplace(paths().checkpoints(), options_.keep_last);
   std::vector<CheckpointStore::PassedOver> passed_over;
   TrainingState state;
-  std::unique_ptr<CheckpointFile> file =
-      store_->open_newest(passed_over, [&](const CheckpointFile& candidate) {
-        state = training_state(candidate);
-        expect_model(WeightFile(candidate.path()), candidate.info());
-      });
+  const auto look_at = [&](const CheckpointFile& candidate) {
+    state = training_state(candidate);
+    expect_model(WeightFile(candidate.path()), candidate.info());
+  };
+  std::unique_ptr<CheckpointFile> file = goes_back
+                                             ? CheckpointStore::open(place.checkpoint, look_at)
+                                             : store_->open_newest(passed_over, look_at);
   // Arithmetic that was not asked for stays as it was, also on another machine.
   if (options_.gemm == "auto" && options_.precision == state.precision) {
     options_.gemm = state.gemm;
@@ -99,6 +105,7 @@ void TrainingRun::resume() {
   try {
     restore(*file);
   } catch (const UserError& error) {
+    if (goes_back) throw;
     passed_over.push_back({file->path(), error.what()});
     file = store_->open_newest(passed_over, restore);
     check_identity(state.identity, identity_);
@@ -117,6 +124,7 @@ void TrainingRun::resume() {
   saved_step_ = position_.global_step;
   interrupt_.emplace();
   known_bad_ = listed_bad_samples(paths().bad_samples());
+  if (goes_back) keep_what_is_later();
   store_->remove_after(saved_step_);
   adopt_scores(file->trainer());
   store_->added();
@@ -132,6 +140,14 @@ void TrainingRun::resume() {
   say("continues " + printable(paths().root.string()) + " after step " +
       std::to_string(position_.global_step) + " (epoch " + std::to_string(position_.epoch + 1) +
       " of " + std::to_string(options_.epochs) + ")");
+}
+
+void TrainingRun::keep_what_is_later() {
+  const std::filesystem::path folder =
+      set_aside(paths(), saved_step_, store_->later_than(saved_step_));
+  if (folder.empty()) return;
+  say("goes back to step " + std::to_string(saved_step_) +
+      "; what the run has done after it is kept in " + quote(folder.string()));
 }
 
 void TrainingRun::adopt_scores(const nlohmann::ordered_json& trainer) {

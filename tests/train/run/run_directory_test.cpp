@@ -118,6 +118,22 @@ TEST_F(Directory, OfARunNamesEveryWayOn) {
   RunDirectory::open(root_);
 }
 
+TEST_F(Directory, OfARunIsNamedByItsCheckpointsToo) {
+  write_run(/*epochs=*/1, /*checkpoint=*/true);
+  EXPECT_TRUE(place_to_resume(root_).checkpoint.empty());
+  const std::filesystem::path checkpoint = paths_.checkpoints() / "step-00000003.safetensors";
+  for (const char* const name : {"step-00000003.safetensors", "best.safetensors"}) {
+    const ResumePlace place = place_to_resume(paths_.checkpoints() / name);
+    EXPECT_EQ(place.run, root_);
+    EXPECT_EQ(place.checkpoint, checkpoint);
+  }
+  for (const char* const name : {"log.txt", "checkpoints/score-00000003.json"}) {
+    EXPECT_THAT([&] { place_to_resume(root_ / name); }, refuses("--init"));
+  }
+  std::filesystem::remove(paths_.log());
+  EXPECT_THAT([&] { place_to_resume(checkpoint); }, refuses("'checkpoints'"));
+}
+
 TEST_F(Directory, OfARunThatLostItsCheckpointsAsksBeforeItsLogIsDeleted) {
   write_run(/*epochs=*/1, /*checkpoint=*/false);
   EXPECT_THAT([&] { create(); }, AllOf(refuses("--overwrite"), Not(refuses("--resume"))));

@@ -93,8 +93,15 @@ Picture confusion_picture(const ClassificationMetrics& metrics) {
 }
 
 void require_evaluation_directory(const std::filesystem::path& directory) {
-  if (file_beginning(directory / kJson, kJsonBeginning.size()) == kJsonBeginning) return;
-  for (const char* const name : {kJson, kCsv, kPicture}) require_absent(directory / name, "--out");
+  const bool is_ours = file_beginning(directory / kJson, kJsonBeginning.size()) == kJsonBeginning;
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(directory, ignored)) {
+    return require_writable_directory(directory);
+  }
+  for (const char* const name : {kJson, kCsv, kPicture}) {
+    if (!is_ours) require_absent(directory / name, "--out");
+    require_writable(directory / name);
+  }
 }
 
 void write_evaluation(const std::filesystem::path& directory, const ClassificationMetrics& metrics,

@@ -24,7 +24,8 @@ std::string confusion_csv(const ClassificationMetrics& metrics,
 /// row's images. Cells are enlarged until the picture is about 600 pixels wide.
 Picture confusion_picture(const ClassificationMetrics& metrics);
 
-/// Throws UserError if `write_evaluation` would replace in that directory what it did not write.
+/// Throws UserError if `write_evaluation` would replace in that directory what it did not write, or
+/// could not write there.
 void require_evaluation_directory(const std::filesystem::path& directory);
 
 /// Writes `eval.json`, `confusion.csv` and `confusion.png` into a directory, which is made if need

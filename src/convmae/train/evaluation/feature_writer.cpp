@@ -28,29 +28,37 @@ bool has_labels(const ImageSource& source) { return !source.classes().empty(); }
 
 constexpr std::string_view kListHeader = "name,label\n";
 
+constexpr const char* kSafetensors = ".safetensors";
+constexpr const char* kNpy = ".npy";
+
+std::string array_name(std::int64_t stage) { return "stage" + std::to_string(stage); }
+
 /// One file for each array; only a single one has the name that was given.
 std::vector<std::filesystem::path> npy_paths(const std::filesystem::path& out,
-                                             const std::vector<FeatureArray>& arrays) {
+                                             const std::vector<std::string>& arrays) {
   std::vector<std::filesystem::path> paths;
-  for (const FeatureArray& array : arrays) {
+  for (const std::string& array : arrays) {
     std::filesystem::path path = out;
-    if (arrays.size() > 1) path.replace_extension("." + array.name + ".npy");
+    if (arrays.size() > 1) path.replace_extension("." + array + kNpy);
     paths.push_back(path);
   }
   return paths;
+}
+
+std::filesystem::path list_beside(std::filesystem::path out) {
+  return out.replace_extension(".csv");
 }
 
 /// Whether an earlier call wrote the list: it looks like one, and there are features beside it.
 bool is_list_of_features(const std::filesystem::path& path) {
   if (file_beginning(path, kListHeader.size()) != kListHeader) return false;
   std::error_code ignored;
-  return std::ranges::any_of(
-      std::initializer_list<const char*>{".npy", ".safetensors", ".stage1.npy", ".stage2.npy",
-                                         ".stage3.npy"},
-      [&](const char* ending) {
-        return std::filesystem::exists(std::filesystem::path(path).replace_extension(ending),
-                                       ignored);
-      });
+  return std::ranges::any_of(std::initializer_list<const char*>{kNpy, kSafetensors, ".stage1.npy",
+                                                                ".stage2.npy", ".stage3.npy"},
+                             [&](const char* ending) {
+                               return std::filesystem::exists(
+                                   std::filesystem::path(path).replace_extension(ending), ignored);
+                             });
 }
 
 /// Throws UserError if a file with a name that was not given, but made of the one that was, would
@@ -73,13 +81,18 @@ std::string label_text(const ImageSource& source, std::int64_t image) {
                                        : std::to_string(label);
 }
 
-void write_list(const std::filesystem::path& path, const ImageSource& source) {
-  AtomicFile file(path);
+void write_list(AtomicFile& file, const ImageSource& source) {
   file.write(kListHeader);
   for (std::int64_t i = 0; i < source.size(); ++i) {
     file.write(csv_field(source.name(i)) + ',' + label_text(source, i) + '\n');
   }
-  file.commit();
+}
+
+std::vector<std::string> names_of(const std::vector<FeatureArray>& arrays) {
+  std::vector<std::string> names;
+  names.reserve(arrays.size());
+  for (const FeatureArray& array : arrays) names.push_back(array.name);
+  return names;
 }
 
 }  // namespace
@@ -145,7 +158,7 @@ class FeatureWriter::NpyArrays : public Arrays {
  public:
   NpyArrays(const std::filesystem::path& out, const ImageSource& source,
             const std::vector<FeatureArray>& arrays) {
-    paths_ = npy_paths(out, arrays);
+    paths_ = npy_paths(out, names_of(arrays));
     for (std::size_t i = 0; i < arrays.size(); ++i) {
       const FeatureArray& array = arrays[i];
       const std::filesystem::path& path = paths_[i];
@@ -168,20 +181,39 @@ class FeatureWriter::NpyArrays : public Arrays {
   std::vector<std::unique_ptr<AtomicFile>> files_;
 };
 
-FeatureWriter::FeatureWriter(const std::filesystem::path& out, const ImageSource& source,
-                             const std::vector<FeatureArray>& arrays)
-    : source_(source), list_(out) {
-  list_.replace_extension(".csv");
-  const std::string ending = out.extension().string();
-  if (ending == ".safetensors") {
-    require_replaceable(list_, {out}, out);
-    arrays_ = std::make_unique<SafetensorsArrays>(out, source, arrays);
-  } else if (ending == ".npy") {
-    require_replaceable(list_, npy_paths(out, arrays), out);
-    arrays_ = std::make_unique<NpyArrays>(out, source, arrays);
-  } else {
+void require_feature_files(const std::filesystem::path& out,
+                           const std::vector<std::int64_t>& stages) {
+  const bool npy = out.extension() == kNpy;
+  if (!npy && out.extension() != kSafetensors) {
     throw UserError("cannot tell the kind of " + quote(out.string()) +
                     " from its name: let it end in .safetensors or .npy");
+  }
+  std::vector<std::string> arrays;
+  for (const std::int64_t stage : stages) {
+    if (std::ranges::find(arrays, array_name(stage)) != arrays.end()) {
+      throw UserError("--stages has " + std::to_string(stage) +
+                      " twice, and what is written has each stage once: leave one of them out");
+    }
+    arrays.push_back(array_name(stage));
+  }
+  const std::vector<std::filesystem::path> files =
+      npy && !arrays.empty() ? npy_paths(out, arrays) : std::vector{out};
+  require_replaceable(list_beside(out), files, out);
+  for (const std::filesystem::path& file : files) require_writable(file);
+  require_writable(list_beside(out));
+}
+
+FeatureWriter::FeatureWriter(const std::filesystem::path& out, const ImageSource& source,
+                             const std::vector<FeatureArray>& arrays)
+    : list_path_(list_beside(out)) {
+  // Names and labels are known now; what is written later may find the disk full, but no list of
+  // its own is missing then.
+  list_ = std::make_unique<AtomicFile>(list_path_);
+  write_list(*list_, source);
+  if (out.extension() == kNpy) {
+    arrays_ = std::make_unique<NpyArrays>(out, source, arrays);
+  } else {
+    arrays_ = std::make_unique<SafetensorsArrays>(out, source, arrays);
   }
 }
 
@@ -193,8 +225,8 @@ void FeatureWriter::append(std::size_t array, std::span<const float> values) {
 
 std::vector<std::filesystem::path> FeatureWriter::commit() {
   std::vector<std::filesystem::path> files = arrays_->commit();
-  write_list(list_, source_);
-  files.push_back(list_);
+  list_->commit();
+  files.push_back(list_path_);
   return files;
 }
 

@@ -64,6 +64,7 @@ std::vector<std::filesystem::path> write_features(const FeatureModel& model,
                       " for this model, found " + std::to_string(stage));
     }
   }
+  require_feature_files(out, selection.stages);
   if (reading.leave_out_bad) {
     // The files begin with the number of images.
     source = usable_images(model, source, reading);

@@ -14,6 +14,7 @@ struct RunContext {
   std::string command;  ///< the whole command line
   /// The options by flag name, with values in TOML. Asked for when all options are resolved.
   std::function<NamedValues()> settings;
+  bool json = false;  ///< what is printed at its end is JSON
 };
 
 }  // namespace convmae

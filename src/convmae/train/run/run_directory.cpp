@@ -4,6 +4,7 @@
 #include "convmae/base/quote.h"
 #include "convmae/io/atomic_file.h"
 #include "convmae/train/run/run_contents.h"
+#include "convmae/train/weights/checkpoint_store.h"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -87,14 +88,25 @@ RunDirectory RunDirectory::create(const std::filesystem::path& path, bool overwr
   return run;
 }
 
-void require_run(const std::filesystem::path& path) {
+ResumePlace place_to_resume(const std::filesystem::path& path) {
   std::error_code error;
   if (std::filesystem::is_regular_file(path, error)) {
-    throw UserError("--resume takes a run directory, but " + quote(path.string()) +
-                    " is a file: give the run's directory, or start a new run from the file with "
-                    "--init " +
-                    shell_word(path.string()) +
-                    " (and --init_optimizer, to go on with a published checkpoint's optimizer)");
+    // best.safetensors is a link to a checkpoint.
+    const std::filesystem::path file =
+        path.parent_path() / std::filesystem::weakly_canonical(path, error).filename();
+    const std::filesystem::path folder = std::filesystem::absolute(file).parent_path();
+    const RunPaths run{folder.parent_path()};
+    if (folder == run.checkpoints() && contents_of(run).is_run && is_checkpoint_name(file)) {
+      return {run.root, file};
+    }
+    throw UserError(
+        "--resume takes a run directory, or a checkpoint in the folder 'checkpoints' "
+        "of one, but " +
+        quote(path.string()) +
+        " is another file: give the run's directory, or start a new run from the file "
+        "with --init " +
+        shell_word(path.string()) +
+        " (and --init_optimizer, to go on with a published checkpoint's optimizer)");
   }
   if (!std::filesystem::is_directory(path, error)) {
     throw UserError("there is no run directory " + quote(path.string()) +
@@ -104,10 +116,11 @@ void require_run(const std::filesystem::path& path) {
   if (!found.is_run || !found.has_checkpoint) {
     throw UserError(quote(path.string()) + advice(found, {path}));
   }
+  return {path, {}};
 }
 
 RunDirectory RunDirectory::open(const std::filesystem::path& path) {
-  require_run(path);
+  place_to_resume(path);
   return RunDirectory(path);
 }
 

@@ -22,9 +22,15 @@ struct RunPaths {
   std::filesystem::path lock() const { return root / ".lock"; }
 };
 
-/// Throws UserError, which says what to do instead, unless `path` is the directory of a run that
-/// has a checkpoint to continue from. Only looks.
-void require_run(const std::filesystem::path& path);
+/// Where a run is to be continued.
+struct ResumePlace {
+  std::filesystem::path run;
+  std::filesystem::path checkpoint;  ///< empty: the newest one that can be used
+};
+
+/// What --resume names: the directory of a run that has a checkpoint to continue from, or one of
+/// its checkpoints. Only looks. Throws UserError, which says what to do instead, if it is neither.
+ResumePlace place_to_resume(const std::filesystem::path& path);
 
 /// The directory of a run, locked against a second process for as long as this
 /// object lives.
@@ -35,7 +41,8 @@ class RunDirectory {
   /// (unless `overwrite`, which deletes that run's files) or files of another origin under names
   /// that a run writes, cannot be written or is in use.
   static RunDirectory create(const std::filesystem::path& path, bool overwrite);
-  /// The directory of an existing run. Throws UserError as `require_run` does, or if it is in use.
+  /// The directory of an existing run. Throws UserError as `place_to_resume` does, or if it is in
+  /// use.
   static RunDirectory open(const std::filesystem::path& path);
 
   const RunPaths& paths() const { return paths_; }

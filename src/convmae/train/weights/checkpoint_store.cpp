@@ -114,6 +114,8 @@ std::filesystem::path model_of_run(const std::filesystem::path& run) {
   return *found;
 }
 
+bool is_checkpoint_name(const std::filesystem::path& path) { return step_of(path).has_value(); }
+
 bool has_checkpoint(const std::filesystem::path& run) {
   const std::filesystem::path directory = RunPaths{run}.checkpoints();
   std::error_code ignored;
@@ -241,7 +243,14 @@ std::unique_ptr<CheckpointFile> CheckpointStore::open_newest(
                   " --overwrite");
 }
 
-void CheckpointStore::remove_after(std::int64_t global_step) {
+std::unique_ptr<CheckpointFile> CheckpointStore::open(
+    const std::filesystem::path& path, const std::function<void(const CheckpointFile&)>& read) {
+  auto file = std::make_unique<CheckpointFile>(path);
+  read(*file);
+  return file;
+}
+
+std::vector<std::filesystem::path> CheckpointStore::later_than(std::int64_t global_step) const {
   std::vector<std::filesystem::path> later;
   for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
     if (step_of(entry.path()) > global_step ||
@@ -249,8 +258,14 @@ void CheckpointStore::remove_after(std::int64_t global_step) {
       later.push_back(entry.path());
     }
   }
+  return later;
+}
+
+void CheckpointStore::remove_after(std::int64_t global_step) {
   std::error_code ignored;
-  for (const std::filesystem::path& path : later) std::filesystem::remove(path, ignored);
+  for (const std::filesystem::path& path : later_than(global_step)) {
+    std::filesystem::remove(path, ignored);
+  }
 }
 
 }  // namespace convmae

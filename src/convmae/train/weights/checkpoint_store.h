@@ -20,6 +20,9 @@ std::filesystem::path model_of_run(const std::filesystem::path& run);
 /// Whether a run has saved a checkpoint. Only looks.
 bool has_checkpoint(const std::filesystem::path& run);
 
+/// Whether a CheckpointStore gives its checkpoints such names.
+bool is_checkpoint_name(const std::filesystem::path& path);
+
 /// Deletes what a CheckpointStore has written for a run, and nothing else.
 void remove_checkpoints(const std::filesystem::path& run);
 
@@ -59,6 +62,11 @@ class CheckpointStore {
   std::unique_ptr<CheckpointFile> open_newest(
       std::vector<PassedOver>& passed_over,
       const std::function<void(const CheckpointFile&)>& read = {}) const;
+  /// The checkpoint `path` if it is whole and `read` gets through. Throws UserError if not.
+  static std::unique_ptr<CheckpointFile> open(
+      const std::filesystem::path& path, const std::function<void(const CheckpointFile&)>& read);
+  /// Checkpoints of steps after `global_step`, and the notes beside them.
+  std::vector<std::filesystem::path> later_than(std::int64_t global_step) const;
   /// Deletes what belongs to steps after `global_step`: damaged checkpoints, which were passed
   /// over.
   void remove_after(std::int64_t global_step);
