@@ -8,6 +8,7 @@
 
 #include "test_files.h"
 #include <array>
+#include <map>
 #include <set>
 
 namespace convmae {
@@ -84,6 +85,58 @@ TEST_F(WeightFileTest, FindsWeightsElsewhere) {
             "state_dict/model");
   EXPECT_EQ(open(dict({{"lr", tensor(DType::f32, {})}, {"model", weights}})).location(), "model");
   EXPECT_TRUE(open(dict({{"epoch", std::int64_t{1}}})).weights().empty());
+}
+
+TEST_F(WeightFileTest, FindsWeightsOfAveragesAndTeachers) {
+  const Value weights = dict({{"a", tensor(DType::f32, {1})}});
+  const Value two = dict({{"a", tensor(DType::f32, {1})}, {"b", tensor(DType::f32, {1})}});
+  for (const char* const name : {"model_ema", "state_dict_ema", "ema", "teacher", "student",
+                                 "encoder", "target_encoder", "backbone"}) {
+    const WeightFile file = open(dict({{name, weights}, {"epoch", std::int64_t{1}}}));
+    EXPECT_EQ(file.location(), name);
+    EXPECT_THAT(names(file), ElementsAre("a"));
+    EXPECT_TRUE(file.others().empty());
+  }
+  EXPECT_EQ(open(dict({{"student", two}, {"teacher", weights}})).location(), "teacher");
+  EXPECT_EQ(open(dict({{"ema", dict({{"module", two}})}})).location(), "ema/module");
+}
+
+TEST_F(WeightFileTest, TellsOfTensorsThatItPassesOver) {
+  const Value weights =
+      dict({{"a", tensor(DType::f32, {1})}, {"inner", dict({{"b", tensor(DType::f32, {1})}})}});
+  Value list = arena_.new_list();
+  list.sequence()->items = {tensor(DType::f32, {1}), tensor(DType::f32, {1})};
+  const WeightFile file =
+      open(dict({{"state_dict", dict({{"teacher", weights}, {"model", weights}})},
+                 {"ema", dict({{"shadow", list}})},
+                 {"optimizer", dict({{"state", list}})},
+                 {"lr", 0.1}}));
+  EXPECT_EQ(file.location(), "state_dict/model");
+  std::map<std::string, std::int64_t> found;
+  for (const WeightFile::Other& entry : file.others()) found[entry.name] = entry.tensors;
+  const std::map<std::string, std::int64_t> expected{
+      {"ema", 2}, {"state_dict/teacher", 2}, {"state_dict/model/inner", 1}};
+  EXPECT_EQ(found, expected);
+}
+
+TEST_F(WeightFileTest, SaysWhatStandsInThePlaceOfWeights) {
+  const std::string index =
+      R"({"metadata": {"total_size": 12}, "weight_map": {"a": "x-00001-of-00002.safetensors",)"
+      R"( "b": "x-00002-of-00002.safetensors", "c": "x-00002-of-00002.safetensors"}})";
+  for (const auto& [text, expected] : std::map<std::string, std::string>{
+           {index, "in which of 2 files (x-00001-of-00002.safetensors, ...) each of 3 weights"},
+           {" \n" + index, "is the index of a checkpoint in several files"},
+           {R"({"weight_map": {)", "which holds no weights itself"},
+           {R"({"architectures": ["ViT"]})", "is JSON"},
+           {"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "git lfs pull"},
+           {"<!DOCTYPE html><html></html>", "is a web page"},
+           {"\x89HDF\r\n\x1a\n", "is an HDF5 file"},
+           {std::string(257, 'x') + "ustar", "is a tar archive"},
+       }) {
+    test::write_text(directory_ / "x", text);
+    EXPECT_THAT([&] { WeightFile file(directory_ / "x"); },
+                ThrowsMessage<UserError>(HasSubstr(expected)));
+  }
 }
 
 TEST_F(WeightFileTest, TakesOffPrefixesThatAllNamesShare) {

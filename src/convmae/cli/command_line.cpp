@@ -71,6 +71,17 @@ std::vector<std::string> words_before_lists(const CLI::App& app,
   return result;
 }
 
+/// An unset variable of the shell leaves an empty text, which would pass for a flag that was not
+/// given.
+void refuse_empty_value(const std::string& flag, const std::string* next) {
+  const std::string name = flag.substr(0, flag.find('='));
+  const bool empty = name.size() + 1 == flag.size() || (flag == name && next && next->empty());
+  if (!empty || name == "--title") return;
+  throw UserError(brief(name) +
+                  " is given an empty text: check the shell variable that it comes from, or leave "
+                  "the flag out");
+}
+
 }  // namespace
 
 std::vector<std::string> normalised_arguments(const CLI::App& app, int argc,
@@ -81,6 +92,7 @@ std::vector<std::string> normalised_arguments(const CLI::App& app, int argc,
     if (!is_flag(argument)) continue;
     const auto name_end = argument.begin() + static_cast<std::ptrdiff_t>(
                                                  std::min(argument.find('='), argument.size()));
+    refuse_empty_value(argument, &argument == &arguments.back() ? nullptr : &argument + 1);
     std::replace(argument.begin() + 2, name_end, '-', '_');
   }
   arguments = words_before_lists(app, arguments);

@@ -45,8 +45,8 @@ void add_pretrain(CLI::App& app, CommandLine& line);
 void add_finetune(CLI::App& app, CommandLine& line);
 void add_linprobe(CLI::App& app, CommandLine& line);
 void add_eval(CLI::App& app);
-void add_predict(CLI::App& app);
-void add_reconstruct(CLI::App& app);
+void add_predict(CLI::App& app, CommandLine& line);
+void add_reconstruct(CLI::App& app, CommandLine& line);
 void add_info(CLI::App& app);
 void add_bench(CLI::App& app);
 // The parts of `bench`.

@@ -8,11 +8,13 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace convmae {
 namespace {
@@ -60,6 +62,18 @@ std::optional<DType> dtype_of(const std::string& name) {
                   ": choose float32, float16, bfloat16 or float64");
 }
 
+/// " (4 of model_ema, 2 of teacher, ...)", or nothing.
+std::string entries_text(const std::vector<WeightFile::Other>& entries) {
+  constexpr std::size_t kMostNames = 8;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(entries.size(), kMostNames); ++i) {
+    text += text.empty() ? " (" : ", ";
+    text += std::to_string(entries[i].tensors) + " of " + brief(entries[i].name);
+  }
+  if (entries.size() > kMostNames) text += ", ...";
+  return text.empty() ? "" : text + ")";
+}
+
 void run(const ConvertOptions& options) {
   ConversionOptions conversion;
   conversion.to_pth = to_pth(options);
@@ -70,18 +84,23 @@ void run(const ConvertOptions& options) {
   require_writable(options.out);
   const ConversionReport report = convert_weights(options.in, options.out, conversion);
   if (options.json) {
+    nlohmann::ordered_json entries = nlohmann::ordered_json::object();
+    for (const auto& [name, tensors] : report.entries_left_out) entries[name] = tensors;
     print_json({{"file", options.out},
                 {"weights", report.written},
                 {"left_out", report.left_out},
+                {"entries_left_out", std::move(entries)},
                 {"optimizer_states", report.optimizer_states}});
     return;
   }
-  std::printf("%s: %lld weights, %lld left out", printable(options.out).c_str(),
-              static_cast<long long>(report.written), static_cast<long long>(report.left_out));
+  std::printf("%s: %lld weights, %lld left out%s", printable(options.out).c_str(),
+              static_cast<long long>(report.written), static_cast<long long>(report.left_out),
+              entries_text(report.entries_left_out).c_str());
   if (report.optimizer_states > 0) {
     std::printf(", the optimizer's state of %lld parameters",
                 static_cast<long long>(report.optimizer_states));
   }
+  if (report.optimizer_left_out) std::printf(", without the optimizer's state");
   std::printf("\n");
 }
 

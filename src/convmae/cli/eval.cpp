@@ -66,14 +66,17 @@ void run(const EvalOptions& options) {
   const std::vector<std::string> classes = named_classes(loaded.classes, *source);
   const std::vector<std::int64_t> class_of = match_classes(*source, classes, "--data");
 
+  const bool confusions = !options.out.empty() && counts_confusions(std::ssize(classes));
+  NotNumbers not_numbers;
   const ClassificationMetrics metrics = [&] {
     ImageProgress progress(source->size());
     const ImageReading reading = options.reading.reading(options.inference.decode(), progress);
     const std::unique_ptr<Loader> loader = evaluation_loader(reading, loaded.preprocessing, source);
-    return evaluate_classifier(*loaded.model, *loader, {loaded.preprocessing, type}, class_of,
-                               reading.progress,
-                               options.out.empty() ? Confusions::ignored : Confusions::counted);
+    return evaluate_classifier(
+        *loaded.model, *loader, {loaded.preprocessing, type}, class_of, reading.progress,
+        confusions ? Confusions::counted : Confusions::ignored, &not_numbers);
   }();
+  not_numbers.require_none("the classifier", *loaded.model);
 
   const std::string images = description_of(*source, metrics.images());
   if (options.json) {
@@ -91,7 +94,9 @@ void run(const EvalOptions& options) {
   if (!options.out.empty()) {
     write_evaluation(options.out, metrics, classes);
     if (!options.json) {
-      std::printf("wrote eval.json, confusion.csv and confusion.png to %s\n",
+      std::printf("wrote eval.json%s to %s\n",
+                  confusions ? ", confusion.csv and confusion.png"
+                             : " without confusion.csv and confusion.png, of too many classes,",
                   printable(options.out).c_str());
     }
   }

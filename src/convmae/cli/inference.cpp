@@ -10,6 +10,7 @@
 #include <ATen/ATen.h>
 #include <CLI/CLI.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <iostream>
 #include <string>
@@ -21,6 +22,13 @@ namespace {
 
 constexpr const char* kMaxPixelsHelp =
     "Refuse larger images, and those that need more memory than so many pixels of RGB";
+constexpr std::size_t kLongestError = 1000;
+
+void add_on_bad_sample(CLI::App& command, std::string& value, const std::string& help) {
+  command.add_option("--on_bad_sample", value, help)
+      ->check(CLI::IsMember({"error", "skip"}))
+      ->capture_default_str();
+}
 
 }  // namespace
 
@@ -40,16 +48,48 @@ void add_max_pixels(OptionTable& table, std::int64_t& max_pixels) {
   table.add("max_pixels", max_pixels, kMaxPixelsHelp)->check(positive());
 }
 
+void OneByOne::add_to(CLI::App& command) {
+  add_on_bad_sample(command, on_bad_sample_,
+                    "Undecodable images: skip (name them in their place, and go on), or error");
+}
+
+void OneByOne::attempt(const std::string& image, const std::function<void()>& work,
+                       const std::function<void(const std::string&)>& show) {
+  ++images_;
+  try {
+    work();
+  } catch (const UserError& error) {
+    if (on_bad_sample_ == "error") {
+      throw UserError("cannot use the image " + quote(image) + ": " + error.what());
+    }
+    show(error.what());
+    if (failed_++ == 0) first_ = quote(image) + ": " + error.what();
+  }
+}
+
+void OneByOne::require_any() const {
+  if (failed_ < images_) return;
+  throw UserError((images_ == 1 ? "cannot use the image "
+                                : "none of the " + std::to_string(images_) +
+                                      " images can be used, the first is ") +
+                  first_);
+}
+
+int OneByOne::finish() const {
+  if (failed_ == 0) return 0;
+  std::cout << std::flush;
+  std::cerr << "convmae: error: " << failed_ << " of " << images_
+            << " images could not be used, the first is " << brief(first_, kLongestError) << '\n';
+  return 1;
+}
+
 void ReadingFlags::add_to(CLI::App& command) {
   numbers_of<std::int64_t>(
       command.add_option("--num_workers", num_workers_, "Threads that load images"))
       ->check(not_negative())
       ->capture_default_str();
-  command
-      .add_option("--on_bad_sample", on_bad_sample_,
-                  "Undecodable images: error, or skip (name them and do not count them)")
-      ->check(CLI::IsMember({"error", "skip"}))
-      ->capture_default_str();
+  add_on_bad_sample(command, on_bad_sample_,
+                    "Undecodable images: error, or skip (name them and do not count them)");
 }
 
 ImageReading ReadingFlags::reading(const DecodeOptions& decode, ImageProgress& progress) const {
@@ -90,11 +130,7 @@ at::Tensor read_image(SampleTransform& transform, const std::string& path) {
   const TransformConfig& config = transform.config();
   at::Tensor image =
       at::empty({1, config.decode.channels, config.output.height, config.output.width}, at::kFloat);
-  try {
-    transform.apply(bytes, {}, image.mutable_data_ptr<float>());
-  } catch (const UserError& error) {
-    throw UserError("cannot use the image " + quote(path) + ": " + error.what());
-  }
+  transform.apply(bytes, {}, image.mutable_data_ptr<float>());
   const std::string hint = transform.take_hint();
   if (!hint.empty()) std::cerr << "convmae: warning: " << quote(path) << " has " << hint << "\n";
   return image;

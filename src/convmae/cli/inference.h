@@ -9,6 +9,7 @@
 #include <CLI/App.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace convmae {
@@ -17,6 +18,28 @@ namespace convmae {
 /// there.
 void add_max_pixels(CLI::App& command, std::int64_t& max_pixels);
 void add_max_pixels(OptionTable& table, std::int64_t& max_pixels);
+
+/// --on_bad_sample of commands that take images one by one: what becomes of those that cannot be
+/// used, by default that they are named in their place and cost the others nothing.
+class OneByOne {
+ public:
+  void add_to(CLI::App& command);
+
+  /// Calls `work`. A UserError goes on to `show`, which tells of it in the image's place, unless
+  /// the first one is to end everything.
+  void attempt(const std::string& image, const std::function<void()>& work,
+               const std::function<void(const std::string&)>& show);
+  /// Throws UserError if no image could be used, where that leaves nothing to write.
+  void require_any() const;
+  /// The command's exit code: 1 if there were errors, which then are summed up on standard error.
+  int finish() const;
+
+ private:
+  std::string on_bad_sample_ = "skip";
+  std::int64_t images_ = 0;
+  std::int64_t failed_ = 0;
+  std::string first_;  ///< what is said of the first one
+};
 
 /// How a command reads many images, each of which counts once.
 class ReadingFlags {
@@ -52,8 +75,8 @@ class InferenceFlags {
   std::int64_t threads_ = 0;
 };
 
-/// An image file as a batch of one: [1, channels, height, width], float32. Throws UserError, which
-/// names the file, if it cannot be read or decoded.
+/// An image file as a batch of one: [1, channels, height, width], float32. Throws UserError if it
+/// cannot be read or decoded.
 at::Tensor read_image(SampleTransform& transform, const std::string& path);
 
 }  // namespace convmae

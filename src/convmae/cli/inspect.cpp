@@ -70,8 +70,14 @@ Json weights_json(const WeightFile& file) {
     Json& count = dtypes[std::string(torch_name(weight.tensor.dtype))];
     count = count.is_null() ? 1 : count.get<std::int64_t>() + 1;
   }
+  Json others = Json::object();
+  for (const WeightFile::Other& entry : file.others()) {
+    if (others.size() == kMostEntries) break;
+    others[shortened(entry.name)] = entry.tensors;
+  }
   return {{"location", shortened(file.location())},
           {"stripped_prefix", shortened(file.stripped_prefix())},
+          {"other_tensors", others},
           {"tensors", file.weights().size()},
           {"parameters", parameters},
           {"dtypes", dtypes}};

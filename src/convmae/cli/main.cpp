@@ -3,14 +3,16 @@
 #include "convmae/base/standard_streams.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/help.h"
+#include "convmae/cli/memory_advice.h"
 #include "convmae/cli/process_settings.h"
 #include "convmae/io/atomic_file.h"
+#include "convmae/train/failure.h"
 #include "convmae/train/run/environment.h"
 
-#include <ATen/ATen.h>
 #include <CLI/CLI.hpp>
 
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <string>
 #include <string_view>
@@ -74,8 +76,8 @@ int run(int argc, char** argv) {
   convmae::add_finetune(app, line);
   convmae::add_linprobe(app, line);
   convmae::add_eval(app);
-  convmae::add_predict(app);
-  convmae::add_reconstruct(app);
+  convmae::add_predict(app, line);
+  convmae::add_reconstruct(app, line);
   convmae::add_info(app);
   convmae::add_bench(app);
   convmae::add_inspect(app);
@@ -92,6 +94,9 @@ int run(int argc, char** argv) {
     return app.exit(request);
   } catch (const CLI::ParseError& error) {
     return fail(parse_message(app, error));
+  } catch (const std::exception& error) {
+    if (!convmae::is_out_of_memory(error)) throw;
+    return fail(convmae::failure_text(error) + ": " + convmae::memory_advice(app));
   }
 }
 
@@ -100,10 +105,11 @@ int run_guarded(int argc, char** argv) {
     return run(argc, argv);
   } catch (const convmae::UserError& error) {
     return fail(error.what());
-  } catch (const c10::Error& error) {
-    return fail("internal error", error.what_without_backtrace(), kInternalErrorCode);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return fail("cannot use " + convmae::quote(error.path1().string()) + ": " +
+                error.code().message());
   } catch (const std::exception& error) {
-    return fail("internal error", error.what(), kInternalErrorCode);
+    return fail("internal error", convmae::failure_text(error), kInternalErrorCode);
   }
 }
 

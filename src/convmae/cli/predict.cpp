@@ -5,6 +5,7 @@
 #include "convmae/cli/inference.h"
 #include "convmae/cli/validators.h"
 #include "convmae/train/evaluation/batches.h"
+#include "convmae/train/evaluation/finite.h"
 #include "convmae/train/weights/classifier_weights.h"
 
 #include <ATen/ATen.h>
@@ -26,6 +27,7 @@ struct PredictOptions {
   std::vector<std::string> images;
   std::int64_t top = 5;
   bool json = false;
+  OneByOne bad_images;
   InferenceFlags inference;
 };
 
@@ -35,16 +37,18 @@ struct Guess {
   double probability = 0;
 };
 
-/// The most probable classes of an image, the best first.
-std::vector<Guess> guesses(const at::Tensor& logits, const std::vector<std::string>& classes,
+/// The most probable classes of an image, the best first. Throws UserError for logits that are no
+/// numbers.
+std::vector<Guess> guesses(const at::Tensor& logits, const LoadedClassifier& loaded,
                            std::int64_t top) {
+  require_numbers(logits, "the classifier", *loaded.model);
   const at::Tensor shares = at::softmax(logits.to(at::kDouble).flatten(), 0);
   const auto [values, numbers] = shares.topk(std::min(top, shares.size(0)));
   std::vector<Guess> result;
   for (std::int64_t i = 0; i < values.size(0); ++i) {
     const auto number = numbers[i].item<std::int64_t>();
     result.push_back(
-        {classes.at(static_cast<std::size_t>(number)), number, values[i].item<double>()});
+        {loaded.classes.at(static_cast<std::size_t>(number)), number, values[i].item<double>()});
   }
   return result;
 }
@@ -65,7 +69,7 @@ nlohmann::ordered_json row_json(const std::string& image, const std::vector<Gues
   return row;
 }
 
-void run(const PredictOptions& options) {
+int run(PredictOptions& options) {
   options.inference.use_threads();
   const at::ScalarType type = options.inference.type();
   const LoadedClassifier loaded = load_classifier(options.checkpoint, type);
@@ -73,22 +77,35 @@ void run(const PredictOptions& options) {
   const at::NoGradGuard no_grad;
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   for (const std::string& path : options.images) {
-    const at::Tensor logits = loaded.model->forward(read_image(transform, path).to(type));
-    const std::vector<Guess> found = guesses(logits, loaded.classes, options.top);
-    if (options.json) {
-      rows.push_back(row_json(path, found));
-    } else {
-      print_row(path, found);
-    }
+    options.bad_images.attempt(
+        path,
+        [&] {
+          const at::Tensor logits = loaded.model->forward(read_image(transform, path).to(type));
+          const std::vector<Guess> found = guesses(logits, loaded, options.top);
+          if (options.json) {
+            rows.push_back(row_json(path, found));
+          } else {
+            print_row(path, found);
+          }
+        },
+        [&](const std::string& error) {
+          if (options.json) {
+            rows.push_back({{"image", path}, {"error", error}});
+          } else {
+            std::printf("%s\n  error: %s\n", printable(path).c_str(), printable(error).c_str());
+          }
+        });
   }
   if (options.json) {
     std::cout << json_text(rows, 1) << std::endl;
   }
+  std::fflush(stdout);
+  return options.bad_images.finish();
 }
 
 }  // namespace
 
-void add_predict(CLI::App& app) {
+void add_predict(CLI::App& app, CommandLine& line) {
   CLI::App* const command = app.add_subcommand("predict", "Say which classes images belong to");
   const auto options = std::make_shared<PredictOptions>();
   command
@@ -100,9 +117,10 @@ void add_predict(CLI::App& app) {
       ->check(positive())
       ->capture_default_str();
   command->add_flag("--json", options->json, "A JSON array instead of a table");
+  options->bad_images.add_to(*command);
   options->inference.add_to(*command);
   add_example(*command, "convmae predict photos/cat/1.jpg --checkpoint classifier --top 3");
-  command->callback([options] { run(*options); });
+  command->callback([options, &line] { line.exit_code = run(*options); });
 }
 
 }  // namespace convmae

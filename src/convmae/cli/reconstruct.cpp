@@ -9,6 +9,7 @@
 #include "convmae/report/png.h"
 #include "convmae/train/evaluation/batches.h"
 #include "convmae/train/evaluation/evaluation.h"
+#include "convmae/train/evaluation/finite.h"
 #include "convmae/train/evaluation/reconstruction.h"
 #include "convmae/train/weights/checkpoint_store.h"
 #include "convmae/train/weights/weights.h"
@@ -38,6 +39,7 @@ struct ReconstructOptions {
   std::optional<std::int64_t> groups;
   std::uint64_t seed = 0;
   bool json = false;
+  OneByOne bad_images;
   InferenceFlags inference;
 };
 
@@ -62,6 +64,7 @@ class ImageReconstructor {
     const at::Tensor noise =
         mask_noise(seed_, kEvaluationEpoch, {&number, 1}, model_.noise_length());
     const PretrainOutput output = model_.forward(image, noise, Predict::all);
+    require_numbers(output.pred, "the model", model_);
     const auto loss = output.loss.item<double>();
     const double baseline = baseline_loss(model_, image, output.mask);
     print_row(path, loss, baseline);
@@ -71,6 +74,14 @@ class ImageReconstructor {
         std::filesystem::path(path).filename().string() + ": loss " + format_number(loss);
     reconstructions_.push_back(
         reconstruct(model_, image, output, preprocessing_, {caption}).front());
+  }
+
+  void add_error(const std::string& path, const std::string& error) {
+    if (json_) {
+      rows_.push_back({{"image", path}, {"error", error}});
+    } else {
+      print_row("none", "none", path + ": " + error);
+    }
   }
 
   void finish(const std::filesystem::path& out, const std::filesystem::path& checkpoint) {
@@ -106,11 +117,15 @@ class ImageReconstructor {
   void print_row(const std::string& name, double loss, double baseline) {
     if (json_) {
       rows_.push_back({{"image", name}, {"loss", loss}, {"baseline_loss", baseline}});
-      return;
+    } else {
+      print_row(format_number(loss), format_number(baseline), name);
     }
+  }
+
+  void print_row(const std::string& loss, const std::string& baseline,
+                 const std::string& text) const {
     const auto width = static_cast<int>(std::strlen(baseline_name()));
-    std::printf("%10s  %*s  %s\n", format_number(loss).c_str(), width,
-                format_number(baseline).c_str(), printable(name).c_str());
+    std::printf("%10s  %*s  %s\n", loss.c_str(), width, baseline.c_str(), printable(text).c_str());
   }
 
   PretrainModel& model_;
@@ -124,7 +139,7 @@ class ImageReconstructor {
   double baseline_sum_ = 0;
 };
 
-void run(const ReconstructOptions& options) {
+int run(ReconstructOptions& options) {
   require_ending(options.out, {".png"}, "the picture is a PNG");
   require_not_read(options.out, {{options.checkpoint, "what --checkpoint names"}});
   for (const std::string& image : options.images) {
@@ -148,13 +163,20 @@ void run(const ReconstructOptions& options) {
                 static_cast<long long>(config.img_size.width));
   }
   ImageReconstructor reconstructor(loaded, options);
-  for (const std::string& image : options.images) reconstructor.add(image);
+  for (const std::string& image : options.images) {
+    options.bad_images.attempt(
+        image, [&] { reconstructor.add(image); },
+        [&](const std::string& error) { reconstructor.add_error(image, error); });
+  }
+  options.bad_images.require_any();
   reconstructor.finish(options.out, file);
+  std::fflush(stdout);
+  return options.bad_images.finish();
 }
 
 }  // namespace
 
-void add_reconstruct(CLI::App& app) {
+void add_reconstruct(CLI::App& app, CommandLine& line) {
   CLI::App* const command = app.add_subcommand(
       "reconstruct", "Let a pretrained model fill in removed blocks of images, and draw it");
   const auto options = std::make_shared<ReconstructOptions>();
@@ -171,9 +193,10 @@ void add_reconstruct(CLI::App& app) {
   numbers_of<std::uint64_t>(command->add_option("--seed", options->seed, "Decides the masks"))
       ->capture_default_str();
   add_json(*command, options->json);
+  options->bad_images.add_to(*command);
   options->inference.add_to(*command);
   add_example(*command, "convmae reconstruct photos/cat/1.jpg --checkpoint run --out picture.png");
-  command->callback([options] { run(*options); });
+  command->callback([options, &line] { line.exit_code = run(*options); });
 }
 
 }  // namespace convmae

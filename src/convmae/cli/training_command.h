@@ -8,6 +8,7 @@
 #include "convmae/cli/training_flags.h"
 #include "convmae/train/run/run_context.h"
 #include "convmae/train/run/run_directory.h"
+#include "convmae/train/run/run_setup.h"
 
 #include <CLI/App.hpp>
 #include <nlohmann/json.hpp>
@@ -37,7 +38,10 @@ class TrainingCommand {
 
  protected:
   TrainingCommand(CLI::App& command, CommandLine& line, TrainingFlags::Wording wording)
-      : table_(command), flags_(table_, options_, config_, std::move(wording)), line_(line) {}
+      : command_(command.get_name()),
+        table_(command),
+        flags_(table_, options_, config_, std::move(wording)),
+        line_(line) {}
 
   void add_model(ModelFlags::Part part) {
     model_.emplace(table_, options_.model, options_.model_config, part);
@@ -47,6 +51,7 @@ class TrainingCommand {
   /// Returns the exit code.
   virtual int train(const RunContext& context) = 0;
 
+  std::string command_;
   Options options_;
   OptionTable table_;
   TrainingFlags flags_;
@@ -58,6 +63,7 @@ class TrainingCommand {
     // A model or method that was typed replaces the sizes that a file has for another one.
     const std::set<std::string> set_aside = model_->set_aside();
     if (const std::string file = flags_.configuration(); !file.empty()) {
+      if (!options_.resume.empty()) require_own_run(file);
       table_.read_config(file, set_aside);
     }
     if (options_.overwrite) keep_init();
@@ -65,6 +71,18 @@ class TrainingCommand {
       table_.read_defaults(settings_of_init(), options_.init, set_aside);
     }
     model_->resolve();
+  }
+
+  /// Throws UserError if --resume names a run of another command.
+  void require_own_run(const std::string& config) const {
+    const std::string command = command_of_config(config);
+    if (command.empty() || command == command_) return;
+    const std::filesystem::path run = std::filesystem::path(config).parent_path();
+    throw UserError(quote(run.string()) + " is a run of `convmae " + command +
+                    "`: continue it with `convmae " + command + " --resume " +
+                    shell_word(run.string()) + "`, or start one of `convmae " + command_ +
+                    "` from its weights with --init " +
+                    shell_word(RunPaths{run}.weights().string()));
   }
 
   /// Throws UserError if --overwrite would delete what --init names.

@@ -2,6 +2,7 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/io/foreign_weights.h"
 
 #include <algorithm>
 #include <array>
@@ -10,11 +11,14 @@
 namespace convmae {
 namespace {
 
-constexpr std::array<std::string_view, 4> kContainers = {"model", "state_dict", "model_state_dict",
-                                                         "module"};
+// An average, or the network that is learned from, stands for the model where nothing else does.
+constexpr std::array<std::string_view, 12> kContainers = {
+    "model", "state_dict", "model_state_dict", "module",  "model_ema",      "state_dict_ema",
+    "ema",   "teacher",    "student",          "encoder", "target_encoder", "backbone"};
 constexpr std::array<std::string_view, 3> kWrapperPrefixes = {"module.", "_orig_mod.", "model."};
 constexpr std::string_view kOptimizerPrefix = "optimizer.";
-constexpr int kDeepestContainer = 4;
+constexpr std::size_t kDeepestContainer = 4;
+constexpr int kDeepestCounted = 8;
 
 const StridedTensor* tensor_of(const Value& value) {
   if (const StridedTensor* const tensor = value.tensor()) return tensor;
@@ -27,21 +31,39 @@ bool has_tensors(const Dict& dict) {
                              [](const auto& entry) { return tensor_of(entry.second) != nullptr; });
 }
 
-/// The dict whose own entries are the weights, or null; `location` becomes the way to it.
-const Dict* find_weights(const Dict& dict, std::string& location, int depth) {
+/// The dicts on the way to the one whose own entries are the weights, that one last; empty if there
+/// is none. `names` become the entries that lead there.
+std::vector<const Dict*> find_weights(const Dict& dict, std::vector<std::string_view>& names) {
   for (const std::string_view name : kContainers) {
     const Value* const member = dict.find(name);
     const Dict* const inner = member == nullptr ? nullptr : member->dict();
-    if (inner == nullptr || depth == kDeepestContainer) continue;
-    std::string inner_location = location;
-    if (!inner_location.empty()) inner_location += '/';
-    inner_location += name;
-    if (const Dict* const found = find_weights(*inner, inner_location, depth + 1)) {
-      location = inner_location;
-      return found;
+    if (inner == nullptr || names.size() == kDeepestContainer) continue;
+    names.push_back(name);
+    if (std::vector<const Dict*> way = find_weights(*inner, names); !way.empty()) {
+      way.insert(way.begin(), &dict);
+      return way;
     }
+    names.pop_back();
   }
-  return has_tensors(dict) ? &dict : nullptr;
+  return has_tensors(dict) ? std::vector<const Dict*>{&dict} : std::vector<const Dict*>{};
+}
+
+/// The tensors in a value, wherever they stand in it.
+std::int64_t tensors_in(const Value& value, int depth = 0) {
+  if (tensor_of(value) != nullptr) return 1;
+  if (depth == kDeepestCounted) return 0;
+  std::int64_t count = 0;
+  if (const Sequence* const sequence = value.sequence()) {
+    for (const Value& item : sequence->items) count += tensors_in(item, depth + 1);
+  } else if (const Dict* const members = value.members()) {
+    for (const auto& entry : members->entries) count += tensors_in(entry.second, depth + 1);
+  }
+  return count;
+}
+
+/// Entries of a file that `WeightFile` has a function for.
+bool has_a_function(std::string_view name) {
+  return name == "epoch" || name == "iteration" || name == "args" || name == "optimizer";
 }
 
 }  // namespace
@@ -68,6 +90,8 @@ WeightFile::File WeightFile::open(const std::filesystem::path& path) {
     return SafetensorsFile(path);
   }
   if (looks_like_pth(file.bytes())) return PthFile(path);
+  const std::string stand_in = known_stand_in(file.bytes());
+  if (!stand_in.empty()) throw UserError(quote(path.string()) + ' ' + stand_in);
   throw UserError(quote(path.string()) +
                   " is neither a PyTorch checkpoint (.pth) nor a safetensors file");
 }
@@ -90,11 +114,34 @@ void WeightFile::list_pth(const PthFile& file) {
   kind_ =
       file.container() == PthContainer::zip ? WeightFileKind::pth_zip : WeightFileKind::pth_legacy;
   const Dict* const root = file.root().dict();
-  const Dict* const found = root == nullptr ? nullptr : find_weights(*root, location_, 0);
-  if (found == nullptr) return;
-  for (const auto& [key, value] : found->entries) {
+  if (root == nullptr) return;
+  std::vector<std::string_view> names;
+  const std::vector<const Dict*> way = find_weights(*root, names);
+  for (const std::string_view name : names) {
+    location_.append(location_.empty() ? "" : "/").append(name);
+  }
+  list_others(way.empty() ? std::vector{root} : way, names);
+  if (way.empty()) return;
+  for (const auto& [key, value] : way.back()->entries) {
     const StridedTensor* const tensor = tensor_of(value);
     if (tensor != nullptr) weights_.push_back({key_text(key), *tensor});
+  }
+}
+
+void WeightFile::list_others(const std::vector<const Dict*>& way,
+                             const std::vector<std::string_view>& names) {
+  std::string path;
+  for (std::size_t level = 0; level < way.size(); ++level) {
+    for (const auto& [key, value] : way[level]->entries) {
+      const std::string name = key_text(key);
+      const bool leads_on = level < names.size() && name == names[level];
+      const bool is_weight = level == names.size() && tensor_of(value) != nullptr;
+      if (leads_on || is_weight || (level == 0 && has_a_function(name))) continue;
+      if (const std::int64_t tensors = tensors_in(value); tensors > 0) {
+        others_.push_back({path + name, tensors});
+      }
+    }
+    if (level < names.size()) path.append(names[level]) += '/';
   }
 }
 

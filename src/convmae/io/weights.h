@@ -30,10 +30,12 @@ struct Weight {
 /// A flat view of the weights in a file of any kind that the program reads, told apart by their
 /// first bytes. Nothing is loaded but names and shapes; `read` fetches one tensor.
 ///
-/// In a `.pth` file the weights are the tensors of the first of these that contains any: the top,
-/// and the entries `model`, `state_dict`, `model_state_dict` and `module`, which may lie in each
-/// other. A safetensors file has its weights at the top; tensors whose name begins with
-/// "optimizer." are not weights. Then the prefixes "module." (DistributedDataParallel),
+/// In a `.pth` file the weights are the tensors of the first of these entries that contains any:
+/// `model`, `state_dict`, `model_state_dict`, `module`, then averages and the networks of
+/// self-distillation (`model_ema`, `state_dict_ema`, `ema`, `teacher`, `student`), then `encoder`,
+/// `target_encoder` and `backbone`, which may lie in each other; else those at the top. A
+/// safetensors file has its weights at the top; tensors whose name begins with "optimizer." are not
+/// weights. Then the prefixes "module." (DistributedDataParallel),
 /// "_orig_mod." (torch.compile) and "model." are taken off for as long as all names begin with one.
 class WeightFile {
  public:
@@ -52,6 +54,12 @@ class WeightFile {
   const Weight* find(std::string_view name) const;
   /// Where the weights are: "model", "state_dict/model", empty for the top.
   const std::string& location() const { return location_; }
+  /// An entry of a `.pth` file with tensors that are neither weights nor an optimizer's.
+  struct Other {
+    std::string name;          ///< with the way to it: "model_ema", "state_dict/teacher"
+    std::int64_t tensors = 0;  ///< in it at any depth
+  };
+  const std::vector<Other>& others() const { return others_; }
   /// What was taken off the names: "module.", mostly empty.
   const std::string& stripped_prefix() const { return stripped_prefix_; }
 
@@ -82,6 +90,7 @@ class WeightFile {
   const MappedFile& mapping() const;
   const Value* entry(std::string_view name) const;
   void list_pth(const PthFile& file);
+  void list_others(const std::vector<const Dict*>& way, const std::vector<std::string_view>& names);
   void list_safetensors(const SafetensorsFile& file);
   void strip_prefixes();
 
@@ -90,6 +99,7 @@ class WeightFile {
   std::vector<Weight> weights_;
   std::map<std::string_view, std::size_t> index_;
   std::string location_;
+  std::vector<Other> others_;
   std::string stripped_prefix_;
   std::size_t optimizer_tensors_ = 0;
 };

@@ -56,15 +56,19 @@ class Names {
   std::map<std::string_view, Shape, std::less<>> shapes_;
 };
 
-/// What stands before the first name that ends with `suffix` as whole components.
+/// What stands before the first name that ends with `suffix` as whole components. Of a student and
+/// its teacher, whose average is what self-distillation is after, it is the teacher.
 std::optional<std::string> prefix_before(std::span<const NamedShape> weights,
                                          std::string_view suffix) {
+  std::optional<std::string> student;
   for (const NamedShape& weight : weights) {
     if (!weight.name.ends_with(suffix)) continue;
     const std::string_view prefix = weight.name.substr(0, weight.name.size() - suffix.size());
-    if (prefix.empty() || prefix.ends_with('.')) return std::string(prefix);
+    if (!prefix.empty() && !prefix.ends_with('.')) continue;
+    if (!prefix.starts_with("student.")) return std::string(prefix);
+    if (!student) student = prefix;
   }
-  return std::nullopt;
+  return student;
 }
 
 /// The convolution of a patch embedding [out, in, k, k].

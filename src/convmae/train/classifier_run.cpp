@@ -7,6 +7,7 @@
 #include "convmae/train/evaluation/evaluation_files.h"
 #include "convmae/train/evaluation/precision.h"
 #include "convmae/train/run/classifier_report.h"
+#include "convmae/train/run/run_setup.h"
 #include "convmae/train/stopwatch.h"
 
 #include <ATen/ATen.h>
@@ -111,7 +112,10 @@ void ClassifierRun::look_first() {
 TrainingRun::Look ClassifierRun::look(const Moment& moment) {
   if (!held_out_ || !moment.due(options_.eval_every_epochs)) return {};
   const ClassificationMetrics metrics = examine();
-  return {values_of(metrics), {"held-out: " + text_of(metrics)}, -metrics.top1()};
+  return {values_of(metrics),
+          {"held-out: " + text_of(metrics)},
+          -metrics.top1(),
+          held_out_digest(options_, *held_out_->source)};
 }
 
 void ClassifierRun::write_report(RunStatus status, const std::string& note) {

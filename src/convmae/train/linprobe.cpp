@@ -114,6 +114,13 @@ class LinprobeRun : public ClassifierRun {
     optimizer_.emplace(weight_decay_groups(classifier(), options_.weight_decay), LarsOptions{});
   }
 
+  std::int64_t initialise_model() override {
+    if (options_.init.empty()) {
+      say("warning: without --init the encoder is random: this probes what no training has made");
+    }
+    return ClassifierRun::initialise_model();
+  }
+
   Optimizer& optimizer() override { return *optimizer_; }
 
   std::unique_ptr<BatchStream> open_batches(std::int64_t epoch, std::int64_t batch) override {

@@ -1,9 +1,10 @@
 #include "convmae/train/option_checks.h"
 
 #include "convmae/base/error.h"
+#include "convmae/report/format.h"
 
-#include <cmath>
 #include <filesystem>
+#include <limits>
 
 namespace convmae {
 
@@ -24,9 +25,11 @@ void require_count(std::int64_t value, const char* flag) {
 }
 
 void require_not_negative(double value, const char* flag) {
-  require(value >= 0 && std::isfinite(value), std::string("--") + flag +
-                                                  " must not be negative nor infinite, found " +
-                                                  std::to_string(value));
+  // What a float32 cannot hold is infinite to a weight.
+  require(value >= 0 && value <= std::numeric_limits<float>::max(),
+          std::string("--") + flag +
+              " must not be negative nor infinite, nor over 3.4e38 (what float32 holds), found " +
+              format_number(value));
 }
 
 void require_share(double value, const char* flag) {

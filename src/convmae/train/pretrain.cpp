@@ -12,6 +12,7 @@
 #include "convmae/train/optimizer/param_groups.h"
 #include "convmae/train/run/environment.h"
 #include "convmae/train/run/run_report.h"
+#include "convmae/train/run/run_setup.h"
 #include "convmae/train/run/sample_panel.h"
 #include "convmae/train/stopwatch.h"
 #include "convmae/train/training_run.h"
@@ -134,6 +135,7 @@ class PretrainRun : public TrainingRun {
       seen.values["val_loss"] = held_out.loss;
       seen.remarks.push_back("held-out " + format_fixed(held_out.loss, 4));
       seen.score = held_out.loss;
+      seen.scored_on = held_out_digest(options_, *held_out_);
     }
     if (moment.due(options_.panel_every_epochs)) draw_panel();
     if (probe_ && moment.due(options_.probe_every)) {

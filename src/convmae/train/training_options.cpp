@@ -41,8 +41,16 @@ void validate_training(const TrainingOptions& options) {
           "--mean and --std need one number a channel, here " + std::to_string(channels) +
               ", found " + std::to_string(options.mean.size()) + " and " +
               std::to_string(options.std.size()));
-  require(std::ranges::all_of(options.std, [](double value) { return value > 0; }),
-          "--std must be above 0 in every channel");
+  // Pixels are float32: what divides them must be more than 0 as such a number too.
+  require(std::ranges::all_of(options.std,
+                              [](double value) {
+                                const auto narrow = static_cast<float>(value);
+                                return narrow > 0 && std::isnormal(1 / narrow);
+                              }),
+          "--std must be above 0 in every channel, and neither below 1e-37 nor over 1e37");
+  require(std::ranges::all_of(
+              options.mean, [](double value) { return std::isfinite(static_cast<float>(value)); }),
+          "--mean must be a number that float32 holds in every channel");
   require(options.crop_scale.size() == 2 && 0 < options.crop_scale[0] &&
               options.crop_scale[0] <= options.crop_scale[1] && options.crop_scale[1] <= 1,
           "--crop_scale takes two shares of the area in ascending order, such as 0.2 1");

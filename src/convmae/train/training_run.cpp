@@ -6,6 +6,8 @@
 #include "convmae/io/jsonl.h"
 #include "convmae/report/format.h"
 #include "convmae/train/evaluation/batches.h"
+#include "convmae/train/evaluation/finite.h"
+#include "convmae/train/failure.h"
 #include "convmae/train/optimizer/gradients.h"
 #include "convmae/train/stopwatch.h"
 #include "convmae/train/weights/weights.h"
@@ -13,6 +15,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 #include <iostream>
 #include <utility>
 
@@ -23,6 +26,14 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+/// The name of the first value that is NaN or infinite, or nothing.
+std::string not_finite_value(const nlohmann::ordered_json& values) {
+  for (const auto& [key, value] : values.items()) {
+    if (value.is_number_float() && !std::isfinite(value.get<double>())) return key;
+  }
+  return "";
 }
 
 }  // namespace
@@ -43,11 +54,8 @@ int TrainingRun::train() {
     } catch (const Interrupted&) {
       return finish(Stop::signal);
     }
-  } catch (const c10::Error& error) {
-    report_failure(error.what_without_backtrace());
-    throw;
   } catch (const std::exception& error) {
-    report_failure(error.what());
+    report_failure(failure_text(error));
     throw;
   }
 }
@@ -124,6 +132,8 @@ void TrainingRun::take_step(double lr) {
     skipped();
     ++position_.skipped_in_epoch;
   }
+  ++steps_;
+  skipped_at_end_ = admitted ? 0 : skipped_at_end_ + 1;
   optimizer().zero_grad();
   position_.skipped = guard_.skipped();
   position_.skipped_in_a_row = guard_.in_a_row();
@@ -178,7 +188,10 @@ void TrainingRun::look_and_note(const Moment& moment, bool epoch_complete) {
   save_on_error([&] {
     const Look seen = look(moment);
     log_epoch(epoch_complete, seen);
-    if (saved_step_ == position_.global_step) store_->looked_at(saved_step_, seen.score);
+    if (saved_step_ == position_.global_step) {
+      store_->looked_at(saved_step_, seen.score, seen.scored_on);
+    }
+    if (!seen.values.empty()) not_finite_ = not_finite_value(seen.values);
   });
 }
 
@@ -312,6 +325,19 @@ void TrainingRun::write_weights(const std::filesystem::path& path, const Checkpo
   save_weights(path, model(), info);
 }
 
+void TrainingRun::require_trained() {
+  const auto refuse = [](const std::string& reason) {
+    throw UserError("the run ends without a trained model: " + reason +
+                    "; lower --lr or --blr, set --clip_grad, and start again");
+  };
+  if (2 * skipped_at_end_ > steps_) {
+    refuse("the last " + std::to_string(skipped_at_end_) + " of " + std::to_string(steps_) +
+           " steps were skipped, as their loss or gradient was not finite");
+  }
+  if (!not_finite_.empty()) refuse(not_finite_ + " of held-out images is not finite");
+  if (!has_finite_weights(model())) refuse("its weights hold NaN or infinity");
+}
+
 int TrainingRun::finish(Stop stop) {
   if (stop == Stop::signal) {
     save_checkpoint();
@@ -336,6 +362,7 @@ int TrainingRun::finish(Stop stop) {
       look_and_note({position_.epoch, /*last=*/true}, /*epoch_complete=*/false);
     }
   }
+  require_trained();
   write_weights(paths().weights(), checkpoint_info());
   const bool reported = refresh_report(RunStatus::finished);
   console_.clear();

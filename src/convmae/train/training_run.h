@@ -73,6 +73,8 @@ class TrainingRun {
     std::vector<std::string> remarks;  ///< for the console
     /// By which checkpoints are ranked, lower is better: what held-out images say.
     std::optional<double> score;
+    /// The digest of these images: scores on others say nothing in comparison.
+    std::string scored_on;
   };
 
   TrainingRun(TrainingOptions& options, const RunContext& context);
@@ -185,6 +187,8 @@ class TrainingRun {
   /// What is printed at the end, with --json, of a run that is complete or was stopped by a signal
   /// (0: by none).
   void print_summary(int signal, bool reported) const;
+  /// Throws UserError if what the run ends with is not what training made.
+  void require_trained();
 
   double mean_lr() const;
   std::int64_t steps_left() const;
@@ -215,7 +219,10 @@ class TrainingRun {
   RecentValues recent_loss_;
   std::map<std::string, double> look_seconds_;  ///< by kind
   double saving_seconds_ = 0;
-  std::string ending_;  ///< how the run ended, if not by its schedule
+  std::int64_t steps_ = 0;           ///< of this process
+  std::int64_t skipped_at_end_ = 0;  ///< of them, since the last one that was taken
+  std::string not_finite_;           ///< what was not at the last look
+  std::string ending_;               ///< how the run ended, if not by its schedule
   std::chrono::steady_clock::time_point reported_ = begin_;
 };
 

@@ -4,6 +4,7 @@
 #include "convmae/ops/gemm.h"
 #include "convmae/train/compute_threads.h"
 #include "convmae/train/evaluation/batches.h"
+#include "convmae/train/evaluation/finite.h"
 #include "convmae/train/evaluation/precision.h"
 #include "convmae/train/run/environment.h"
 #include "convmae/train/run/run_setup.h"
@@ -57,6 +58,7 @@ void TrainingRun::begin() {
   plan_epochs();
   build();
   position_.epoch = initialise_model();
+  if (!options_.init.empty()) require_finite_weights(model(), options_.init);
   position_.global_step = position_.epoch * plan_->steps_per_epoch();
   saved_step_ = position_.global_step;
   interrupt_.emplace();

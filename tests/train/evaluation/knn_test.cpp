@@ -57,6 +57,17 @@ TEST(Knn, TheWeightIsTheExponentialOfTheSimilarity) {
   EXPECT_DOUBLE_EQ(top1(knn_scores(bank, queries, k, balance * 1.01)), 0);
 }
 
+TEST(Knn, NoTemperatureIsTooLow) {
+  const LabelledFeatures bank = points({0, 10, 20, 90}, {0, 1, 1, 2});
+  const LabelledFeatures queries = points({1, 14, 80}, {0, 1, 2});
+  for (const double temperature : {1e-2, 1e-4, 1e-38, 1e-300}) {
+    const auto scores = knn_scores(bank, queries, std::vector<std::int64_t>{1, 4}, temperature);
+    EXPECT_DOUBLE_EQ(scores[0].top1, 1) << temperature;
+    EXPECT_DOUBLE_EQ(scores[1].top1, 1) << temperature;
+    EXPECT_DOUBLE_EQ(scores[1].top5, 1) << temperature;
+  }
+}
+
 TEST(Knn, TopFiveNeedsAVote) {
   const LabelledFeatures bank = points({0, 10, 20}, {0, 1, 2});
   const LabelledFeatures queries = points({1, 1, 1}, {0, 1, 2});

@@ -66,6 +66,27 @@ TEST_F(Store, AWorseOneIsNotTheBestAndTheNewerOfEqualsIs) {
   EXPECT_EQ(best(), "step-00000030");
 }
 
+TEST_F(Store, ScoresOnOtherImagesAreNotCompared) {
+  add(10);
+  store_.looked_at(10, 1, "some");
+  add(20);
+  store_.looked_at(20, 2, "others");
+  EXPECT_EQ(best(), "step-00000020");
+  add(30);
+  store_.looked_at(30, 3, "others");
+  EXPECT_EQ(best(), "step-00000020");
+  add(40);
+  add(50);
+  EXPECT_THAT(names(), testing::ElementsAre("step-00000050", "step-00000040", "step-00000020"));
+}
+
+TEST_F(Store, ScoresOfEarlierVersionsAreComparedWithAll) {
+  add(10, 1);
+  add(20);
+  store_.looked_at(20, 2, "some");
+  EXPECT_EQ(best(), "step-00000010");
+}
+
 TEST_F(Store, AScoreThatIsNotFiniteIsNone) {
   for (const double score : {std::nan(""), -std::numeric_limits<double>::infinity()}) {
     add(10, score);

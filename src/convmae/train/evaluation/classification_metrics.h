@@ -38,6 +38,7 @@ class ClassificationMetrics {
   /// The share of images that a blind guess gets right, if classes are equally frequent.
   double chance() const { return 1 / static_cast<double>(num_classes_); }
 
+  bool counts_confusions() const { return !confusion_.empty(); }
   /// Images of class `label` that were taken for class `predicted`. Only where they are counted.
   std::int64_t confusions(std::int64_t label, std::int64_t predicted) const;
   std::int64_t images_of(std::int64_t label) const { return of_class(label).images; }

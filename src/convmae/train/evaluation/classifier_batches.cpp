@@ -38,13 +38,15 @@ ClassificationMetrics evaluate_classifier(Classifier& model, Loader& loader,
                                           const ImageInput& input,
                                           const std::vector<std::int64_t>& class_of,
                                           const std::function<void(std::int64_t)>& progress,
-                                          Confusions confusions) {
+                                          Confusions confusions, NotNumbers* not_numbers) {
   const at::NoGradGuard no_grad;
   const bool was_training = model.is_training();
   model.eval();
   ClassificationMetrics metrics(model.config().num_classes, confusions);
   while (const std::optional<Batch> batch = loader.next()) {
-    metrics.add(model.forward(input(*batch)), labels_of(*batch, class_of));
+    const at::Tensor logits = model.forward(input(*batch));
+    if (not_numbers != nullptr) not_numbers->look(logits, *batch, loader.source());
+    metrics.add(logits, labels_of(*batch, class_of));
     progress(metrics.images());
   }
   model.train(was_training);

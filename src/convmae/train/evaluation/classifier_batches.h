@@ -3,6 +3,7 @@
 #include "convmae/data/loader.h"
 #include "convmae/model/classifier.h"
 #include "convmae/train/evaluation/classification_metrics.h"
+#include "convmae/train/evaluation/finite.h"
 #include "convmae/train/weights/preprocessing.h"
 
 #include <ATen/core/Tensor.h>
@@ -37,12 +38,13 @@ DropPath draw_drop_path(const std::vector<double>& rates, std::uint64_t seed, st
                         std::span<const std::int64_t> positions);
 
 /// Looks at every image that `loader` delivers with the model in evaluation mode. `progress`
-/// hears how many images are done.
+/// hears how many images are done; `not_numbers` gets those whose logits are none.
 ClassificationMetrics evaluate_classifier(Classifier& model, Loader& loader,
                                           const ImageInput& input,
                                           const std::vector<std::int64_t>& class_of,
                                           const std::function<void(std::int64_t)>& progress,
-                                          Confusions confusions = Confusions::ignored);
+                                          Confusions confusions = Confusions::ignored,
+                                          NotNumbers* not_numbers = nullptr);
 
 /// A batch's labels in the classifier's numbers.
 std::vector<std::int64_t> labels_of(const Batch& batch, const std::vector<std::int64_t>& class_of);

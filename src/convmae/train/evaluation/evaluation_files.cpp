@@ -92,6 +92,11 @@ Picture confusion_picture(const ClassificationMetrics& metrics) {
   return enlarge(picture, std::max<std::int64_t>(1, kWidth / classes));
 }
 
+bool counts_confusions(std::int64_t classes) {
+  constexpr std::int64_t kMost = 5'000;  // 200 MB of counters
+  return classes <= kMost;
+}
+
 void require_evaluation_directory(const std::filesystem::path& directory) {
   const bool is_ours = file_beginning(directory / kJson, kJsonBeginning.size()) == kJsonBeginning;
   std::error_code ignored;
@@ -113,6 +118,12 @@ void write_evaluation(const std::filesystem::path& directory, const Classificati
                     error.message());
   }
   write_file_atomically(directory / kJson, json_text(evaluation_json(metrics, classes), 1) + "\n");
+  if (!metrics.counts_confusions()) {
+    // An earlier call's would be taken for this one's.
+    for (const char* const name : {kCsv, kPicture})
+      std::filesystem::remove(directory / name, error);
+    return;
+  }
   write_file_atomically(directory / kCsv, confusion_csv(metrics, classes));
   write_png(directory / kPicture, confusion_picture(metrics));
 }

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -24,12 +25,16 @@ std::string confusion_csv(const ClassificationMetrics& metrics,
 /// row's images. Cells are enlarged until the picture is about 600 pixels wide.
 Picture confusion_picture(const ClassificationMetrics& metrics);
 
+/// Whether confusions of so many classes are worth their tables, which grow with the square.
+bool counts_confusions(std::int64_t classes);
+
 /// Throws UserError if `write_evaluation` would replace in that directory what it did not write, or
 /// could not write there.
 void require_evaluation_directory(const std::filesystem::path& directory);
 
-/// Writes `eval.json`, `confusion.csv` and `confusion.png` into a directory, which is made if need
-/// be. Throws UserError if they cannot be written.
+/// Writes `eval.json` and, if confusions were counted, `confusion.csv` and `confusion.png` into a
+/// directory, which is made if need be; older ones are deleted if not. Throws UserError if they
+/// cannot be written.
 void write_evaluation(const std::filesystem::path& directory, const ClassificationMetrics& metrics,
                       const std::vector<std::string>& classes);
 

@@ -82,11 +82,16 @@ std::shared_ptr<Encoder> load_encoder(const WeightFile& file, const std::string&
 }  // namespace
 
 FeatureModel::FeatureModel(const std::shared_ptr<PretrainModel>& model, Preprocessing preprocessing)
-    : FeatureModel([model](const at::Tensor& images) { return model->feature_maps(images); },
-                   model->config().method == Method::mae ? 1 : 3, std::move(preprocessing)) {}
+    : FeatureModel(
+          model, [model](const at::Tensor& images) { return model->feature_maps(images); },
+          model->config().method == Method::mae ? 1 : 3, std::move(preprocessing)) {}
 
-FeatureModel::FeatureModel(Maps maps, std::int64_t stages, Preprocessing preprocessing)
-    : maps_(std::move(maps)), stages_(stages), preprocessing_(std::move(preprocessing)) {}
+FeatureModel::FeatureModel(std::shared_ptr<const torch::nn::Module> module, Maps maps,
+                           std::int64_t stages, Preprocessing preprocessing)
+    : module_(std::move(module)),
+      maps_(std::move(maps)),
+      stages_(stages),
+      preprocessing_(std::move(preprocessing)) {}
 
 FeatureModel FeatureModel::load(const std::filesystem::path& path,
                                 std::optional<std::int64_t> num_heads, at::ScalarType type) {
@@ -109,6 +114,7 @@ FeatureModel FeatureModel::load(const std::filesystem::path& path,
   auto encoder = load_encoder(file, architecture->prefix, info.model);
   hold_weights_as(*encoder, type);
   return {
+      encoder,
       [encoder, type](const at::Tensor& images) { return feature_maps(*encoder, images.to(type)); },
       3, info.preprocessing};
 }

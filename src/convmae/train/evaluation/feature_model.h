@@ -4,6 +4,7 @@
 #include "convmae/train/weights/preprocessing.h"
 
 #include <ATen/core/Tensor.h>
+#include <torch/nn/module.h>
 
 #include <cstdint>
 #include <filesystem>
@@ -31,6 +32,8 @@ class FeatureModel {
   const Preprocessing& preprocessing() const { return preprocessing_; }
   /// Maps that `maps` returns: 3, or 1 for MAE, which has no stages.
   std::int64_t stages() const { return stages_; }
+  /// What holds the weights.
+  const torch::nn::Module& module() const { return *module_; }
   /// images [B, C, H, W], normalised -> one map [B, C_s, H_s, W_s] a stage, float32, the last one
   /// the tokens of the transformer.
   std::vector<at::Tensor> maps(const at::Tensor& images) const;
@@ -39,8 +42,10 @@ class FeatureModel {
 
  private:
   using Maps = std::function<std::vector<at::Tensor>(const at::Tensor&)>;
-  FeatureModel(Maps maps, std::int64_t stages, Preprocessing preprocessing);
+  FeatureModel(std::shared_ptr<const torch::nn::Module> module, Maps maps, std::int64_t stages,
+               Preprocessing preprocessing);
 
+  std::shared_ptr<const torch::nn::Module> module_;
   Maps maps_;
   std::int64_t stages_;
   Preprocessing preprocessing_;

@@ -4,6 +4,7 @@
 #include "convmae/base/quote.h"
 #include "convmae/data/sources/image_subset.h"
 #include "convmae/train/evaluation/feature_writer.h"
+#include "convmae/train/evaluation/finite.h"
 
 #include <ATen/ATen.h>
 
@@ -51,6 +52,15 @@ std::vector<at::Tensor> selected(const FeatureModel& model, const FeatureSelecti
   return features;
 }
 
+/// Throws UserError if features of images are no numbers: whatever is made of them would be none,
+/// or worse, would look like one.
+void require_features(const FeatureModel& model, const Batch& batch, const ImageSource& source,
+                      const at::Tensor& features) {
+  NotNumbers not_numbers;
+  not_numbers.look(features, batch, source);
+  not_numbers.require_none("the encoder", model.module());
+}
+
 }  // namespace
 
 std::vector<std::filesystem::path> write_features(const FeatureModel& model,
@@ -80,9 +90,10 @@ std::vector<std::filesystem::path> write_features(const FeatureModel& model,
         {"stage" + std::to_string(selection.stages[i]), examples[i].sizes().slice(1).vec()});
   }
   FeatureWriter writer(out, *source, arrays);
-  for_each_batch(model, source, reading, [&](const Batch&, const at::Tensor& images) {
+  for_each_batch(model, source, reading, [&](const Batch& batch, const at::Tensor& images) {
     const std::vector<at::Tensor> features = selected(model, selection, images);
     for (std::size_t i = 0; i < features.size(); ++i) {
+      require_features(model, batch, *source, features[i]);
       writer.append(
           i, {features[i].const_data_ptr<float>(), static_cast<std::size_t>(features[i].numel())});
     }
@@ -102,6 +113,7 @@ LabelledFeatures labelled_features(const FeatureModel& model,
   std::int64_t row = 0;
   for_each_batch(model, source, reading, [&](const Batch& batch, const at::Tensor& images) {
     const at::Tensor pooled = model.pooled(images);
+    require_features(model, batch, *source, pooled);
     if (!features.defined()) features = at::empty({labels.size(0), pooled.size(1)});
     features.narrow(0, row, batch.count).copy_(pooled);
     std::ranges::copy(batch.labels, labels.mutable_data_ptr<std::int64_t>() + row);

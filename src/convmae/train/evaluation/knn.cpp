@@ -12,6 +12,7 @@ namespace convmae {
 namespace {
 
 constexpr std::int64_t kQueriesAtOnce = 256;
+constexpr double kLeastVote = 1e-300;
 
 at::Tensor on_unit_sphere(const at::Tensor& features) {
   return features / features.norm(2, 1, /*keepdim=*/true).clamp_min(1e-12);
@@ -20,7 +21,11 @@ at::Tensor on_unit_sphere(const at::Tensor& features) {
 /// Counts for one k how often the votes are right.
 void count_hits(const at::Tensor& similarities, const at::Tensor& votes, const at::Tensor& labels,
                 std::int64_t classes, double temperature, KnnScore& score) {
-  const at::Tensor weights = (similarities.narrow(1, 0, score.k) / temperature).exp();
+  // The nearest comes first. Compared with it no vote is too large for a number, however low the
+  // temperature is; and one that is too small for a number is a vote all the same.
+  const at::Tensor nearest = similarities.narrow(1, 0, score.k).to(at::kDouble);
+  const at::Tensor weights =
+      ((nearest - nearest.narrow(1, 0, 1)) / temperature).exp().clamp_min(kLeastVote);
   const at::Tensor sums = at::zeros({labels.size(0), classes}, weights.options())
                               .scatter_add_(1, votes.narrow(1, 0, score.k), weights);
   const std::int64_t places = std::min<std::int64_t>(5, classes);

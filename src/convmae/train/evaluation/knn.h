@@ -22,7 +22,7 @@ struct KnnScore {
 
 /// Classification by the nearest neighbours, weighted as in Wu et al., arXiv 1805.01978, section
 /// 3.4: neighbours by cosine similarity, each voting for its class with the weight
-/// exp(similarity / temperature). One score for each k.
+/// exp(similarity / temperature), relative to the nearest one. One score for each k.
 std::vector<KnnScore> knn_scores(const LabelledFeatures& bank, const LabelledFeatures& queries,
                                  std::span<const std::int64_t> ks, double temperature);
 

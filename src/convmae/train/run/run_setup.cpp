@@ -76,6 +76,24 @@ RunIdentity identity_of(const TrainingOptions& options, const ImageSource& image
           .image_classes = classes.result()};
 }
 
+std::string held_out_digest(const TrainingOptions& options, const ImageSource& images) {
+  const RunIdentity identity = identity_of(options, images);
+  TextDigest digest;
+  for (const std::string& text :
+       {options.eval_data, identity.image_names, identity.image_classes}) {
+    digest.add(text);
+  }
+  return digest.result();
+}
+
+std::string command_of_config(const std::filesystem::path& config) {
+  constexpr std::size_t kLongestName = 32;
+  const std::string begin = file_beginning(config, kConfigBeginning.size() + kLongestName);
+  if (!begin.starts_with(kConfigBeginning)) return "";
+  const std::string rest = begin.substr(kConfigBeginning.size());
+  return rest.substr(0, rest.find(' '));
+}
+
 std::string config_text(const std::string& command, const NamedValues& settings) {
   std::string text =
       std::string(kConfigBeginning) + command + " --config THIS_FILE --out NEW_RUN` repeats it.\n";
@@ -138,7 +156,8 @@ std::set<std::string> listed_bad_samples(const std::filesystem::path& path) {
   if (!std::filesystem::exists(std::filesystem::symlink_status(path, ignored))) return names;
   for_each_line(path, [&names](std::string_view line) {
     const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (json.is_object()) names.insert(json.value("name", ""));
+    const auto name = json.is_object() ? json.find("name") : json.end();
+    if (name != json.end() && name->is_string()) names.insert(name->get<std::string>());
   });
   return names;
 }

@@ -19,8 +19,15 @@ inline constexpr std::string_view kConfigBeginning = "# All options of this run;
 /// The resolved configuration that a run writes; `command` is the one that repeats it.
 std::string config_text(const std::string& command, const NamedValues& settings);
 
+/// A digest of where the held-out images are, and of their names and classes: other sets often have
+/// the same names. Looks at no image.
+std::string held_out_digest(const TrainingOptions& options, const ImageSource& images);
+
 /// Looks at the name and the class of every image, and at no image.
 RunIdentity identity_of(const TrainingOptions& options, const ImageSource& images);
+
+/// The command whose run wrote a configuration; empty if no run did.
+std::string command_of_config(const std::filesystem::path& config);
 
 /// Throws UserError, naming the flag, if a run that is to continue would not be the same.
 void check_identity(const RunIdentity& run, const RunIdentity& asked);

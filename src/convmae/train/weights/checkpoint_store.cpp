@@ -26,6 +26,7 @@ constexpr std::string_view kSuffix = ".safetensors";
 constexpr std::string_view kNotePrefix = "score-";
 constexpr std::string_view kNoteSuffix = ".json";
 constexpr const char* kScoreKey = "score";
+constexpr const char* kScoredOnKey = "scored_on";
 constexpr const char* kBestLink = "best.safetensors";
 constexpr const char* kFreshLink = ".best-link";
 
@@ -60,23 +61,35 @@ std::filesystem::path note_of(const std::filesystem::path& checkpoint) {
   return checkpoint.parent_path() / (std::string(kNotePrefix) + digits + std::string(kNoteSuffix));
 }
 
-std::optional<double> noted_score(const std::filesystem::path& checkpoint) {
+struct Score {
+  double value = 0;
+  std::string scored_on;  ///< empty in notes of earlier versions, which may be compared with any
+};
+
+std::optional<Score> noted_score(const std::filesystem::path& checkpoint) {
   constexpr std::size_t kMost = 1024;  // more than any note has
   const nlohmann::ordered_json note =
       parse_shallow_json(file_beginning(note_of(checkpoint), kMost));
   if (!note.is_object() || !note.contains(kScoreKey)) return std::nullopt;
   const nlohmann::ordered_json& score = note.at(kScoreKey);
-  return score.is_number() ? std::optional(score.get<double>()) : std::nullopt;
+  if (!score.is_number()) return std::nullopt;
+  const nlohmann::ordered_json scored_on = note.value(kScoredOnKey, nlohmann::ordered_json());
+  return Score{score.get<double>(), scored_on.is_string() ? scored_on.get<std::string>() : ""};
 }
 
-/// The checkpoint with the lowest score, the newest of several; empty if none has one.
+/// The checkpoint with the lowest score, the newest of several; empty if none has one. Scores that
+/// were measured on other images than the newest one are left out.
 std::filesystem::path best_in(const std::filesystem::path& directory) {
   std::filesystem::path best;
   std::optional<double> lowest;
+  std::string scored_on;
   for (const std::filesystem::path& checkpoint : checkpoints_in(directory)) {
-    const std::optional<double> score = noted_score(checkpoint);
-    if (score && (!lowest || *score < *lowest)) {
-      lowest = score;
+    const std::optional<Score> score = noted_score(checkpoint);
+    if (!score) continue;
+    if (scored_on.empty()) scored_on = score->scored_on;
+    if (!score->scored_on.empty() && score->scored_on != scored_on) continue;
+    if (!lowest || score->value < *lowest) {
+      lowest = score->value;
       best = checkpoint;
     }
   }
@@ -165,9 +178,13 @@ void CheckpointStore::added() {
   prune();
 }
 
-void CheckpointStore::looked_at(std::int64_t global_step, std::optional<double> score) {
+void CheckpointStore::looked_at(std::int64_t global_step, std::optional<double> score,
+                                const std::string& scored_on) {
   nlohmann::ordered_json note = nlohmann::ordered_json::object();
-  if (score && std::isfinite(*score)) note[kScoreKey] = *score;
+  if (score && std::isfinite(*score)) {
+    note[kScoreKey] = *score;
+    if (!scored_on.empty()) note[kScoredOnKey] = scored_on;
+  }
   write_file_atomically(note_of(path_of(global_step)), json_text(note) + '\n');
   point_to_best();
   prune();
@@ -179,7 +196,8 @@ bool CheckpointStore::was_looked_at(std::int64_t global_step) const {
 }
 
 std::optional<double> CheckpointStore::score(std::int64_t global_step) const {
-  return noted_score(path_of(global_step));
+  const std::optional<Score> noted = noted_score(path_of(global_step));
+  return noted ? std::optional(noted->value) : std::nullopt;
 }
 
 void CheckpointStore::adopt_best(double score) {

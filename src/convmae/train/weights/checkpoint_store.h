@@ -43,8 +43,11 @@ class CheckpointStore {
   /// After a checkpoint has been written: deletes what need not be kept.
   void added();
   /// Notes that the model of a checkpoint has been looked at, and its score, lower is better; one
-  /// that is not finite is none. Lets `best.safetensors` name the best, the newer of equals.
-  void looked_at(std::int64_t global_step, std::optional<double> score);
+  /// that is not finite is none. `scored_on` tells what it was measured on; of what the newest
+  /// score was not measured on, older ones count no more. Lets `best.safetensors` name the best,
+  /// the newer of equals.
+  void looked_at(std::int64_t global_step, std::optional<double> score,
+                 const std::string& scored_on = "");
   bool was_looked_at(std::int64_t global_step) const;
   std::optional<double> score(std::int64_t global_step) const;
   /// Notes the score of the checkpoint that `best.safetensors` names, if nothing else has: earlier

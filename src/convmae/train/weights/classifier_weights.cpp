@@ -89,8 +89,8 @@ class Transfer {
       throw UserError(quote(file_.path().string()) + " lacks the encoder tensor " +
                       quote(first_missing_) + ": choose the model that the file was made for");
     }
-    return {"init: took " + std::to_string(taken_) + " tensors from a " +
-                std::string(describe(file_.kind())) + notes_,
+    return {"init: took " + std::to_string(taken_) + " tensors from a " + origin_of(file_) +
+                notes_ + shallower(),
             head_taken_};
   }
 
@@ -116,6 +116,18 @@ class Transfer {
                  [&](std::span<std::byte> out) { file_.read(*weight, out); }},
                 target);
     ++taken_;
+  }
+
+  /// What is said of a file with more blocks than the model, which is another one then.
+  std::string shallower() const {
+    const auto known = classifier_.named_parameters();
+    const std::string start = prefix_ + "blocks";
+    const auto blocks = std::ranges::count_if(file_.weights(), [&](const Weight& weight) {
+      return weight.name.starts_with(start) && !known.contains(weight.name.substr(prefix_.size()));
+    });
+    return blocks == 0 ? ""
+                       : "; left over: " + std::to_string(blocks) +
+                             " tensors of blocks that this model does not have";
   }
 
   void take_first_convolution(const Weight& weight, const at::Tensor& target) {

@@ -67,11 +67,14 @@ class Conversion {
         selection_(select_weights(file_, options.layout, options.encoder_only)) {
     report_.written = std::ssize(selection_.weights);
     report_.left_out = selection_.left_out;
+    report_.entries_left_out = file_.others();
+    for (const WeightFile::Other& entry : file_.others()) report_.left_out += entry.tensors;
     order_weights();
     const bool whole = !options.layout && !options.encoder_only && !options.dtype;
     if (whole && options.optimizer && file_.has_optimizer())
       optimizer_ = read_published_optimizer(file_);
     report_.optimizer_states = std::ssize(optimizer_.states);
+    report_.optimizer_left_out = file_.has_optimizer() && optimizer_.states.empty();
   }
 
   ConversionReport write(const std::filesystem::path& out) {

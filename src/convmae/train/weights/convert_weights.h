@@ -1,12 +1,14 @@
 #pragma once
 
 #include "convmae/io/tensor_view.h"
+#include "convmae/io/weights.h"
 #include "convmae/train/weights/weight_layout.h"
 
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace convmae {
 
@@ -20,8 +22,11 @@ struct ConversionOptions {
 
 struct ConversionReport {
   std::int64_t written = 0;
-  std::int64_t left_out = 0;
+  std::int64_t left_out = 0;  ///< tensors of any kind but an optimizer's
+  /// Entries of a `.pth` file that they are in, if not among the weights.
+  std::vector<WeightFile::Other> entries_left_out;
   std::int64_t optimizer_states = 0;
+  bool optimizer_left_out = false;
 };
 
 /// Converts a file of weights of any kind. What a file says beside its weights (epoch, training

@@ -7,6 +7,7 @@
 #include "convmae/train/weights/published_notes.h"
 #include "convmae/train/weights/weight_layout.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <map>
 #include <optional>
@@ -141,6 +142,19 @@ WeightFile open_for_init(const std::filesystem::path& path) {
   return file;
 }
 
+std::string origin_of(const WeightFile& file) {
+  std::string text(describe(file.kind()));
+  if (file.others().empty()) return text;
+  constexpr std::size_t kMostNames = 4;
+  text += file.location().empty() ? ", the tensors at its top"
+                                  : ", its entry " + quote(file.location());
+  text += " (not";
+  for (std::size_t i = 0; i < std::min(kMostNames, file.others().size()); ++i) {
+    text += (i == 0 ? " " : ", ") + quote(file.others()[i].name);
+  }
+  return text + (file.others().size() > kMostNames ? ", ...)" : ")");
+}
+
 std::optional<CheckpointInfo> described_by_itself(const WeightFile& file) {
   try {
     return described_model(own_metadata(file));
@@ -182,7 +196,7 @@ InitReport initialise_from(const std::filesystem::path& path, PretrainModel& mod
   const std::optional<Architecture> architecture = architecture_of(file);
   const std::string prefix = architecture ? architecture->prefix : "";
   InitReport report;
-  report.file = std::string(describe(file.kind()));
+  report.file = origin_of(file);
   if (const std::string stripped = file.stripped_prefix() + prefix; !stripped.empty()) {
     report.file += ", names without " + quote(stripped);
   }

@@ -33,6 +33,9 @@ inline constexpr const char* kDescriptionEntry = "convmae";
 /// directory or a training checkpoint of ours, which are for --resume.
 WeightFile open_for_init(const std::filesystem::path& path);
 
+/// What a file is, for messages: its kind, and which of its entries was taken where it has several.
+std::string origin_of(const WeightFile& file);
+
 /// What a file that this program wrote says about its model; nothing for other files. Throws
 /// UserError if it says it badly.
 std::optional<CheckpointInfo> described_by_itself(const WeightFile& file);
