@@ -82,8 +82,8 @@ std::string to_json(const ModelConfig& config) {
 
 ModelConfig model_config_from_json(const std::string& text) {
   // What nests deeper could not be written into a message.
-  constexpr int kDeepest = 3;
-  const auto shallow = [](int depth, Json::parse_event_t, Json&) { return depth <= kDeepest; };
+  constexpr int kMostLevels = 3;
+  const auto shallow = [](int depth, Json::parse_event_t, Json&) { return depth <= kMostLevels; };
   Json json = Json::parse(text, shallow, /*allow_exceptions=*/false);
   if (!json.is_object()) throw UserError("the model configuration is not a JSON object");
   const auto read = [&](const char* name, auto& value) {
