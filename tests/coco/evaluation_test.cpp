@@ -42,7 +42,7 @@ TEST_F(EvaluationTest, ObjectsAgainstThemselvesAreAllFound) {
   // An id of 0 is one as any other.
   const Evaluation result = evaluate(object(0, 1, kBox) + "," + object(1, 2, kElsewhere),
                                      detection(2, kElsewhere, 0.5) + "," + detection(1, kBox, 0.5));
-  EXPECT_THAT(result.stats(), ElementsAre(1, 1, 1, 1, 1, -1, 1, 1, 1, 1, 1, -1));
+  EXPECT_THAT(result.stats(), ElementsAre(1, 1, 1, kOne, kOne, -1, 1, 1, 1, 1, 1, -1));
   EXPECT_EQ(result.category_ap(kDog), 1);
   EXPECT_EQ(result.category_ap50(kDog), 1);
   EXPECT_EQ(result.category_ar(kDog), 1);

@@ -54,6 +54,10 @@ void add_bench_steps(CLI::App& bench);
 void add_bench_ops(CLI::App& bench);
 void add_bench_data(CLI::App& bench);
 void add_bench_weights(CLI::App& bench);
+void add_detect(CLI::App& app, CommandLine& line);
+// The parts of `detect`.
+void add_detect_eval(CLI::App& detect);
+void add_detect_check(CLI::App& detect, CommandLine& line);
 void add_inspect(CLI::App& app);
 void add_convert(CLI::App& app);
 void add_features(CLI::App& app);

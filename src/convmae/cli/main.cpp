@@ -80,6 +80,7 @@ int run(int argc, char** argv) {
   convmae::add_reconstruct(app, line);
   convmae::add_info(app);
   convmae::add_bench(app);
+  convmae::add_detect(app, line);
   convmae::add_inspect(app);
   convmae::add_convert(app);
   convmae::add_features(app);

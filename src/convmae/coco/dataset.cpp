@@ -23,8 +23,8 @@ void sort_by_id(std::vector<Record>& records, const char* kind) {
   std::ranges::stable_sort(records, {}, &Record::id);
   const auto twice = std::ranges::adjacent_find(records, {}, &Record::id);
   if (twice != records.end()) {
-    throw UserError("expected every " + std::string(kind) + " to have an id of its own, found " +
-                    std::to_string(twice->id) + " twice");
+    throw EntryFault("expected every " + std::string(kind) + " to have an id of its own, found " +
+                     std::to_string(twice->id) + " twice");
   }
 }
 
@@ -35,22 +35,22 @@ void require_unique_ids(const std::vector<Annotation>& annotations) {
   std::ranges::sort(ids);
   const auto twice = std::ranges::adjacent_find(ids);
   if (twice != ids.end()) {
-    throw UserError("expected every annotation to have an id of its own, found " +
-                    std::to_string(*twice) + " twice");
+    throw EntryFault("expected every annotation to have an id of its own, found " +
+                     std::to_string(*twice) + " twice");
   }
 }
 
 void require_shape(const FileShape& shape) {
   if (shape.is_list) {
-    throw UserError("expected annotations, an object, found a list as of results");
+    throw EntryFault("expected annotations, an object, found a list as of results");
   }
   const char* const missing = !shape.has_images        ? "images"
                               : !shape.has_annotations ? "annotations"
                               : !shape.has_categories  ? "categories"
                                                        : nullptr;
   if (missing == nullptr) return;
-  throw UserError("expected annotations with images, annotations and categories, found no " +
-                  std::string(missing));
+  throw EntryFault("expected annotations with images, annotations and categories, found no " +
+                   std::string(missing));
 }
 
 }  // namespace

@@ -1,17 +1,14 @@
 #include "convmae/coco/entries.h"
 
 #include "convmae/base/error.h"
-#include "convmae/base/file_descriptor.h"
 #include "convmae/base/json_number.h"
 #include "convmae/base/quote.h"
-#include "convmae/base/read_file.h"
+#include "convmae/coco/byte_stream.h"
 
 #include <nlohmann/json.hpp>
 
 #include <array>
-#include <iterator>
 #include <limits>
-#include <span>
 #include <string_view>
 #include <utility>
 
@@ -19,61 +16,6 @@ namespace convmae::coco {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-/// The bytes of a file, a piece in memory at a time.
-class ByteStream {
- public:
-  explicit ByteStream(const std::filesystem::path& path)
-      : path_(path), file_(open_for_reading(path)), piece_(kPiece, '\0') {
-    fill();
-  }
-  bool at_end() const { return place_ == size_; }
-  char current() const { return piece_[place_]; }
-  void advance() {
-    if (++place_ == size_) fill();
-  }
-
- private:
-  static constexpr std::size_t kPiece = std::size_t{1} << 18;
-
-  void fill() {
-    size_ = read_at(file_, offset_, std::as_writable_bytes(std::span(piece_)), path_);
-    offset_ += static_cast<std::int64_t>(size_);
-    place_ = 0;
-  }
-
-  std::filesystem::path path_;
-  FileDescriptor file_;
-  std::string piece_;
-  std::size_t place_ = 0;
-  std::size_t size_ = 0;
-  std::int64_t offset_ = 0;
-};
-
-/// An input iterator over a ByteStream; one without a stream is the end.
-class ByteIterator {
- public:
-  using iterator_category = std::input_iterator_tag;
-  using value_type = char;
-  using difference_type = std::ptrdiff_t;
-  using pointer = const char*;
-  using reference = char;
-
-  ByteIterator() = default;
-  explicit ByteIterator(ByteStream& stream) : stream_(&stream) {}
-  char operator*() const { return stream_->current(); }
-  ByteIterator& operator++() {
-    stream_->advance();
-    return *this;
-  }
-  void operator++(int) { stream_->advance(); }
-  bool operator==(const ByteIterator& other) const { return ended() == other.ended(); }
-
- private:
-  bool ended() const { return stream_ == nullptr || stream_->at_end(); }
-
-  ByteStream* stream_ = nullptr;
-};
 
 /// Where in an entry the reader is.
 enum class Field {
@@ -125,6 +67,23 @@ bool belongs(Field field, Entry::Kind kind) {
       return kind == Entry::Kind::result;
     default:
       return kind == Entry::Kind::annotation || kind == Entry::Kind::result;
+  }
+}
+
+/// What a member must be.
+const char* type_of(Field field) {
+  switch (field) {
+    case Field::area:
+    case Field::score:
+      return "a number";
+    case Field::name:
+      return "text";
+    case Field::box:
+      return "a list of 4 numbers";
+    case Field::segmentation:
+      return "a list of polygons or run lengths";
+    default:
+      return "a whole number";
   }
 }
 
@@ -190,6 +149,8 @@ class EntryReader {
   void take_member(double value, std::optional<std::int64_t> whole);
   void take_in_rle(std::optional<std::int64_t> whole);
   void begin_entry();
+  /// The member is not of its type, or not `expected`.
+  void fault() { fault(type_of(field_)); }
   void fault(const char* expected);
   const char* field_name() const;
   void open(bool object);
@@ -249,7 +210,7 @@ void EntryReader::fault(const char* expected) {
 
 void EntryReader::take_member(double value, std::optional<std::int64_t> whole) {
   const auto take_whole = [&](std::optional<std::int64_t>& member) {
-    if (!whole) fault("a whole number");
+    if (!whole) fault();
     member = whole;
   };
   switch (field_) {
@@ -272,11 +233,9 @@ void EntryReader::take_member(double value, std::optional<std::int64_t> whole) {
       entry_.score = value;
       return;
     case Field::name:
-      return fault("text");
     case Field::box:
-      return fault("a list of 4 numbers");
     case Field::segmentation:
-      return fault("a list of polygons or run lengths");
+      return fault();
     case Field::other:
       return;
   }
@@ -326,7 +285,7 @@ bool EntryReader::string(std::string& value) {
       fault("run lengths with a size of two whole numbers");
     }
   } else {
-    fault(field_ == Field::box || field_ == Field::segmentation ? "a list of numbers" : "a number");
+    fault();
   }
   return true;
 }
@@ -365,7 +324,7 @@ void EntryReader::open(bool object) {
   ++depth_;
   if (!in_entry() || depth_ != members() + 1) return;
   if (field_ == Field::box) {
-    if (object) fault("a list of 4 numbers");
+    if (object) fault();
     entry_.has_box = true;
     entry_.box.clear();
   } else if (field_ == Field::segmentation) {
@@ -378,7 +337,7 @@ void EntryReader::open(bool object) {
     entry_.runs.clear();
     entry_.mask_size.clear();
   } else if (field_ != Field::other) {
-    fault(field_ == Field::name ? "text" : "a number");
+    fault();
   }
 }
 

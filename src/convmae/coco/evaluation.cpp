@@ -1,5 +1,6 @@
 #include "convmae/coco/evaluation.h"
 
+#include "convmae/base/error.h"
 #include "convmae/coco/matching.h"
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include <cmath>
 #include <limits>
 #include <span>
+#include <string>
 
 namespace convmae::coco {
 
@@ -127,6 +129,11 @@ class Accumulation {
 Evaluation::Evaluation(const Dataset& truth, const Results& results,
                        const EvaluationOptions& options)
     : categories_(truth.categories().size()) {
+  constexpr std::size_t kMostCategories = 20000;  // 4 GB of curves
+  if (categories_ > kMostCategories) {
+    throw UserError("expected at most 20000 categories to evaluate, found " +
+                    std::to_string(categories_));
+  }
   const Matching matching = match(truth, results, options);
   const std::size_t curves = categories_ * kAreas * kLimits * kThresholds;
   precision_.assign(curves * kRecalls, -1);

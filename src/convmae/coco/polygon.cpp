@@ -36,6 +36,11 @@ class Toggles {
   /// `v`: the upper one of the two steps between which an edge crosses the centre of column `x`.
   void add(std::int64_t x, std::int64_t v) {
     const std::int64_t y = std::clamp<std::int64_t>(v < 0 ? 0 : (v + kCentre) / kSteps, 0, height_);
+    // Otherwise a small file could ask for all memory, by many edges across a wide image.
+    constexpr std::size_t kMost = std::size_t{1} << 24U;
+    if (cells_.size() == kMost) {
+      throw UserError("expected polygons whose edges cross at most 16777216 columns of pixels");
+    }
     cells_.push_back(static_cast<std::uint32_t>(x * height_ + y));
   }
 

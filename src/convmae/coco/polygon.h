@@ -15,7 +15,7 @@ constexpr bool is_near(double coordinate) {
 /// The mask of one polygon, `coordinates` x0, y0, x1, y1, ... in pixels (a last x without y is left
 /// out), pixel for pixel as pycocotools draws it: corners at a fifth of a pixel, even-odd rule.
 /// Takes time in proportion to the columns that the edges cross. Throws UserError for coordinates
-/// that are not near, and for less than one point.
+/// that are not near, for less than one point and for edges that cross too many columns.
 Rle rle_from_polygon(Size size, std::span<const double> coordinates);
 
 /// The mask of a box, drawn as the polygon of its corners.

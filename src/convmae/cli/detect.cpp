@@ -1,0 +1,15 @@
+#include "convmae/cli/command_line.h"
+
+#include <CLI/CLI.hpp>
+
+namespace convmae {
+
+void add_detect(CLI::App& app, CommandLine& line) {
+  CLI::App* const detect =
+      app.add_subcommand("detect", "Objects in images: evaluate detections, check annotations");
+  detect->require_subcommand(1);
+  add_detect_eval(*detect);
+  add_detect_check(*detect, line);
+}
+
+}  // namespace convmae
