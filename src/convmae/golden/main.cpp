@@ -5,6 +5,7 @@
 #include "convmae/base/read_file.h"
 #include "convmae/base/standard_streams.h"
 #include "convmae/golden/compare.h"
+#include "convmae/golden/replay_coco.h"
 #include "convmae/golden/replay_pth.h"
 #include "convmae/golden/replays.h"
 #include "convmae/io/atomic_file.h"
@@ -159,6 +160,32 @@ void run_bad_pth(const fs::path& path, const std::optional<fs::path>& /*out*/, T
   print_verdict("pth_bad/" + name, check_bad_pth(path, manifest.at(name)), tally);
 }
 
+/// What is compared with a JSON file that may not be there: the results were taken out for --dump.
+void finish_coco(const std::string& name, const fs::path& expected, const Replay& replay,
+                 const std::optional<fs::path>& out, Tally& tally) {
+  const bool comparable = replay.numbers && fs::exists(expected);
+  print_verdict(name, comparable ? compare(read_json(expected), replay) : Verdict{}, tally);
+  if (!out || !replay.numbers) return;
+  fs::create_directories((*out / name).parent_path());
+  dump((*out / name).parent_path(), expected.stem().string(), replay);
+}
+
+void run_coco_eval(const fs::path& path, const std::optional<fs::path>& out, Tally& tally) {
+  const std::string name = path.stem().stem().string();
+  finish_coco("coco_eval/" + name, path.parent_path() / (name + ".expected.json"),
+              replay_coco_eval(path), out, tally);
+}
+
+void run_coco_load(const fs::path& path, const std::optional<fs::path>& out, Tally& tally) {
+  const std::string name = path.stem().string();
+  if (name.starts_with("results_")) {
+    finish_coco("coco_load/" + name, path, replay_coco_results(path, read_json(path)), out, tally);
+  } else if (name == "instances") {
+    finish_coco("coco_load/" + name, path.parent_path() / "expected.json", replay_coco_load(path),
+                out, tally);
+  }
+}
+
 using Runner = void (*)(const fs::path&, const std::optional<fs::path>&, Tally&);
 
 /// A file and what replays it.
@@ -167,15 +194,16 @@ struct Job {
   Runner run;
 };
 
-/// Files of a directory with one of the extensions, by name; none if there is no such directory.
-void add_jobs(const fs::path& directory, const std::vector<std::string>& extensions, Runner run,
+/// Files of a directory with one of the endings, by name; none if there is no such directory.
+void add_jobs(const fs::path& directory, const std::vector<std::string>& endings, Runner run,
               std::vector<Job>& jobs) {
   std::vector<fs::path> files;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(directory, error)) {
-    const bool fits = std::find(extensions.begin(), extensions.end(), entry.path().extension()) !=
-                      extensions.end();
-    if (entry.is_regular_file() && entry.path().filename() != "MANIFEST.json" && fits) {
+    const std::string name = entry.path().filename().string();
+    const bool fits = std::ranges::any_of(
+        endings, [&](const std::string& ending) { return name.ends_with(ending); });
+    if (entry.is_regular_file() && name != "MANIFEST.json" && fits) {
       files.push_back(entry.path());
     }
   }
@@ -191,6 +219,8 @@ int run(const fs::path& directory, const std::optional<fs::path>& out) {
   add_jobs(directory, {".safetensors", ".json"}, run_file, jobs);
   add_jobs(directory / "pth", {".pth"}, run_pth, jobs);
   add_jobs(directory / "pth_bad", {".pth"}, run_bad_pth, jobs);
+  add_jobs(directory / "coco_eval", {".gt.json"}, run_coco_eval, jobs);
+  add_jobs(directory / "coco_load", {".json"}, run_coco_load, jobs);
   if (jobs.empty()) throw UserError("no golden files in " + directory.string());
   if (out) fs::create_directories(*out / "pth");
 
