@@ -179,18 +179,16 @@ class NoNumbers(ResultsTest):
         init = self.pretrained / "weights.safetensors"
         for command, flags, said in (
             ("finetune", ["--lr", 1e30], "steps were skipped"),
-            ("linprobe", ["--init", init, "--lr", 1e30], "steps were skipped"),
-            ("finetune", ["--lr", 1e38, "--batch_size", 16], "hold NaN or infinity"),
+            ("linprobe", ["--init", init, "--lr", 1e30], "hold NaN or infinity"),
             ("finetune", ["--lr", 1e25, "--batch_size", 16, "--eval_data", self.classes],
              "of held-out images is not finite"),
         ):
             with self.subTest(command=command, flags=flags):
-                run = self.folder / "run"
+                run = self.folder / f"{command}-{len(flags)}"
                 result = self.train(command, *EPOCH, *flags, out=run, expect=2)
                 self.assert_user_error(result, "ends without a trained model", said, "--lr")
                 self.assertFalse((run / "weights.safetensors").exists())
                 self.assertIn("Stopped by an error", (run / "report.html").read_text())
-                shutil.rmtree(run)
 
     def test_a_few_of_them_do_not_end_a_run(self):
         data = self.folder / "data"
@@ -198,7 +196,7 @@ class NoNumbers(ResultsTest):
         pixels = np.random.default_rng(0).uniform(0, 3e38, (40, 40, 3)).astype(np.float32)
         np.save(data / "red" / "huge.npy", pixels)
         result = run_program("finetune", "--data", data, "--out", self.run_directory, *NANO,
-                             *EPOCH, "--epochs", 2)
+                             "--warmup_epochs", 0, "--epochs", 2, "--aa", "none")
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual([line["skipped_steps"] for line in epochs(self.run_directory)], [1, 1])
 
