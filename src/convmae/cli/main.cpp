@@ -10,6 +10,7 @@
 #include "convmae/train/run/environment.h"
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include <exception>
 #include <filesystem>
@@ -109,6 +110,10 @@ int run_guarded(int argc, char** argv) {
   } catch (const std::filesystem::filesystem_error& error) {
     return fail("cannot use " + convmae::quote(error.path1().string()) + ": " +
                 error.code().message());
+  } catch (const nlohmann::json::exception& error) {
+    // What this program writes itself is checked where it is written.
+    return fail("JSON in one of the files that were given is not as a run writes it (" +
+                std::string(error.what()) + "): it was changed since, or is of another program");
   } catch (const std::exception& error) {
     return fail("internal error", convmae::failure_text(error), kInternalErrorCode);
   }
