@@ -31,7 +31,7 @@ class NumberedImages : public ImageSource {
   std::string name(std::int64_t index) const override { return "number " + std::to_string(index); }
   std::int64_t label(std::int64_t index) const override { return index % 10; }
   const std::vector<std::string>& classes() const override { return classes_; }
-  std::string description() const override { return "numbered images"; }
+  SourceAccount account() const override { return {.images = size()}; }
 
   void read(std::int64_t index, std::vector<std::uint8_t>& bytes) const override {
     if (index % 7 == 0) std::this_thread::sleep_for(std::chrono::microseconds(300));

@@ -10,6 +10,7 @@
 #include "convmae/data/sources/generated_source.h"
 #include "convmae/io/atomic_file.h"
 #include "convmae/ops/cpu_features.h"
+#include "convmae/train/evaluation/opened_images.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -55,9 +56,12 @@ class BenchDataCommand {
 
   void run() {
     prepare();
-    const std::unique_ptr<ImageSource> source =
-        data_.empty() ? generate_photos(kGeneratedImages, kGeneratedSize, kGeneratedQuality, seed_)
-                      : open_source(data_, Split::train);
+    std::shared_ptr<const ImageSource> source;
+    if (data_.empty()) {
+      source = generate_photos(kGeneratedImages, kGeneratedSize, kGeneratedQuality, seed_);
+    } else {
+      source = opened_images(data_, Split::train);
+    }
     if (!save_.empty()) save(*source);
     const PipelineBenchmark result = benchmark_pipeline(*source, transform_, images_, seed_);
     if (json_) {

@@ -8,6 +8,7 @@
 #include "convmae/train/evaluation/classes.h"
 #include "convmae/train/evaluation/classifier_batches.h"
 #include "convmae/train/evaluation/evaluation_files.h"
+#include "convmae/train/evaluation/opened_images.h"
 #include "convmae/train/weights/classifier_weights.h"
 
 #include <CLI/CLI.hpp>
@@ -61,7 +62,8 @@ void run(const EvalOptions& options) {
   options.inference.use_threads();
   const at::ScalarType type = options.inference.type();
   const LoadedClassifier loaded = load_classifier(options.checkpoint, type);
-  const std::shared_ptr<const ImageSource> source = open_source(options.data, Split::val);
+  const std::shared_ptr<const ImageSource> source =
+      opened_labelled_images(options.data, Split::val, "--data", options.reading.most_left_out());
   classes_of(*source, "--data");
   const std::vector<std::string> classes = named_classes(loaded.classes, *source);
   const std::vector<std::int64_t> class_of = match_classes(*source, classes, "--data");

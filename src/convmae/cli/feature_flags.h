@@ -21,6 +21,7 @@ class FeatureFlags {
   /// What --checkpoint names.
   const std::string& checkpoint() const { return checkpoint_; }
   ImageReading reading(ImageProgress& progress) const;
+  double most_left_out() const { return reading_.most_left_out(); }
 
  private:
   std::string checkpoint_;

@@ -9,6 +9,7 @@
 #include "convmae/data/sources/image_subset.h"
 #include "convmae/report/image_progress.h"
 #include "convmae/train/evaluation/feature_writer.h"
+#include "convmae/train/evaluation/opened_images.h"
 
 #include <CLI/CLI.hpp>
 
@@ -55,7 +56,7 @@ void run(FeaturesOptions options) {
   require_feature_files(options.out, options.selection.stages);
   const FeatureModel model = options.reading.load_model();
   const std::shared_ptr<const ImageSource> source =
-      open_source(options.data, options.split == "val" ? Split::val : Split::train);
+      opened_images(options.data, options.split == "val" ? Split::val : Split::train);
   std::vector<std::int64_t>& stages = options.selection.stages;
   if (stages.empty()) stages = {model.stages()};
   std::vector<std::filesystem::path> files;

@@ -48,6 +48,8 @@ class ReadingFlags {
   /// Threads, and what becomes of images that cannot be used.
   void add_to(CLI::App& command);
 
+  /// The share of images that may be left out.
+  double most_left_out() const { return on_bad_sample_ == "skip" ? 1 : 0; }
   /// What they say. Progress is shown, and images that are left out are named, through `progress`,
   /// which must outlive the reading.
   ImageReading reading(const DecodeOptions& decode, ImageProgress& progress) const;

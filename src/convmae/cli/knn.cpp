@@ -8,6 +8,7 @@
 #include "convmae/data/sources/image_subset.h"
 #include "convmae/report/image_progress.h"
 #include "convmae/train/evaluation/classes.h"
+#include "convmae/train/evaluation/opened_images.h"
 
 #include <ATen/ATen.h>
 #include <CLI/CLI.hpp>
@@ -61,13 +62,23 @@ void print(const KnnCommand& options, const std::vector<KnnScore>& scores, const
   }
 }
 
+/// The images to classify; data without a held-out part are `bank` again.
+Source open_queries(const KnnCommand& options, const Source& bank) {
+  const double most = options.reading.most_left_out();
+  if (!options.eval_data.empty()) {
+    return opened_labelled_images(options.eval_data, Split::val, "--eval_data", most);
+  }
+  const Source part = open_source(options.data, Split::val);
+  if (part->account().place == bank->account().place) return bank;
+  return told_labelled_images(part, "--data", most);
+}
+
 void run(const KnnCommand& options) {
   const FeatureModel model = options.reading.load_model();
-  const Source bank = open_source(options.data, Split::train);
-  const Source queries =
-      open_source(options.eval_data.empty() ? options.data : options.eval_data, Split::val);
-  // Data without a held-out part are the same images again.
-  const bool held_out = !options.eval_data.empty() || queries->description() != bank->description();
+  const Source bank =
+      opened_labelled_images(options.data, Split::train, "--data", options.reading.most_left_out());
+  const Source queries = open_queries(options, bank);
+  const bool held_out = queries != bank;
   std::vector<std::int64_t> class_of;  // of the held-out images' classes, which may be fewer
   if (held_out) {
     const std::vector<std::string>& classes = classes_of(*bank, "--data");

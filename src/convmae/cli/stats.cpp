@@ -6,6 +6,7 @@
 #include "convmae/data/sources/image_subset.h"
 #include "convmae/report/image_progress.h"
 #include "convmae/train/evaluation/image_statistics.h"
+#include "convmae/train/evaluation/opened_images.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -39,7 +40,7 @@ std::string flag_text(const std::vector<double>& values) {
 }
 
 void run(const StatsOptions& options) {
-  const std::shared_ptr<const ImageSource> source = open_source(options.data, Split::train);
+  const std::shared_ptr<const ImageSource> source = opened_images(options.data, Split::train);
   const ImageStatistics found = [&] {
     ImageProgress progress(source->size());
     return image_statistics(source, {options.input_size.front(), options.input_size.back()},

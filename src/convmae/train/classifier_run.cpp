@@ -5,6 +5,7 @@
 #include "convmae/train/evaluation/batches.h"
 #include "convmae/train/evaluation/classes.h"
 #include "convmae/train/evaluation/evaluation_files.h"
+#include "convmae/train/evaluation/opened_images.h"
 #include "convmae/train/evaluation/precision.h"
 #include "convmae/train/run/classifier_report.h"
 #include "convmae/train/run/run_setup.h"
@@ -41,7 +42,8 @@ void ClassifierRun::open_data() {
   class_of_.resize(classes_.size());
   std::iota(class_of_.begin(), class_of_.end(), 0);
   if (!options_.eval_data.empty()) {
-    std::shared_ptr<const ImageSource> images = open_source(options_.eval_data, Split::val);
+    std::shared_ptr<const ImageSource> images = opened_labelled_images(
+        options_.eval_data, Split::val, "--eval_data", most_left_out(options_));
     std::vector<std::int64_t> matched = match_classes(*images, classes_, "--eval_data");
     held_out_ = LabelledImages{std::move(images), std::move(matched)};
   }

@@ -17,6 +17,7 @@ class ClassifierRun : public TrainingRun {
  protected:
   ClassifierRun(ClassifierOptions& options, const RunContext& context, ClassifierHead head);
 
+  bool needs_classes() const override { return true; }
   void open_data() override;
   torch::nn::Module& model() override { return *classifier_; }
   /// Random weights, then those of --init.

@@ -1,13 +1,16 @@
 #include "convmae/train/knn_probe.h"
 
 #include "convmae/base/error.h"
+#include "convmae/train/evaluation/batches.h"
+#include "convmae/train/evaluation/opened_images.h"
 
 #include <array>
 
 namespace convmae {
 
 KnnProbe::KnnProbe(const PretrainOptions& options)
-    : source_(open_source(options.probe_data, Split::val)),
+    : source_(opened_labelled_images(options.probe_data, Split::val, "--probe_data",
+                                     most_left_out(options))),
       preprocessing_(preprocessing_of(options)) {
   if (source_->classes().size() < 2 || source_->size() < 2) {
     throw UserError("--probe_data needs images of at least two classes, found " +

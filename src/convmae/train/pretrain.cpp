@@ -7,6 +7,7 @@
 #include "convmae/report/png.h"
 #include "convmae/train/evaluation/batches.h"
 #include "convmae/train/evaluation/evaluation.h"
+#include "convmae/train/evaluation/opened_images.h"
 #include "convmae/train/evaluation/precision.h"
 #include "convmae/train/knn_probe.h"
 #include "convmae/train/optimizer/param_groups.h"
@@ -45,7 +46,7 @@ class PretrainRun : public TrainingRun {
   }
 
   void open_data() override {
-    if (!options_.eval_data.empty()) held_out_ = open_source(options_.eval_data, Split::val);
+    if (!options_.eval_data.empty()) held_out_ = opened_images(options_.eval_data, Split::val);
     if (options_.probe_every > 0) probe_.emplace(options_);
     if (options_.panel_images > 0) panel_.emplace(options_, held_out_ ? *held_out_ : *source());
   }

@@ -88,6 +88,8 @@ class TrainingRun {
   virtual std::string command() const = 0;
   /// Settles options that are open. Throws UserError for those that make no sense.
   virtual void check_options() = 0;
+  /// Whether training images without a class are of no use.
+  virtual bool needs_classes() const { return false; }
   /// Opens what is looked at, with the training images at hand in `source()`.
   virtual void open_data() = 0;
   virtual void build_model() = 0;

@@ -5,6 +5,7 @@
 #include "convmae/train/compute_threads.h"
 #include "convmae/train/evaluation/batches.h"
 #include "convmae/train/evaluation/finite.h"
+#include "convmae/train/evaluation/opened_images.h"
 #include "convmae/train/evaluation/precision.h"
 #include "convmae/train/run/environment.h"
 #include "convmae/train/run/run_setup.h"
@@ -171,7 +172,9 @@ void TrainingRun::settle_options() {
 }
 
 void TrainingRun::open_images() {
-  source_ = open_source(options_.data, Split::train);
+  source_ = needs_classes() ? opened_labelled_images(options_.data, Split::train, "--data",
+                                                     most_left_out(options_))
+                            : opened_images(options_.data, Split::train);
   identity_ = identity_of(options_, *source_);
   open_data();
 }

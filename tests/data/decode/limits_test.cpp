@@ -155,7 +155,7 @@ class OneGiant : public ImageSource {
   std::string name(std::int64_t index) const override { return std::to_string(index); }
   std::int64_t label(std::int64_t /*index*/) const override { return kNoLabel; }
   const std::vector<std::string>& classes() const override { return classes_; }
-  std::string description() const override { return "one giant"; }
+  SourceAccount account() const override { return {.images = size()}; }
   void read(std::int64_t index, std::vector<std::uint8_t>& bytes) const override {
     const std::int64_t side = index == 0 ? kSide : 8;
     const std::string header = npy_header(PixelType::uint8, {side, side});

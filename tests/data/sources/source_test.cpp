@@ -64,7 +64,8 @@ TEST(OpenSource, WhatIsSaidOfDataIsPrintable) {
   data.add("\x1b[31m\n\xe9/a.jpg");
   const std::unique_ptr<ImageSource> source =
       open_source(data.path() / "\x1b[31m\n\xe9", Split::train);
-  EXPECT_NE(source->description().find("\\x1b[31m\\x0a\\xe9: 1 images"), std::string::npos)
+  EXPECT_NE(source->description().find("\\x1b[31m\\x0a\\xe9: folder of 1 image "),
+            std::string::npos)
       << source->description();
 }
 
@@ -93,21 +94,18 @@ TEST(OpenSource, WhatIsNoFileIsAnImageThatCannotBeRead) {
   DataDirectory data;
   data.add("a.png");
   ::mkfifo((data.path() / "b.png").c_str(), 0666);
-  fs::create_symlink("nowhere", data.path() / "c.png");
-  fs::create_symlink("d.png", data.path() / "d.png");
+  fs::create_symlink("nowhere", data.path() / "c.png");  // is left out
   fs::create_symlink("/dev/zero", data.path() / "e.png");
   data.write("f.png", "\x89PNG\r\n\x1a\n");
   fs::resize_file(data.path() / "f.png", 50'000'000'000);
   fs::create_directory(data.path() / "g.png");  // is looked into instead
   data.write("list.txt", "c.png\ng.png\na.png\n");
   const auto folder = open_source(data.path(), Split::train);
-  ASSERT_EQ(folder->size(), 6);
+  ASSERT_EQ(folder->size(), 4);
   EXPECT_EQ(reading_error(*folder, 0), "read");
   EXPECT_THAT(reading_error(*folder, 1), testing::HasSubstr("found a named pipe"));
-  EXPECT_THAT(reading_error(*folder, 2), testing::HasSubstr("No such file"));
-  EXPECT_THAT(reading_error(*folder, 3), testing::HasSubstr("symbolic links"));
-  EXPECT_THAT(reading_error(*folder, 4), testing::HasSubstr("found a device"));
-  EXPECT_THAT(reading_error(*folder, 5),
+  EXPECT_THAT(reading_error(*folder, 2), testing::HasSubstr("found a device"));
+  EXPECT_THAT(reading_error(*folder, 3),
               testing::HasSubstr("expected an image file of at most 536870912 bytes"));
   const auto list = open_source(data.path() / "list.txt", Split::train);
   EXPECT_THAT(reading_error(*list, 0), testing::HasSubstr("No such file"));
@@ -174,8 +172,6 @@ TEST(OpenSource, ListsThatCannotBeMeantAreErrors) {
   data.add("a.jpg");
   data.write("empty.txt", "\n# nothing\n");
   EXPECT_THAT(error_of(data.path() / "empty.txt"), testing::HasSubstr("no images in the list"));
-  data.write("mixed.csv", "a.jpg,1\na.jpg\n");
-  EXPECT_THAT(error_of(data.path() / "mixed.csv"), testing::HasSubstr("1 of 2 lines without"));
   data.write("elsewhere.csv", "nowhere/a.jpg,1\n");
   EXPECT_THAT(error_of(data.path() / "elsewhere.csv"), testing::HasSubstr("does not exist"));
   EXPECT_THAT(error_of(data.path() / "a.jpg"), testing::HasSubstr("binary data"));
@@ -183,11 +179,11 @@ TEST(OpenSource, ListsThatCannotBeMeantAreErrors) {
 
 TEST(OpenSource, ErrorsSayWhatWasLookedFor) {
   const DataDirectory data;
-  EXPECT_THAT(error_of(data.path()), testing::HasSubstr(".jpeg .jpg .npy .png"));
+  EXPECT_THAT(error_of(data.path()), testing::HasSubstr(".jpeg .jpg .jfif"));
   EXPECT_THAT(error_of(data.path() / "absent"), testing::HasSubstr("No such file"));
 }
 
-TEST(OpenSource, AFolderThatMayNotBeReadIsAnErrorThatNamesIt) {
+TEST(OpenSource, AFolderThatMayNotBeReadIsLeftOutByName) {
   constexpr uid_t kNobody = 65534;
   DataDirectory data;
   data.add("locked/a.jpg");
@@ -198,11 +194,13 @@ TEST(OpenSource, AFolderThatMayNotBeReadIsAnErrorThatNamesIt) {
   if (is_root) {
     ASSERT_EQ(seteuid(kNobody), 0);
   }
-  const std::string error = error_of(data.path());
+  const std::string found = open_source(data.path(), Split::train)->description();
+  const std::string error = error_of(data.path() / "locked");
   if (is_root) {
     ASSERT_EQ(seteuid(0), 0);
   }
   fs::permissions(data.path() / "locked", fs::perms::owner_all);
+  EXPECT_THAT(found, testing::HasSubstr("1 folder that cannot be read (locked: Permission denied"));
   EXPECT_THAT(error, testing::HasSubstr("/locked': Permission denied"));
 }
 
@@ -240,7 +238,7 @@ TEST(OpenSource, IdxFilesArePlainOrCompressed) {
     write("t10k-images-idx3-ubyte", idx_images(1));
     const auto source = open_source(data.path(), Split::train);
     ASSERT_EQ(source->size(), 4);
-    EXPECT_EQ(source->classes().size(), 4);
+    EXPECT_THAT(source->classes(), testing::ElementsAre("0", "1", "3"));
     EXPECT_EQ(source->label(2), 1);
     std::vector<std::uint8_t> bytes;
     source->read(3, bytes);

@@ -32,7 +32,7 @@ class CutImages : public ImageSource {
   std::string name(std::int64_t index) const override { return "image " + std::to_string(index); }
   std::int64_t label(std::int64_t index) const override { return index % 2; }
   const std::vector<std::string>& classes() const override { return classes_; }
-  std::string description() const override { return "images"; }
+  SourceAccount account() const override { return {.images = size()}; }
   void read(std::int64_t index, std::vector<std::uint8_t>& bytes) const override {
     const std::string header = npy_header(PixelType::uint8, {40, 60, 3});
     bytes.assign(header.begin(), header.end());

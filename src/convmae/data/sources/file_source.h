@@ -16,8 +16,9 @@ class FileSource : public ImageSource {
     std::int64_t label = kNoLabel;
   };
 
+  /// `account` says where the images are and what was left out; they are counted here.
   FileSource(std::filesystem::path root, std::vector<Entry> entries,
-             std::vector<std::string> classes, std::string kind, bool numbered = false);
+             std::vector<std::string> classes, SourceAccount account, bool numbered = false);
 
   std::int64_t size() const override { return std::ssize(entries_); }
   std::string name(std::int64_t index) const override;
@@ -25,30 +26,29 @@ class FileSource : public ImageSource {
   const std::vector<std::string>& classes() const override { return classes_; }
   bool has_numbered_classes() const override { return numbered_; }
   void read(std::int64_t index, std::vector<std::uint8_t>& bytes) const override;
-  std::string description() const override;
+  SourceAccount account() const override { return account_; }
 
  private:
   std::filesystem::path root_;
   std::vector<Entry> entries_;
   std::vector<std::string> classes_;
-  std::string kind_;
+  SourceAccount account_;
   bool numbered_;
 };
 
-/// Images anywhere under `folder`: with classes if none lies in the folder itself. Throws UserError
-/// if the folder cannot be read or holds no image.
-std::unique_ptr<ImageSource> open_folder(const std::filesystem::path& folder);
+/// Images anywhere under `folder`: with classes if none lies in the folder itself. `account` says
+/// what was left out before. Throws UserError if the folder cannot be read or holds no image.
+std::unique_ptr<ImageSource> open_folder(const std::filesystem::path& folder,
+                                         SourceAccount account = {});
 
 /// A list, one image a line: `path`, `path,label` or `path<tab>label`; a whole number behind the
 /// last space is a label too. Paths are relative to the list's folder. A path with a comma in it
 /// can stand in double quotes. Empty lines, lines that begin with # and a first line `path` or
 /// `path,label` are skipped. Labels name classes: by number, in numeric order, if all of them are
-/// whole numbers, else by text, in sorted order. Throws UserError if the list is empty, labels only
-/// some lines, or names a first image that does not exist.
+/// whole numbers, else by text, in sorted order. Lines without
+/// one are images without a class. Throws UserError if the list is empty or names a first image
+/// that does not exist.
 std::unique_ptr<ImageSource> open_list(const std::filesystem::path& list);
-
-/// Whether the name ends as that of an image that can be decoded.
-bool has_image_extension(const std::filesystem::path& path);
 
 /// An image file of more bytes is refused.
 inline constexpr std::int64_t kLargestImage = std::int64_t{1} << 29;

@@ -29,9 +29,11 @@ class GeneratedSource : public ImageSource {
   void read(std::int64_t index, std::vector<std::uint8_t>& bytes) const override {
     bytes = files_[static_cast<std::size_t>(index)];
   }
-  std::string description() const override {
-    return std::to_string(size()) + " generated JPEGs of " + std::to_string(size_.width) + "x" +
-           std::to_string(size_.height);
+  SourceAccount account() const override {
+    return {.place = "generated",
+            .images = size(),
+            .images_note =
+                " (JPEG) of " + std::to_string(size_.width) + "x" + std::to_string(size_.height)};
   }
 
  private:

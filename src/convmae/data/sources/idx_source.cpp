@@ -4,6 +4,8 @@
 #include "convmae/base/quote.h"
 #include "convmae/base/read_file.h"
 #include "convmae/data/decode/npy.h"
+#include "convmae/data/sources/entry_names.h"
+#include "convmae/data/sources/numbered_classes.h"
 
 #include <algorithm>
 #include <array>
@@ -17,9 +19,6 @@ namespace convmae {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::string_view kImages = "images-idx3-ubyte";
-constexpr std::string_view kLabels = "labels-idx1-ubyte";
 
 struct IdxFile {
   std::vector<std::int64_t> shape;
@@ -105,14 +104,24 @@ IdxFile read_idx(const fs::path& path, std::size_t rank) {
 
 class IdxSource : public ImageSource {
  public:
-  IdxSource(fs::path path, IdxFile images, std::vector<std::uint8_t> labels)
+  IdxSource(fs::path path, IdxFile images, const std::vector<std::uint8_t>& labels,
+            SourceAccount account)
       : path_(std::move(path)),
         images_(std::move(images)),
-        labels_(std::move(labels)),
-        header_(npy_header(PixelType::uint8, {images_.shape[1], images_.shape[2]})) {
-    if (labels_.empty()) return;
-    const int largest = *std::max_element(labels_.begin(), labels_.end());
-    for (int i = 0; i <= largest; ++i) classes_.push_back(std::to_string(i));
+        header_(npy_header(PixelType::uint8, {images_.shape[1], images_.shape[2]})),
+        account_(std::move(account)) {
+    NumberedClasses numbers;
+    for (const std::uint8_t label : labels) numbers.add(label);
+    classes_ = numbers.names();
+    labels_.reserve(labels.size());
+    for (const std::uint8_t label : labels) labels_.push_back(numbers.index(label));
+    account_.place = path_.string();
+    account_.kind = "IDX file";
+    account_.images = size();
+    account_.images_note =
+        " of " + std::to_string(images_.shape[1]) + "x" + std::to_string(images_.shape[2]);
+    account_.labelled = std::ssize(labels_);
+    account_.name_classes(classes_);
   }
 
   std::int64_t size() const override { return images_.shape[0]; }
@@ -131,52 +140,109 @@ class IdxSource : public ImageSource {
     std::memcpy(bytes.data() + header_.size(), images_.values.data() + index * area,
                 static_cast<std::size_t>(area));
   }
-  std::string description() const override {
-    return "IDX file " + printable(path_.string()) + ": " + std::to_string(size()) + " images of " +
-           std::to_string(images_.shape[1]) + "x" + std::to_string(images_.shape[2]) +
-           (classes_.empty() ? "" : " in " + std::to_string(classes_.size()) + " classes");
-  }
+  SourceAccount account() const override { return account_; }
 
  private:
   fs::path path_;
   IdxFile images_;
-  std::vector<std::uint8_t> labels_;
+  std::vector<std::int64_t> labels_;
   std::vector<std::string> classes_;
   std::string header_;
+  SourceAccount account_;
 };
 
-}  // namespace
+/// Where the name of an IDX file of images says so: "images-idx3", or with a dot as in many copies.
+struct ImagesWord {
+  std::size_t begin = 0;
+  char separator = '-';
+};
 
-bool is_idx_images(const fs::path& file) {
-  return file.filename().string().find(kImages) != std::string::npos;
-}
-
-std::optional<fs::path> find_idx_images(const fs::path& folder, Split split) {
-  const std::string stem = (split == Split::train ? "train-" : "t10k-") + std::string(kImages);
-  for (const char* ending : {"", ".gz"}) {
-    std::error_code ignored;
-    fs::path file = folder / (stem + ending);
-    if (fs::exists(file, ignored) && !fs::is_directory(file, ignored)) return file;
+std::optional<ImagesWord> find_images_word(const std::string& name) {
+  for (const char separator : {'-', '.', '_'}) {
+    const std::size_t begin = name.find(std::string("images") + separator + "idx3");
+    if (begin != std::string::npos) return ImagesWord{begin, separator};
   }
   return std::nullopt;
 }
 
-std::unique_ptr<ImageSource> open_idx(const fs::path& images) {
-  IdxFile pixels = read_idx(images, 3);
-  std::string label_name = images.filename().string();
-  label_name.replace(label_name.find(kImages), kImages.size(), kLabels);
-  const fs::path label_path = images.parent_path() / label_name;
-  std::vector<std::uint8_t> labels;
+/// The label file beside an image file; the likeliest name if there is none, and `exists` is false.
+fs::path label_path(const fs::path& images, bool& exists) {
+  const std::string name = images.filename().string();
+  const ImagesWord word = *find_images_word(name);
+  std::string rest = name.substr(word.begin + std::string_view("images-idx3").size());
+  if (rest.ends_with(".gz")) rest.resize(rest.size() - 3);
+  const bool compressed = name.ends_with(".gz");
   std::error_code ignored;
-  if (fs::exists(fs::symlink_status(label_path, ignored))) {
-    labels = read_idx(label_path, 1).values;
-    if (std::ssize(labels) != pixels.shape[0]) {
-      throw UserError("expected " + std::to_string(pixels.shape[0]) + " labels in " +
-                      quote(label_path.string()) + ", found " + std::to_string(labels.size()) +
-                      ": use the label file that belongs to the images");
+  for (const bool same_ending : {true, false}) {
+    for (const char separator : {word.separator, '-', '.', '_'}) {
+      const fs::path path =
+          images.parent_path() / (name.substr(0, word.begin) + "labels" + separator + "idx1" +
+                                  rest + (compressed == same_ending ? ".gz" : ""));
+      exists = fs::exists(fs::symlink_status(path, ignored));
+      if (exists) return path;
     }
   }
-  return std::make_unique<IdxSource>(images, std::move(pixels), std::move(labels));
+  return images.parent_path() / (name.substr(0, word.begin) + "labels" + word.separator + "idx1" +
+                                 rest + (compressed ? ".gz" : ""));
+}
+
+bool is_of(const std::string& name, Split split) {
+  if (split == Split::train) return name.find("train") != std::string::npos;
+  return name.find("t10k") != std::string::npos || name.find("test") != std::string::npos;
+}
+
+}  // namespace
+
+bool is_idx_images(const fs::path& file) {
+  return find_images_word(file.filename().string()).has_value();
+}
+
+std::optional<fs::path> find_idx_images(const fs::path& folder, const FolderEntries& entries,
+                                        Split split, SourceAccount& account) {
+  std::vector<std::string> found;
+  OtherKinds others;
+  for (const std::string& name : entries.others) {
+    const std::size_t words = name.find("-idx");
+    if (is_idx_images(name)) {
+      // In byte order a plain file comes before its compressed copy.
+      if (is_of(name, split) && (found.empty() || name != found.back() + ".gz")) {
+        found.push_back(name);
+      }
+    } else if (words == std::string::npos && name.find(".idx") == std::string::npos) {
+      others.add(name);
+    }
+  }
+  if (found.empty()) return std::nullopt;
+  if (found.size() > 1) {
+    throw UserError("expected one IDX file of images for " +
+                    std::string(split == Split::train ? "training" : "testing") + " in " +
+                    quote(folder.string()) + ", found " + std::to_string(found.size()) +
+                    ", such as " + quote(found[0]) + " and " + quote(found[1]) +
+                    ": give the path of one of them");
+  }
+  account.leave_out(entries.left_out);
+  others.account(account);
+  if (entries.images > 0) account.leave_out(kImageBeside, entries.first_image, entries.images);
+  for (const std::string& name : entries.folders) account.leave_out(kFolderBeside, name);
+  return folder / found.front();
+}
+
+std::unique_ptr<ImageSource> open_idx(const fs::path& images, SourceAccount account) {
+  IdxFile pixels = read_idx(images, 3);
+  std::vector<std::uint8_t> labels;
+  bool exists = false;
+  const fs::path path = label_path(images, exists);
+  if (exists) {
+    labels = read_idx(path, 1).values;
+    if (std::ssize(labels) != pixels.shape[0]) {
+      throw UserError("expected " + std::to_string(pixels.shape[0]) + " labels in " +
+                      quote(path.string()) + ", found " + std::to_string(labels.size()) +
+                      ": use the label file that belongs to the images");
+    }
+  } else {
+    account.remarks.push_back("there is no " + path.filename().string() + " beside it");
+  }
+  return std::make_unique<IdxSource>(images, std::move(pixels), labels, std::move(account));
 }
 
 }  // namespace convmae

@@ -99,6 +99,7 @@ Labels number_labels(const std::vector<ListLine>& lines) {
   NumberedClasses numbers;
   labels.numbered = !lines.empty();
   for (const ListLine& line : lines) {
+    if (line.label.empty()) continue;
     const auto number = whole_number(line.label);
     labels.numbered = labels.numbered && number.has_value();
     if (number) numbers.add(*number);
@@ -130,26 +131,20 @@ std::unique_ptr<ImageSource> open_list(const fs::path& list) {
     throw UserError("no images in the list " + quote(list.string()) +
                     ": expected one path a line, with or without ',label'");
   }
-  const auto unlabelled = std::count_if(lines.begin(), lines.end(),
-                                        [](const ListLine& line) { return line.label.empty(); });
-  const bool has_labels = unlabelled == 0;
-  if (!has_labels && unlabelled != std::ssize(lines)) {
-    throw UserError("expected a label in every line of the list " + quote(list.string()) +
-                    " or in none, found " + std::to_string(unlabelled) + " of " +
-                    std::to_string(lines.size()) + " lines without: complete them");
-  }
   root.settle(lines, name);
+  const bool has_labels =
+      std::ranges::any_of(lines, [](const ListLine& line) { return !line.label.empty(); });
   const Labels labels = has_labels ? number_labels(lines) : Labels{};
   std::vector<FileSource::Entry> entries;
   entries.reserve(lines.size());
   for (const ListLine& line : lines) {
     entries.push_back(
-        {line.path, has_labels ? labels.index.at(line.label) : ImageSource::kNoLabel});
+        {line.path, line.label.empty() ? ImageSource::kNoLabel : labels.index.at(line.label)});
   }
-  std::string kind = "list " + list.filename().string();
-  if (!table.choice.empty()) kind += " (" + table.choice + ")";
-  return std::make_unique<FileSource>(root.path(), std::move(entries), labels.classes, kind + " in",
-                                      labels.numbered);
+  SourceAccount account{.place = list.string(), .kind = "list"};
+  if (!table.choice.empty()) account.remarks.push_back(std::move(table.choice));
+  return std::make_unique<FileSource>(root.path(), std::move(entries), labels.classes,
+                                      std::move(account), labels.numbered);
 }
 
 }  // namespace convmae

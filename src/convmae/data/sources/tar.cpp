@@ -186,6 +186,8 @@ std::optional<TarMember> TarReader::next() {
       if (header.name.empty()) fail("a member without a name");
       return TarMember{std::move(header.name), data, header.size};
     }
+    const bool link = header.type == '1' || header.type == '2';
+    if (link && links_++ == 0) first_link_ = header.name;
     extension = {};
   }
 }

@@ -29,6 +29,9 @@ class TarReader {
 
   /// The next regular file; nothing at the end of the archive.
   std::optional<TarMember> next();
+  /// The links that were passed over so far, and the name of the first.
+  std::int64_t links() const { return links_; }
+  const std::string& first_link() const { return first_link_; }
   /// What the member that `next` returned last holds.
   std::string read(const TarMember& member) const;
 
@@ -46,6 +49,8 @@ class TarReader {
   std::int64_t file_size_;
   std::int64_t offset_ = 0;  // of the header that is looked at
   std::int64_t next_ = 0;    // of the one behind it
+  std::int64_t links_ = 0;
+  std::string first_link_;
   /// The header's block and the one behind it: small members need no second read.
   std::array<char, 2 * kBlock> blocks_{};
 };

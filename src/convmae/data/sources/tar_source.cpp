@@ -4,8 +4,11 @@
 #include "convmae/base/json_number.h"
 #include "convmae/base/quote.h"
 #include "convmae/data/batch_plan.h"
+#include "convmae/data/sources/entry_names.h"
 #include "convmae/data/sources/file_source.h"
+#include "convmae/data/sources/folder_classes.h"
 #include "convmae/data/sources/numbered_classes.h"
+#include "convmae/data/sources/splits.h"
 #include "convmae/data/sources/tar.h"
 
 #include <nlohmann/json.hpp>
@@ -13,8 +16,9 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <iterator>
+#include <map>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 namespace convmae {
@@ -25,6 +29,14 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kLargestLabel = 1 << 20;
 /// Samples that a shuffled epoch holds back to mix shards: about 16 shards of 1,000.
 constexpr std::int64_t kShuffleBuffer = 1 << 14;
+
+constexpr LeaveReason kFurtherImage{"further image of a sample", "further images of samples"};
+constexpr LeaveReason kNoImage{"sample without an image", "samples without an image"};
+constexpr LeaveReason kSystemFile{"file in a folder of the system",
+                                  "files in folders of the system"};
+constexpr LeaveReason kLink{"link", "links"};
+constexpr LeaveReason kOtherPart{"shard of the other part", "shards of the other part"};
+constexpr LeaveReason kNoPart{"shard of no part", "shards of no part"};
 
 struct Sample {
   std::string image;  ///< name of the member
@@ -37,11 +49,21 @@ struct Sample {
 class TarSource : public ImageSource {
  public:
   TarSource(std::vector<fs::path> shards, std::vector<Sample> samples,
-            std::vector<std::int64_t> samples_per_shard, std::vector<std::string> classes)
+            std::vector<std::string> classes, bool numbered, SourceAccount account)
       : shards_(std::move(shards)),
         samples_(std::move(samples)),
-        samples_per_shard_(std::move(samples_per_shard)),
-        classes_(std::move(classes)) {}
+        samples_per_shard_(shards_.size()),
+        classes_(std::move(classes)),
+        numbered_(numbered),
+        account_(std::move(account)) {
+    for (std::string& name : classes_) name = as_utf8(name);
+    for (const Sample& sample : samples_) {
+      ++samples_per_shard_[static_cast<std::size_t>(sample.shard)];
+      if (sample.label != kNoLabel) ++account_.labelled;
+    }
+    account_.images = size();
+    account_.name_classes(classes_);
+  }
 
   std::int64_t size() const override { return std::ssize(samples_); }
   std::string name(std::int64_t index) const override {
@@ -52,13 +74,10 @@ class TarSource : public ImageSource {
     return samples_[static_cast<std::size_t>(index)].label;
   }
   const std::vector<std::string>& classes() const override { return classes_; }
-  bool has_numbered_classes() const override { return true; }
+  bool has_numbered_classes() const override { return numbered_; }
 
   void read(std::int64_t index, std::vector<std::uint8_t>& bytes) const override {
     const Sample& sample = samples_[static_cast<std::size_t>(index)];
-    if (!classes_.empty() && sample.label == kNoLabel) {
-      throw UserError("expected a class number in .cls or .json beside the image, found none");
-    }
     if (sample.size > kLargestImage) {
       throw UserError("image of " + std::to_string(sample.size) + " bytes is above the limit of " +
                       std::to_string(kLargestImage));
@@ -71,19 +90,15 @@ class TarSource : public ImageSource {
     return shard_order(seed, epoch, samples_per_shard_, kShuffleBuffer);
   }
 
-  std::string description() const override {
-    std::string text = std::to_string(shards_.size()) + " shards from " +
-                       printable(shards_.front().string()) + ": " + std::to_string(size()) +
-                       " images";
-    if (!classes_.empty()) text += " in " + std::to_string(classes_.size()) + " classes";
-    return text;
-  }
+  SourceAccount account() const override { return account_; }
 
  private:
   std::vector<fs::path> shards_;
   std::vector<Sample> samples_;
   std::vector<std::int64_t> samples_per_shard_;
   std::vector<std::string> classes_;
+  bool numbered_;
+  SourceAccount account_;
 };
 
 /// A member's name up to the first dot of its last component, and what is behind that dot.
@@ -128,45 +143,126 @@ std::optional<std::int64_t> label_in_json(const std::string& text) {
   return std::nullopt;
 }
 
-/// Collects the members of one sample after the other.
+/// A member's path as it would be under a folder: without what stands for that folder itself.
+std::string plain_path(std::string_view name) {
+  std::string path;
+  while (!name.empty()) {
+    const std::size_t slash = std::min(name.find('/'), name.size());
+    const std::string_view component = name.substr(0, slash);
+    name.remove_prefix(std::min(slash + 1, name.size()));
+    if (component.empty() || component == ".") continue;
+    if (!path.empty()) path += '/';
+    path += component;
+  }
+  return path;
+}
+
+std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+/// Why a member is left out by its name, if it is.
+std::optional<LeaveReason> reason_in_path(std::string_view path) {
+  while (true) {
+    const std::size_t slash = path.find('/');
+    const bool is_folder = slash != std::string_view::npos;
+    const std::string_view component = path.substr(0, slash);
+    if (is_hidden(component) && component != "..") return kHiddenFile;
+    if (!is_folder) return std::nullopt;
+    if (is_system_folder(component)) return kSystemFile;
+    path.remove_prefix(slash + 1);
+  }
+}
+
+/// An image that is not the one of its sample.
+struct FurtherImage {
+  Sample image;
+  std::int64_t sample = 0;  ///< number of its sample
+};
+
+/// Everything that shards hold.
+struct ShardContents {
+  std::vector<Sample> samples;
+  std::vector<bool> plain;  ///< of each sample: its image's name is the key and one extension
+  std::vector<FurtherImage> further;
+  SourceAccount account;
+  OtherKinds others;
+};
+
+/// Brings the members of one shard's samples together, whatever their order.
 class ShardIndexer {
  public:
-  ShardIndexer(std::int64_t shard, std::vector<Sample>& samples)
-      : shard_(shard), samples_(samples) {}
+  ShardIndexer(const fs::path& path, std::int64_t shard, ShardContents& contents)
+      : path_(path), shard_(shard), contents_(contents) {}
 
   void add(TarReader& reader, const TarMember& member) {
-    const MemberName name = split_name(member.name);
-    if (name.key != key_) {
-      finish();
-      key_ = name.key;
+    const std::string path = plain_path(member.name);
+    if (const auto reason = reason_in_path(path)) {
+      contents_.account.leave_out(*reason, file_name(path));
+      return;
     }
+    const MemberName name = split_name(path);
+    Entry& entry = entries_[std::string(name.key)];
+    const std::string ending = path.substr(name.key.size()) + '/';
+    if (('/' + entry.endings).find('/' + ending) != std::string::npos) {
+      throw UserError("the archive " + quote(path_.string()) + " holds " + quote(path) +
+                      " twice: names in a shard must differ: write the shard anew");
+    }
+    entry.endings += ending;
     const bool readable = member.size <= kLargestLabel;
     if (name.extension == ".cls") {
-      if (readable) label_ = label_in_text(reader.read(member));
+      entry.described = true;
+      if (readable) entry.label = label_in_text(reader.read(member));
     } else if (name.extension == ".json") {
-      if (readable && !label_) json_label_ = label_in_json(reader.read(member));
-    } else if (!image_ && has_image_extension(member.name)) {
-      image_ = Sample{member.name, shard_, member.offset, member.size};
+      entry.described = true;
+      if (readable) entry.json_label = label_in_json(reader.read(member));
+    } else if (has_image_extension(path)) {
+      add_image(entry, {member.name, shard_, member.offset, member.size},
+                name.extension == extension_of(path));
+    } else {
+      contents_.others.add(file_name(path));
     }
   }
 
   void finish() {
-    if (image_) {
-      image_->label = label_.value_or(json_label_.value_or(ImageSource::kNoLabel));
-      samples_.push_back(*std::move(image_));
+    for (const auto& [key, entry] : entries_) {
+      if (entry.sample >= 0) {
+        contents_.samples[static_cast<std::size_t>(entry.sample)].label =
+            entry.label.value_or(entry.json_label.value_or(ImageSource::kNoLabel));
+      } else if (entry.described) {
+        contents_.account.leave_out(kNoImage, file_name(key));
+      }
     }
-    image_.reset();
-    label_.reset();
-    json_label_.reset();
   }
 
  private:
+  struct Entry {
+    std::int64_t sample = -1;  ///< number of the sample
+    bool described = false;
+    std::optional<std::int64_t> label;
+    std::optional<std::int64_t> json_label;
+    std::string endings;  ///< of its members' names, each with a slash behind it
+  };
+
+  /// The first image whose name is the key and one extension is the sample's, `a.jpg` rather than
+  /// `a.mask.png`; without one the first of all.
+  void add_image(Entry& entry, Sample image, bool plain) {
+    if (entry.sample < 0) {
+      entry.sample = std::ssize(contents_.samples);
+      contents_.samples.push_back(std::move(image));
+      contents_.plain.push_back(plain);
+      return;
+    }
+    const auto number = static_cast<std::size_t>(entry.sample);
+    if (plain && !contents_.plain[number]) {
+      std::swap(image, contents_.samples[number]);
+      contents_.plain[number] = true;
+    }
+    contents_.further.push_back({std::move(image), entry.sample});
+  }
+
+  const fs::path& path_;
   std::int64_t shard_;
-  std::vector<Sample>& samples_;
-  std::string key_;
-  std::optional<Sample> image_;
-  std::optional<std::int64_t> label_;
-  std::optional<std::int64_t> json_label_;
+  ShardContents& contents_;
+  std::map<std::string, Entry> entries_;
 };
 
 /// The names of the classes; labels, which are the numbers in the files, become class indices.
@@ -183,40 +279,117 @@ std::vector<std::string> number_classes(std::vector<Sample>& samples) {
   return classes;
 }
 
-}  // namespace
-
-std::vector<fs::path> find_shards(const fs::path& folder) {
-  std::vector<fs::path> shards;
-  std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
-    const fs::path& path = entry.path();
-    if (path.filename().native().starts_with('.')) continue;
-    if (entry.is_directory(error) || has_image_extension(path)) return {};
-    if (path.extension() == ".tar") shards.push_back(path);
+/// The classes of archives that hold no label: what folders in them mean. Images that are not in
+/// the part that `split` names are dropped.
+std::vector<std::string> classes_by_folder(ShardContents& contents, Split split,
+                                           SourceAccount& account) {
+  std::vector<Sample>& samples = contents.samples;
+  const bool flat = std::ranges::any_of(samples, [](const Sample& sample) {
+    return plain_path(sample.image).find('/') == std::string::npos;
+  });
+  std::vector<Sample> further;
+  for (FurtherImage& image : contents.further) {
+    // Where no name is the key and one extension, the dots are part of the names.
+    if (flat && contents.plain[static_cast<std::size_t>(image.sample)]) {
+      account.leave_out(kFurtherImage, plain_path(image.image.image));
+    } else {
+      further.push_back(std::move(image.image));
+    }
   }
-  std::sort(shards.begin(), shards.end());
-  return shards;
+  contents.further.clear();
+  std::ranges::move(further, std::back_inserter(samples));
+  std::ranges::sort(samples, {},
+                    [](const Sample& sample) { return std::pair(sample.shard, sample.offset); });
+  std::vector<std::string> paths;
+  paths.reserve(samples.size());
+  for (const Sample& sample : samples) paths.push_back(plain_path(sample.image));
+  const ArchiveFolder chosen = choose_archive_folder(paths, split, account);
+  const FolderClasses classes = folder_classes(chosen.paths);
+  std::vector<Sample> kept;
+  kept.reserve(chosen.images.size());
+  for (std::size_t i = 0; i < chosen.images.size(); ++i) {
+    kept.push_back(std::move(samples[static_cast<std::size_t>(chosen.images[i])]));
+    if (classes.are_classes()) kept.back().label = classes.labels[i];
+  }
+  samples = std::move(kept);
+  if (!classes.are_classes()) {
+    if (!classes.folders.empty()) account.remarks.push_back(classes.why_none());
+    return {};
+  }
+  return classes.folders;
 }
 
-std::unique_ptr<ImageSource> open_shards(const std::vector<fs::path>& shards) {
-  std::vector<Sample> samples;
-  std::vector<std::int64_t> samples_per_shard;
-  for (const fs::path& shard : shards) {
-    const std::int64_t before = std::ssize(samples);
-    TarReader reader(shard);
-    ShardIndexer indexer(std::ssize(samples_per_shard), samples);
+/// "a.tar and 3 more: ".
+std::string place_of(const std::vector<fs::path>& shards) {
+  const std::string first = shards.front().string();
+  return shards.size() == 1 ? first
+                            : first + " and " + with_commas(std::ssize(shards) - 1) + " more";
+}
+
+}  // namespace
+
+std::vector<fs::path> find_shards(const fs::path& folder, const FolderEntries& entries, Split split,
+                                  SourceAccount& account) {
+  if (!entries.folders.empty() || entries.images > 0) return {};
+  std::vector<std::string> shards;
+  OtherKinds others;
+  for (const std::string& name : entries.others) {
+    if (extension_of(name) == ".tar") {
+      shards.push_back(name);
+    } else {
+      others.add(name);
+    }
+  }
+  if (shards.empty()) return {};
+  const auto is_of = [&shards](Split part) {
+    return std::ranges::count(shards, std::optional(part), split_in_name) > 0;
+  };
+  const bool has_parts = is_of(Split::train) && is_of(Split::val);
+  account.leave_out(entries.left_out);
+  others.account(account);
+  std::vector<fs::path> chosen;
+  for (const std::string& name : shards) {
+    const std::optional<Split> part = has_parts ? split_in_name(name) : split;
+    if (part == split) {
+      chosen.push_back(folder / name);
+    } else {
+      account.leave_out(part ? kOtherPart : kNoPart, name);
+    }
+  }
+  return chosen;
+}
+
+std::unique_ptr<ImageSource> open_shards(const std::vector<fs::path>& shards, Split split,
+                                         SourceAccount account) {
+  ShardContents contents;
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    TarReader reader(shards[i]);
+    ShardIndexer indexer(shards[i], static_cast<std::int64_t>(i), contents);
     while (const auto member = reader.next()) indexer.add(reader, *member);
     indexer.finish();
-    samples_per_shard.push_back(std::ssize(samples) - before);
+    if (reader.links() > 0) {
+      contents.account.leave_out(kLink, file_name(plain_path(reader.first_link())), reader.links());
+    }
   }
-  if (samples.empty()) {
+  account.place = place_of(shards);
+  account.kind = shards.size() == 1 ? "archive" : with_commas(std::ssize(shards)) + " shards";
+  contents.others.account(contents.account);
+  account.leave_out(contents.account.left_out);
+  if (contents.samples.empty()) {
     throw UserError("no images in the archive " + quote(shards.front().string()) +
                     (shards.size() > 1 ? " and those that follow it" : "") +
+                    (account.left_out.empty() ? "" : ", found " + account.left_out_text()) +
                     ": expected members such as 000.jpg and 000.cls");
   }
-  std::vector<std::string> classes = number_classes(samples);
-  return std::make_unique<TarSource>(shards, std::move(samples), std::move(samples_per_shard),
-                                     std::move(classes));
+  const bool numbered = std::ranges::any_of(
+      contents.samples, [](const Sample& sample) { return sample.label != ImageSource::kNoLabel; });
+  std::vector<std::string> classes =
+      numbered ? number_classes(contents.samples) : classes_by_folder(contents, split, account);
+  for (const FurtherImage& further : contents.further) {
+    account.leave_out(kFurtherImage, plain_path(further.image.image));
+  }
+  return std::make_unique<TarSource>(shards, std::move(contents.samples), std::move(classes),
+                                     numbered, std::move(account));
 }
 
 }  // namespace convmae

@@ -25,6 +25,10 @@ Preprocessing preprocessing_of(const TrainingOptions& options) {
   return {options.mean, options.std, options.model_config.img_size};
 }
 
+double most_left_out(const TrainingOptions& options) {
+  return skips_bad_samples(options) ? options.max_bad_share : 0;
+}
+
 ImageReading reading_of(const TrainingOptions& options) {
   return {.batch_size = options.batch_size,
           .num_workers = options.num_workers,

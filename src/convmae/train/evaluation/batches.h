@@ -36,6 +36,9 @@ struct ImageReading {
 /// What the options of a run say about it.
 ImageReading reading_of(const TrainingOptions& options);
 
+/// The share of images that they allow to be left out.
+double most_left_out(const TrainingOptions& options);
+
 /// How an image becomes an input where nothing is drawn at random. The number of channels is that
 /// of `preprocessing`, whatever `decode` says.
 TransformConfig evaluation_transform(const Preprocessing& preprocessing,

@@ -2,8 +2,8 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/read_file.h"
+#include "convmae/io/run_header.h"
 #include "convmae/io/tensorboard.h"
-#include "convmae/io/value_json.h"
 #include "convmae/report/report.h"
 #include "convmae/train/run/run_setup.h"
 #include "convmae/train/weights/checkpoint_store.h"
@@ -38,16 +38,6 @@ class FirstLines {
  private:
   std::string text_;
 };
-
-/// The published code's log.txt has lines of JSON as well, each of them an epoch's.
-bool is_header(const std::string& line) {
-  const auto json = parse_shallow_json(line);
-  return json.is_object() && !json.contains("epoch") &&
-         std::ranges::all_of(
-             std::initializer_list<const char*>{"version", "command", "n_parameters",
-                                                "images_per_step", "steps_per_epoch"},
-             [&json](const char* key) { return json.contains(key); });
-}
 
 bool is_our_configuration(const Path& path) {
   return FirstLines(path).next().starts_with(kConfigBeginning);
@@ -104,7 +94,7 @@ bool is_panel(std::string_view name) {
 RunContents contents_of(const RunPaths& paths) {
   RunContents found;
   FirstLines log(paths.log());
-  found.is_run = is_header(log.next());
+  found.is_run = is_run_header(log.next());
   found.has_epochs = found.is_run && !log.next().empty();
   found.has_checkpoint = has_checkpoint(paths.root);
   found.has_weights = is_there(paths.weights());

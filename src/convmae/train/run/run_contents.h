@@ -4,12 +4,8 @@
 
 #include <filesystem>
 #include <optional>
-#include <string_view>
 
 namespace convmae {
-
-/// What a run writes into the file that locks its directory, before anything else.
-inline constexpr std::string_view kRunMark = "A run of convmae writes into this directory.\n";
 
 /// What a directory holds, as far as a run that is to be written there is concerned.
 struct RunContents {

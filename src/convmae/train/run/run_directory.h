@@ -1,6 +1,7 @@
 #pragma once
 
 #include "convmae/base/file_descriptor.h"
+#include "convmae/io/run_header.h"
 
 #include <filesystem>
 #include <string>
@@ -12,14 +13,14 @@ struct RunPaths {
   std::filesystem::path root;
 
   std::filesystem::path config() const { return root / "config.toml"; }
-  std::filesystem::path log() const { return root / "log.txt"; }
+  std::filesystem::path log() const { return root / kRunLog; }
   std::filesystem::path steps() const { return root / "steps.jsonl"; }
   std::filesystem::path bad_samples() const { return root / "bad_samples.jsonl"; }
   std::filesystem::path report() const { return root / "report.html"; }
-  std::filesystem::path panels() const { return root / "panels"; }
+  std::filesystem::path panels() const { return root / kRunPanels; }
   std::filesystem::path checkpoints() const { return root / "checkpoints"; }
   std::filesystem::path weights() const { return root / "weights.safetensors"; }
-  std::filesystem::path lock() const { return root / ".lock"; }
+  std::filesystem::path lock() const { return root / kRunLock; }
 };
 
 /// Where a run is to be continued.

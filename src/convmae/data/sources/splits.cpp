@@ -1,0 +1,87 @@
+#include "convmae/data/sources/splits.h"
+
+#include "convmae/base/error.h"
+#include "convmae/base/quote.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <iterator>
+#include <span>
+
+namespace convmae {
+namespace {
+
+// The names that come first are preferred.
+constexpr std::array<std::string_view, 2> kTraining{"train", "training"};
+constexpr std::array<std::string_view, 3> kHeldOut{"val", "valid", "validation"};
+constexpr std::array<std::string_view, 2> kTest{"test", "testing"};
+
+std::string small(std::string_view text) {
+  std::string result(text);
+  std::ranges::transform(result, result.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return result;
+}
+
+/// The first of `folders` that has one of the names; empty if there is none.
+std::string first_of(const std::vector<std::string>& folders,
+                     std::span<const std::string_view> names) {
+  for (const std::string_view name : names) {
+    const auto found = std::ranges::find(folders, name);
+    if (found != folders.end()) return *found;
+  }
+  for (const std::string_view name : names) {
+    const auto found = std::ranges::find(folders, name, small);
+    if (found != folders.end()) return *found;
+  }
+  return "";
+}
+
+bool is_one_of(const std::string& name, std::span<const std::string_view> names) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+}  // namespace
+
+std::optional<SplitNames> find_splits(const std::vector<std::string>& folders,
+                                      const std::function<bool(const std::string&)>& holds_images) {
+  SplitNames splits{first_of(folders, kTraining), first_of(folders, kHeldOut), {}};
+  const std::string test = first_of(folders, kTest);
+  if (splits.training.empty() && splits.held_out.empty()) return std::nullopt;
+  if (splits.held_out.empty()) splits.held_out = test;
+  const bool both = !splits.training.empty() && !splits.held_out.empty();
+  for (const std::string& name : folders) {
+    if (name == splits.training || name == splits.held_out) continue;
+    splits.beside.push_back(name);
+    if (!both && !is_one_of(small(name), kTest) && holds_images(name)) return std::nullopt;
+  }
+  return splits;
+}
+
+std::string chosen_split(const SplitNames& splits, Split split, SourceAccount& account) {
+  const bool training = split == Split::train;
+  const std::string& name = training ? splits.training : splits.held_out;
+  if (name.empty()) {
+    throw UserError("expected the folder " + quote(account.place + (training ? "/train" : "/val")) +
+                    " beside the folder " + quote(training ? splits.held_out : splits.training) +
+                    ", found none: create it or give a folder of images");
+  }
+  for (const std::string& beside : splits.beside) account.leave_out(kFolderBeside, beside);
+  return name;
+}
+
+std::optional<Split> split_in_name(std::string_view name) {
+  const auto is_letter = [](unsigned char c) { return std::isalpha(c) != 0; };
+  for (auto begin = name.begin(); begin != name.end();) {
+    begin = std::find_if(begin, name.end(), is_letter);
+    const auto end = std::find_if_not(begin, name.end(), is_letter);
+    const std::string word = small(std::string_view(begin, end));
+    if (is_one_of(word, kTraining)) return Split::train;
+    if (is_one_of(word, kHeldOut) || is_one_of(word, kTest)) return Split::val;
+    begin = end;
+  }
+  return std::nullopt;
+}
+
+}  // namespace convmae
