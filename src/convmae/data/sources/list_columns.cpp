@@ -1,7 +1,7 @@
 #include "convmae/data/sources/list_columns.h"
 
 #include "convmae/base/quote.h"
-#include "convmae/data/sources/file_source.h"
+#include "convmae/data/sources/entry_names.h"
 
 #include <algorithm>
 #include <cctype>
