@@ -32,7 +32,7 @@ class Values(ProgramTest):
             np.save(self.folder / f"{number}.npy", far if number else sound)
         paths = [self.folder / f"{number}.npy" for number in range(4)]
         _, said = self.mean_of(*paths)
-        hint = f'convmae: warning: "{paths[1]}" has float numbers up to 200, expected 0..1: divide them by 255'
+        hint = f"convmae: warning: '{paths[1]}' has float numbers up to 200, expected 0..1: divide them by 255"
         self.assertEqual([line for line in said.splitlines() if "expected 0..1" in line], [hint])
         self.assertNotIn("expected 0..1", self.mean_of(paths[0])[1])
 

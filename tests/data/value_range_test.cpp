@@ -88,7 +88,7 @@ TEST(Loader, HintsOnceAtTheFirstImageWithAnyNumberOfThreads) {
     config.hint = [&hints](const std::string& hint) { hints.push_back(hint); };
     Loader loader(std::make_shared<Values>(values), transform, config);
     while (loader.next()) continue;
-    EXPECT_THAT(hints, ElementsAre("\"13\" has float numbers up to 113, expected 0..1: divide "
+    EXPECT_THAT(hints, ElementsAre("'13' has float numbers up to 113, expected 0..1: divide "
                                    "them by 255"));
   }
 }

@@ -144,8 +144,7 @@ void spoil_tiles(Defect defect, RawTiff& tiff, Draws& draws) {
       tiff.set(kHeight, 64);
       tiff.compress(8, zlib_stream(tiff.pixels));  // libtiff cuts up large strips that are not
       tiff.set(kSamples, 65535);
-      tiff.entries[kBits].values.assign(65535, 8);
-      return tiff.set(kPhotometric, 6);
+      return tiff.entries[kBits].values.assign(65535, 4);
     case tile_far_larger_than_the_image:
     case converted_tile_far_larger_than_the_image:
       if (defect == converted_tile_far_larger_than_the_image) tiff.set(kPhotometric, 6);
