@@ -98,14 +98,18 @@ class OneBadImage(ResultsTest):
         out = [self.folder / name for name in ("a.png", "b.png", "c.png")]
         sound = run_program(*given, out[0], *self.images)
         self.assertEqual(sound.returncode, 0, sound.stderr)
-        result = run_program(*given, out[1], self.images[0], self.broken, self.images[1])
+        mixed = [self.images[0], self.broken, self.images[1]]
+        self.assert_user_error(run_program(*given, out[1], *mixed), "broken.jpg",
+                               "--on_bad_sample skip")
+        result = run_program(*given, out[1], *mixed, "--on_bad_sample", "skip")
         self.assertEqual(result.returncode, 1)
         self.assertEqual(out[0].read_bytes(), out[1].read_bytes())
         rows = result.stdout.replace("b.png", "a.png").splitlines()
         named = [row for row in rows if "broken.jpg" in row]
         self.assertEqual(len(named), 1)
         self.assertEqual([row for row in rows if row not in named], sound.stdout.splitlines())
-        self.assert_user_error(run_program(*given, out[2], self.broken), "broken.jpg")
+        self.assert_user_error(run_program(*given, out[2], self.broken, "--on_bad_sample", "skip"),
+                               "broken.jpg")
         self.assertFalse(out[2].exists())
 
     def test_is_followed_by_advice_that_the_command_takes(self):

@@ -60,7 +60,8 @@ void OneByOne::attempt(const std::string& image, const std::function<void()>& wo
     work();
   } catch (const UserError& error) {
     if (on_bad_sample_ == "error") {
-      throw UserError("cannot use the image " + quote(image) + ": " + error.what());
+      throw UserError("cannot use the image " + quote(image) + ": " + error.what() +
+                      " (--on_bad_sample skip passes over it)");
     }
     show(error.what());
     if (failed_++ == 0) first_ = quote(image) + ": " + error.what();

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 
 namespace convmae {
 
@@ -19,10 +20,11 @@ namespace convmae {
 void add_max_pixels(CLI::App& command, std::int64_t& max_pixels);
 void add_max_pixels(OptionTable& table, std::int64_t& max_pixels);
 
-/// --on_bad_sample of commands that take images one by one: what becomes of those that cannot be
-/// used, by default that they are named in their place and cost the others nothing.
+/// --on_bad_sample of commands that take images one by one: whether those that cannot be used end
+/// the command, or are named in their place and cost the others nothing.
 class OneByOne {
  public:
+  explicit OneByOne(std::string on_bad_sample) : on_bad_sample_(std::move(on_bad_sample)) {}
   void add_to(CLI::App& command);
 
   /// Calls `work`. A UserError goes on to `show`, which tells of it in the image's place, unless
@@ -35,7 +37,7 @@ class OneByOne {
   int finish() const;
 
  private:
-  std::string on_bad_sample_ = "skip";
+  std::string on_bad_sample_;
   std::int64_t images_ = 0;
   std::int64_t failed_ = 0;
   std::string first_;  ///< what is said of the first one

@@ -27,7 +27,7 @@ struct PredictOptions {
   std::vector<std::string> images;
   std::int64_t top = 5;
   bool json = false;
-  OneByOne bad_images;
+  OneByOne bad_images{"skip"};
   InferenceFlags inference;
 };
 

@@ -39,7 +39,7 @@ struct ReconstructOptions {
   std::optional<std::int64_t> groups;
   std::uint64_t seed = 0;
   bool json = false;
-  OneByOne bad_images;
+  OneByOne bad_images{"error"};
   InferenceFlags inference;
 };
 
