@@ -159,7 +159,8 @@ class Places(ProgramTest):
         both = [run_program("stats", path, "--input_size", 32)
                 for path in (data, self.folder / "vehicles.tar")]
         for result in both:
-            self.assertIn(" of 9 images in 3 classes; left out: 3 hidden files (._000.png)\n",
+            self.assertIn(" of 9 images in 3 classes; train is taken as a class, as others lie "
+                          "beside it; left out: 3 hidden files (._000.png)\n",
                           result.stderr)
         self.assertEqual(*(result.stdout.splitlines()[-1] for result in both))
 

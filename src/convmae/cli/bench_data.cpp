@@ -144,7 +144,7 @@ class BenchDataCommand {
   void print_text(const ImageSource& source, const PipelineBenchmark& result) const {
     constexpr double kMilli = 1e3;
     std::printf(
-        "%s\n%s, %.0f bytes an image\n%lld images to %lldx%lld, augmentation %s, 1 thread\n\n",
+        "%s\n%s\n%.0f bytes an image\n%lld images to %lldx%lld, augmentation %s, 1 thread\n\n",
         describe_cpu().c_str(), source.description().c_str(), result.bytes,
         static_cast<long long>(images_), static_cast<long long>(transform_.output.height),
         static_cast<long long>(transform_.output.width), augment_.c_str());

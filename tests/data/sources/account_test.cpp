@@ -137,6 +137,9 @@ TEST(Splits, AClassCalledTrainIsAClass) {
   for (const char* const name : {"bus/1.jpg", "car/2.jpg", "train/3.jpg"}) data.add(name);
   EXPECT_THAT(classes_in(data.path()), ElementsAre("bus", "car", "train"));
   EXPECT_THAT(classes_in(data.path(), Split::val), ElementsAre("bus", "car", "train"));
+  EXPECT_THAT(
+      account_of(data.path()),
+      EndsWith("3 images in 3 classes; train is taken as a class, as others lie beside it"));
 }
 
 TEST(Splits, AreThemselvesMadeOfClassesOfAnyName) {

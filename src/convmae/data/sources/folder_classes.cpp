@@ -71,7 +71,10 @@ ArchiveFolder choose_archive_folder(const std::vector<std::string>& paths, Split
       go_into(chosen_split(*splits, split, account));
       return folder;
     }
-    if (found.folders.size() != 1 || !std::ranges::all_of(folder.paths, is_deep)) return folder;
+    if (found.folders.size() != 1 || !std::ranges::all_of(folder.paths, is_deep)) {
+      if (found.are_classes()) remark_classes(found.folders, account);
+      return folder;
+    }
     go_into(found.folders.front());
   }
 }

@@ -59,6 +59,7 @@ std::unique_ptr<ImageSource> open_any_folder(const fs::path& folder, Split split
     return open_inner(chosen_split(*splits, split, account), true);
   }
   if (is_wrapper(folder, entries)) return open_inner(entries.folders.front(), false);
+  if (entries.images == 0) remark_classes(entries.folders, account);
   return open_folder(folder, std::move(account));
 }
 

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <iterator>
 #include <span>
 
 namespace convmae {
@@ -59,6 +58,14 @@ std::optional<SplitNames> find_splits(const std::vector<std::string>& folders,
   return splits;
 }
 
+void remark_classes(const std::vector<std::string>& folders, SourceAccount& account) {
+  for (const std::string& name : folders) {
+    if (is_one_of(small(name), kTraining) || is_one_of(small(name), kHeldOut)) {
+      account.remarks.push_back(name + " is taken as a class, as others lie beside it");
+    }
+  }
+}
+
 std::string chosen_split(const SplitNames& splits, Split split, SourceAccount& account) {
   const bool training = split == Split::train;
   const std::string& name = training ? splits.training : splits.held_out;
@@ -72,14 +79,16 @@ std::string chosen_split(const SplitNames& splits, Split split, SourceAccount& a
 }
 
 std::optional<Split> split_in_name(std::string_view name) {
-  const auto is_letter = [](unsigned char c) { return std::isalpha(c) != 0; };
-  for (auto begin = name.begin(); begin != name.end();) {
-    begin = std::find_if(begin, name.end(), is_letter);
-    const auto end = std::find_if_not(begin, name.end(), is_letter);
-    const std::string word = small(std::string_view(begin, end));
-    if (is_one_of(word, kTraining)) return Split::train;
-    if (is_one_of(word, kHeldOut) || is_one_of(word, kTest)) return Split::val;
-    begin = end;
+  const auto is_letter = [](char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; };
+  std::string word;
+  for (std::size_t i = 0; i <= name.size(); ++i) {
+    if (i < name.size() && is_letter(name[i])) {
+      word += name[i];
+      continue;
+    }
+    if (is_one_of(small(word), kTraining)) return Split::train;
+    if (is_one_of(small(word), kHeldOut) || is_one_of(small(word), kTest)) return Split::val;
+    word.clear();
   }
   return std::nullopt;
 }

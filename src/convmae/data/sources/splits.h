@@ -24,6 +24,9 @@ struct SplitNames {
 std::optional<SplitNames> find_splits(const std::vector<std::string>& folders,
                                       const std::function<bool(const std::string&)>& holds_images);
 
+/// Says in `account` of folders that are no parts which of them are called like one.
+void remark_classes(const std::vector<std::string>& folders, SourceAccount& account);
+
 /// The folder of that part. What lies beside the parts is left out in `account`. Throws UserError,
 /// which names the account's place, if there is no such part.
 std::string chosen_split(const SplitNames& splits, Split split, SourceAccount& account);
