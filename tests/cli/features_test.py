@@ -92,7 +92,7 @@ class Features(FeaturesTest):
             rows = list(csv.DictReader(file))
         self.assertEqual(len(rows), 24)
         self.assertTrue(rows[9]["name"].endswith("green/001.png"))
-        self.assertEqual(rows[9]["label"], "1")
+        self.assertEqual(rows[9]["label"], "green")
 
     def test_pooled_features_are_the_means_of_the_maps(self):
         maps, pooled = self.folder / "maps.safetensors", self.folder / "pooled.safetensors"

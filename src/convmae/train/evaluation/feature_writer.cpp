@@ -73,18 +73,15 @@ void require_replaceable(const std::filesystem::path& list,
   }
 }
 
-/// What a file of its own says of an image's class: the number that the data give it, or its index.
-std::string label_text(const ImageSource& source, std::int64_t image) {
+std::string class_name(const ImageSource& source, std::int64_t image) {
   const std::int64_t label = source.label(image);
-  if (label == ImageSource::kNoLabel) return "";
-  return source.has_numbered_classes() ? source.classes()[static_cast<std::size_t>(label)]
-                                       : std::to_string(label);
+  return label == ImageSource::kNoLabel ? "" : source.classes()[static_cast<std::size_t>(label)];
 }
 
 void write_list(AtomicFile& file, const ImageSource& source) {
   file.write(kListHeader);
   for (std::int64_t i = 0; i < source.size(); ++i) {
-    file.write(csv_field(source.name(i)) + ',' + label_text(source, i) + '\n');
+    file.write(csv_field(source.name(i)) + ',' + csv_field(class_name(source, i)) + '\n');
   }
 }
 

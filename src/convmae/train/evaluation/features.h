@@ -25,9 +25,9 @@ struct FeatureSelection {
 /// - `.safetensors`: the tensors `stage1`, ... [N, C, H, W] or [N, C], and `labels` [N] int64 where
 ///   the source has labels;
 /// - `.npy`: one array a stage; of several, NAME.npy becomes NAME.stage1.npy, ...
-/// Beside them lies NAME.csv with the images' names and labels. Returns the files. Nothing appears
-/// unless all images can be read; images that are to be left out are found by reading all of them
-/// once more, before. Throws UserError, also for another ending.
+/// Beside them lies NAME.csv with the images' names and those of their classes. Returns the files.
+/// Nothing appears unless all images can be read; images that are to be left out are found by
+/// reading all of them once more, before. Throws UserError, also for another ending.
 std::vector<std::filesystem::path> write_features(const FeatureModel& model,
                                                   std::shared_ptr<const ImageSource> source,
                                                   const FeatureSelection& selection,
