@@ -64,28 +64,28 @@ void run(const EvalOptions& options) {
   const LoadedClassifier loaded = load_classifier(options.checkpoint, type);
   const std::shared_ptr<const ImageSource> source =
       opened_labelled_images(options.data, Split::val, "--data", options.reading.most_left_out());
-  classes_of(*source, "--data");
-  const std::vector<std::string> classes = named_classes(loaded.classes, *source);
-  const std::vector<std::int64_t> class_of = match_classes(*source, classes, "--data");
+  const MatchedImages matched =
+      match_classes(source, {loaded.classes, /*of_classifier=*/true, loaded.named}, "--data");
+  for (const std::string& remark : matched.remarks) std::cerr << "convmae: " << remark << "\n";
 
-  const bool confusions = !options.out.empty() && counts_confusions(std::ssize(classes));
+  const bool confusions = !options.out.empty() && counts_confusions(std::ssize(matched.names));
   NotNumbers not_numbers;
   const ClassificationMetrics metrics = [&] {
     ImageProgress progress(source->size());
     const ImageReading reading = options.reading.reading(options.inference.decode(), progress);
     const std::unique_ptr<Loader> loader = evaluation_loader(reading, loaded.preprocessing, source);
     return evaluate_classifier(
-        *loaded.model, *loader, {loaded.preprocessing, type}, class_of, reading.progress,
+        *loaded.model, *loader, {loaded.preprocessing, type}, matched.class_of, reading.progress,
         confusions ? Confusions::counted : Confusions::ignored, &not_numbers);
   }();
   not_numbers.require_none("the classifier", *loaded.model);
 
   const std::string images = description_of(*source, metrics.images());
   if (options.json) {
-    print_as_json(metrics, classes, loaded.file.string(), images);
+    print_as_json(metrics, matched.names, loaded.file.string(), images);
   } else {
     print(metrics, loaded.file.string(), images);
-    if (options.per_class) print_classes(metrics, classes);
+    if (options.per_class) print_classes(metrics, matched.names);
   }
   if (at_chance(metrics)) {
     std::cerr << "convmae: warning: this is no better than a blind guess among "
@@ -94,7 +94,7 @@ void run(const EvalOptions& options) {
                  "data does\n";
   }
   if (!options.out.empty()) {
-    write_evaluation(options.out, metrics, classes);
+    write_evaluation(options.out, metrics, matched.names);
     if (!options.json) {
       std::printf("wrote eval.json%s to %s\n",
                   confusions ? ", confusion.csv and confusion.png"

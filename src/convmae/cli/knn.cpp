@@ -14,8 +14,11 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstdio>
+#include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -79,10 +82,13 @@ void run(const KnnCommand& options) {
       opened_labelled_images(options.data, Split::train, "--data", options.reading.most_left_out());
   const Source queries = open_queries(options, bank);
   const bool held_out = queries != bank;
-  std::vector<std::int64_t> class_of;  // of the held-out images' classes, which may be fewer
+  const auto tell = [](const std::string& text) { std::cerr << "convmae: " << text << "\n"; };
+  std::ranges::for_each(doubts_about(bank->classes()), tell);
+  std::optional<MatchedImages> matched;
   if (held_out) {
-    const std::vector<std::string>& classes = classes_of(*bank, "--data");
-    class_of = match_classes(*queries, classes, "the held-out data");
+    matched = match_classes(queries, {classes_of(*bank, "--data")}, "the held-out data",
+                            UnknownClasses::left_out);
+    std::ranges::for_each(matched->remarks, tell);
   }
   if (!held_out && bank->size() < 2) {
     throw UserError(
@@ -95,8 +101,8 @@ void run(const KnnCommand& options) {
           described(bank, known), "the same, each among all others");
     return;
   }
-  LabelledFeatures asked = features_of(model, queries, options.reading);
-  asked.labels = at::tensor(class_of).index_select(0, asked.labels);
+  LabelledFeatures asked = features_of(model, matched->images, options.reading);
+  asked.labels = at::tensor(matched->class_of).index_select(0, asked.labels);
   print(options, knn_scores(known, asked, options.k, options.temperature), described(bank, known),
         described(queries, asked));
 }

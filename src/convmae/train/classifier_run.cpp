@@ -41,11 +41,15 @@ void ClassifierRun::open_data() {
   classes_ = classes_of(*source(), "--data");
   class_of_.resize(classes_.size());
   std::iota(class_of_.begin(), class_of_.end(), 0);
+  for (const std::string& doubt : doubts_about(classes_)) say(doubt);
   if (!options_.eval_data.empty()) {
-    std::shared_ptr<const ImageSource> images = opened_labelled_images(
-        options_.eval_data, Split::val, "--eval_data", most_left_out(options_));
-    std::vector<std::int64_t> matched = match_classes(*images, classes_, "--eval_data");
-    held_out_ = LabelledImages{std::move(images), std::move(matched)};
+    MatchedImages matched = match_classes(
+        opened_labelled_images(options_.eval_data, Split::val, "--eval_data",
+                               most_left_out(options_)),
+        {classes_}, "--eval_data",
+        head_ == ClassifierHead::probe ? UnknownClasses::left_out : UnknownClasses::refused);
+    for (const std::string& remark : matched.remarks) say(remark);
+    held_out_ = LabelledImages{std::move(matched.images), std::move(matched.class_of)};
   }
 }
 

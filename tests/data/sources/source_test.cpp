@@ -240,6 +240,7 @@ TEST(OpenSource, IdxFilesArePlainOrCompressed) {
     ASSERT_EQ(source->size(), 4);
     EXPECT_THAT(source->classes(), testing::ElementsAre("0", "1", "3"));
     EXPECT_EQ(source->label(2), 1);
+    EXPECT_EQ(source->label(3), 2);
     std::vector<std::uint8_t> bytes;
     source->read(3, bytes);
     Image image;

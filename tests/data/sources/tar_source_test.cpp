@@ -62,6 +62,12 @@ TEST(ExpandBraces, RefusesPatternsThatMeanNothing) {
   }
 }
 
+std::vector<std::int64_t> labels(const ImageSource& source) {
+  std::vector<std::int64_t> labels;
+  for (std::int64_t i = 0; i < source.size(); ++i) labels.push_back(source.label(i));
+  return labels;
+}
+
 TEST(Shards, SamplesAreMembersThatShareAName) {
   DataDirectory directory;
   const std::string jpeg = picture();
@@ -93,12 +99,42 @@ TEST(Shards, LabelsMayBeLargeAndSparse) {
                                tar_member("c.json", R"({"label": 18446744073709551615})") +
                                tar_member("d.cls", "-3") + tar_member("d.jpg", jpeg));
   const auto source = open_source(directory.path() / "s.tar", Split::train);
-  EXPECT_TRUE(source->has_numbered_classes());
-  EXPECT_THAT(source->classes(), ElementsAre("16777215", "9223372036854775807"));
-  EXPECT_EQ(source->label(0), 0);
-  EXPECT_EQ(source->label(1), 1);
-  EXPECT_EQ(source->label(2), ImageSource::kNoLabel);
-  EXPECT_EQ(source->label(3), ImageSource::kNoLabel);
+  EXPECT_FALSE(source->has_numbered_classes()) << "one is beyond 64 bits: all are text";
+  EXPECT_THAT(source->classes(),
+              ElementsAre("-3", "16777215", "18446744073709551615", "9223372036854775807"));
+  EXPECT_THAT(labels(*source), ElementsAre(1, 3, 2, 0));
+  directory.write("n.tar", tar_member("a.cls", "16777215") + tar_member("a.jpg", jpeg) +
+                               tar_member("b.json", R"({"label": 9223372036854775807})") +
+                               tar_member("b.jpg", jpeg) + tar_member("c.jpg", jpeg) +
+                               tar_member("c.json", R"({"label": "0012"})"));
+  const auto numbers = open_source(directory.path() / "n.tar", Split::train);
+  EXPECT_TRUE(numbers->has_numbered_classes());
+  EXPECT_THAT(numbers->classes(), ElementsAre("12", "16777215", "9223372036854775807"));
+  EXPECT_THAT(labels(*numbers), ElementsAre(1, 2, 0));
+}
+
+TEST(Shards, WhatNamesNoClassIsNoLabel) {
+  DataDirectory directory;
+  const std::string jpeg = picture();
+  std::string members;
+  int number = 0;
+  const auto add = [&](const std::string& ending, const std::string& text) {
+    const std::string key = "x" + std::to_string(number++);
+    members += tar_member(key + ".jpg", jpeg) + tar_member(key + ending, text);
+  };
+  for (const char* value : {"null", "0.5", "[3]", "{}", R"("")", R"("a\nb")", "1e300"}) {
+    add(".json", std::string(R"({"label": )") + value + "}");
+  }
+  add(".cls", "");
+  add(".cls", "3\n5");
+  add(".cls", std::string(2000, 'x'));
+  add(".json", R"({"label": null, "cls": true})");
+  directory.write("s.tar", members);
+  const auto source = open_source(directory.path() / "s.tar", Split::train);
+  EXPECT_THAT(source->classes(), ElementsAre("true"));
+  std::vector<std::int64_t> expected(10, ImageSource::kNoLabel);
+  expected.push_back(0);
+  EXPECT_EQ(labels(*source), expected);
 }
 
 TEST(Shards, AFolderOfArchivesIsShardsAndAFolderWithImagesIsNot) {

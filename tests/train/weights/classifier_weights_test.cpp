@@ -101,6 +101,30 @@ TEST_F(ClassifierWeights, AClassifierComesBackWithItsClasses) {
   EXPECT_TRUE(at::equal(loaded.model->forward(images), classifier.forward(images)));
 }
 
+TEST_F(ClassifierWeights, AHeadIsTakenByTheNamesOfItsClasses) {
+  Classifier trained(tiny_classifier_config());
+  trained.initialise(2);
+  CheckpointInfo info = tiny_info();
+  info.task = task_of(trained.config(), {"0", "10", "2"});
+  write_checkpoint(file_, CheckpointKind::weights, named_tensors(trained), info, {});
+  const at::Tensor head = trained.named_parameters()["head.weight"];
+  const auto taken = [&](const std::vector<std::string>& classes) {
+    Classifier classifier(tiny_classifier_config());
+    classifier.initialise(3);
+    const ClassifierInit init =
+        initialise_classifier(file_, classifier, InChansInit::mean, classes);
+    return std::pair(init, classifier.named_parameters()["head.weight"].detach().clone());
+  };
+  const auto [same, rows] = taken({"0", "2", "10"});
+  EXPECT_TRUE(same.head_taken);
+  EXPECT_TRUE(at::equal(rows, head.index_select(0, at::tensor({0L, 2L, 1L}))));
+  const auto [others, new_rows] = taken({"0", "2", "11"});
+  EXPECT_FALSE(others.head_taken);
+  EXPECT_THAT(others.text,
+              HasSubstr("its head is for other classes: '0', '10' and '2'; new: head.weight"));
+  EXPECT_FALSE(at::equal(new_rows, head));
+}
+
 TEST(WeightAverage, FollowsTheWeightsAndExchangesExactly) {
   Classifier classifier(tiny_classifier_config());
   classifier.initialise(2);

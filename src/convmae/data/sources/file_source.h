@@ -44,10 +44,9 @@ std::unique_ptr<ImageSource> open_folder(const std::filesystem::path& folder,
 /// A list, one image a line: `path`, `path,label` or `path<tab>label`; a whole number behind the
 /// last space is a label too. Paths are relative to the list's folder. A path with a comma in it
 /// can stand in double quotes. Empty lines, lines that begin with # and a first line `path` or
-/// `path,label` are skipped. Labels name classes: by number, in numeric order, if all of them are
-/// whole numbers, else by text, in sorted order. Lines without
-/// one are images without a class. Throws UserError if the list is empty or names a first image
-/// that does not exist.
+/// `path,label` are skipped. Labels name classes as ClassNames has them; lines without one are
+/// images without a class. Throws UserError if the list is empty or names a first image that does
+/// not exist.
 std::unique_ptr<ImageSource> open_list(const std::filesystem::path& list);
 
 /// An image file of more bytes is refused.

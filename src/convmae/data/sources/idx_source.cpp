@@ -4,8 +4,8 @@
 #include "convmae/base/quote.h"
 #include "convmae/base/read_file.h"
 #include "convmae/data/decode/npy.h"
+#include "convmae/data/sources/class_names.h"
 #include "convmae/data/sources/entry_names.h"
-#include "convmae/data/sources/numbered_classes.h"
 
 #include <algorithm>
 #include <array>
@@ -110,18 +110,17 @@ class IdxSource : public ImageSource {
         images_(std::move(images)),
         header_(npy_header(PixelType::uint8, {images_.shape[1], images_.shape[2]})),
         account_(std::move(account)) {
-    NumberedClasses numbers;
-    for (const std::uint8_t label : labels) numbers.add(label);
-    classes_ = numbers.names();
     labels_.reserve(labels.size());
-    for (const std::uint8_t label : labels) labels_.push_back(numbers.index(label));
+    for (const std::uint8_t label : labels) labels_.push_back(classes_.add(std::to_string(label)));
+    classes_.settle();
+    for (std::int64_t& label : labels_) label = classes_.index(label);
     account_.place = path_.string();
     account_.kind = "IDX file";
     account_.images = size();
     account_.images_note =
         " of " + std::to_string(images_.shape[1]) + "x" + std::to_string(images_.shape[2]);
     account_.labelled = std::ssize(labels_);
-    account_.name_classes(classes_);
+    account_.name_classes(classes());
   }
 
   std::int64_t size() const override { return images_.shape[0]; }
@@ -131,7 +130,7 @@ class IdxSource : public ImageSource {
   std::int64_t label(std::int64_t index) const override {
     return labels_.empty() ? kNoLabel : labels_[static_cast<std::size_t>(index)];
   }
-  const std::vector<std::string>& classes() const override { return classes_; }
+  const std::vector<std::string>& classes() const override { return classes_.names(); }
   bool has_numbered_classes() const override { return true; }
   void read(std::int64_t index, std::vector<std::uint8_t>& bytes) const override {
     const std::int64_t area = images_.shape[1] * images_.shape[2];
@@ -145,8 +144,8 @@ class IdxSource : public ImageSource {
  private:
   fs::path path_;
   IdxFile images_;
-  std::vector<std::int64_t> labels_;
-  std::vector<std::string> classes_;
+  std::vector<std::int64_t> labels_;  ///< class indices
+  ClassNames classes_;
   std::string header_;
   SourceAccount account_;
 };

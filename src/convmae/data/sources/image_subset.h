@@ -22,10 +22,10 @@ class ImageSubset : public ImageSource {
   std::string name(std::int64_t index) const override { return whole_->name(number(index)); }
   std::int64_t label(std::int64_t index) const override { return whole_->label(number(index)); }
   const std::vector<std::string>& classes() const override { return whole_->classes(); }
+  bool has_numbered_classes() const override { return whole_->has_numbered_classes(); }
   void read(std::int64_t index, std::vector<std::uint8_t>& bytes) const override {
     whole_->read(number(index), bytes);
   }
-  bool has_numbered_classes() const override { return whole_->has_numbered_classes(); }
   std::vector<std::int64_t> shuffled(std::uint64_t seed, std::uint64_t epoch) const override;
   SourceAccount account() const override;
 

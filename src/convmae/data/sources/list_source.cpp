@@ -1,12 +1,11 @@
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/data/sources/class_names.h"
 #include "convmae/data/sources/file_source.h"
 #include "convmae/data/sources/list_lines.h"
-#include "convmae/data/sources/numbered_classes.h"
 #include "convmae/io/unicode_text.h"
 
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -87,36 +86,6 @@ class ListRoot {
   fs::path root_;
 };
 
-/// Class names by index, and the index of each label text.
-struct Labels {
-  std::vector<std::string> classes;
-  std::map<std::string, std::int64_t> index;
-  bool numbered = false;
-};
-
-Labels number_labels(const std::vector<ListLine>& lines) {
-  Labels labels;
-  NumberedClasses numbers;
-  labels.numbered = !lines.empty();
-  for (const ListLine& line : lines) {
-    if (line.label.empty()) continue;
-    const auto number = whole_number(line.label);
-    labels.numbered = labels.numbered && number.has_value();
-    if (number) numbers.add(*number);
-    labels.index.emplace(line.label, 0);
-  }
-  if (labels.numbered) {
-    labels.classes = numbers.names();
-    for (auto& [text, index] : labels.index) index = numbers.index(*whole_number(text));
-    return labels;
-  }
-  for (auto& [name, index] : labels.index) {
-    index = std::ssize(labels.classes);
-    labels.classes.push_back(name);
-  }
-  return labels;
-}
-
 }  // namespace
 
 std::unique_ptr<ImageSource> open_list(const fs::path& list) {
@@ -132,19 +101,21 @@ std::unique_ptr<ImageSource> open_list(const fs::path& list) {
                     ": expected one path a line, with or without ',label'");
   }
   root.settle(lines, name);
-  const bool has_labels =
-      std::ranges::any_of(lines, [](const ListLine& line) { return !line.label.empty(); });
-  const Labels labels = has_labels ? number_labels(lines) : Labels{};
+  ClassNames classes;
   std::vector<FileSource::Entry> entries;
   entries.reserve(lines.size());
   for (const ListLine& line : lines) {
     entries.push_back(
-        {line.path, line.label.empty() ? ImageSource::kNoLabel : labels.index.at(line.label)});
+        {line.path, line.label.empty() ? ImageSource::kNoLabel : classes.add(line.label)});
+  }
+  classes.settle();
+  for (FileSource::Entry& entry : entries) {
+    if (entry.label != ImageSource::kNoLabel) entry.label = classes.index(entry.label);
   }
   SourceAccount account{.place = list.string(), .kind = "list"};
   if (!table.choice.empty()) account.remarks.push_back(std::move(table.choice));
-  return std::make_unique<FileSource>(root.path(), std::move(entries), labels.classes,
-                                      std::move(account), labels.numbered);
+  return std::make_unique<FileSource>(root.path(), std::move(entries), classes.names(),
+                                      std::move(account), classes.numbered());
 }
 
 }  // namespace convmae

@@ -4,10 +4,10 @@
 #include "convmae/base/json_number.h"
 #include "convmae/base/quote.h"
 #include "convmae/data/batch_plan.h"
+#include "convmae/data/sources/class_names.h"
 #include "convmae/data/sources/entry_names.h"
 #include "convmae/data/sources/file_source.h"
 #include "convmae/data/sources/folder_classes.h"
-#include "convmae/data/sources/numbered_classes.h"
 #include "convmae/data/sources/splits.h"
 #include "convmae/data/sources/tar.h"
 
@@ -15,7 +15,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <iterator>
 #include <map>
 #include <optional>
@@ -117,28 +116,35 @@ MemberName split_name(std::string_view name) {
   return {name.substr(0, dot), std::move(extension)};
 }
 
-std::optional<std::int64_t> class_number(std::optional<std::int64_t> number) {
-  return number && *number >= 0 ? number : std::nullopt;
-}
-
-std::optional<std::int64_t> label_in_text(std::string_view text) {
+/// What names a class: text of one line that is not all too long, without blanks around it.
+std::optional<std::string> label_text(std::string_view text) {
   constexpr std::string_view kBlanks = " \t\r\n";
-  const std::size_t begin = std::min(text.find_first_not_of(kBlanks), text.size());
-  text.remove_prefix(begin);
+  constexpr std::size_t kLongest = 1000;
+  text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
   text = text.substr(0, text.find_last_not_of(kBlanks) + 1);
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return class_number(value);
+  constexpr std::string_view kNotInNames("\n\r\0", 3);
+  if (text.empty() || text.size() > kLongest) return std::nullopt;
+  if (text.find_first_of(kNotInNames) != std::string_view::npos) return std::nullopt;
+  return std::string(text);
 }
 
-std::optional<std::int64_t> label_in_json(const std::string& text) {
+/// The class that a value names; nothing for a fraction, a list, an object or null.
+std::optional<std::string> label_of(const nlohmann::ordered_json& value) {
+  if (value.is_string()) return label_text(value.get_ref<const std::string&>());
+  if (value.is_boolean()) return value.get<bool>() ? "true" : "false";
+  if (value.is_number_unsigned()) return std::to_string(value.get<std::uint64_t>());
+  const std::optional<std::int64_t> number = whole_number(value);
+  if (!number) return std::nullopt;
+  return std::to_string(*number);
+}
+
+std::optional<std::string> label_in_json(const std::string& text) {
   const auto json = nlohmann::ordered_json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return std::nullopt;
   for (const char* key : {"label", "cls"}) {
     const auto found = json.find(key);
-    if (found == json.end() || !found->is_number_integer()) continue;
-    if (const auto number = class_number(whole_number(*found))) return number;
+    if (found == json.end()) continue;
+    if (std::optional<std::string> label = label_of(*found)) return label;
   }
   return std::nullopt;
 }
@@ -183,6 +189,7 @@ struct ShardContents {
   std::vector<Sample> samples;
   std::vector<bool> plain;  ///< of each sample: its image's name is the key and one extension
   std::vector<FurtherImage> further;
+  ClassNames classes;  ///< those of labels
   SourceAccount account;
   OtherKinds others;
 };
@@ -210,7 +217,7 @@ class ShardIndexer {
     const bool readable = member.size <= kLargestLabel;
     if (name.extension == ".cls") {
       entry.described = true;
-      if (readable) entry.label = label_in_text(reader.read(member));
+      if (readable) entry.label = label_text(reader.read(member));
     } else if (name.extension == ".json") {
       entry.described = true;
       if (readable) entry.json_label = label_in_json(reader.read(member));
@@ -225,8 +232,10 @@ class ShardIndexer {
   void finish() {
     for (const auto& [key, entry] : entries_) {
       if (entry.sample >= 0) {
+        const auto& label = entry.label ? entry.label : entry.json_label;
+        if (!label) continue;
         contents_.samples[static_cast<std::size_t>(entry.sample)].label =
-            entry.label.value_or(entry.json_label.value_or(ImageSource::kNoLabel));
+            contents_.classes.add(*label);
       } else if (entry.described) {
         contents_.account.leave_out(kNoImage, file_name(key));
       }
@@ -237,8 +246,8 @@ class ShardIndexer {
   struct Entry {
     std::int64_t sample = -1;  ///< number of the sample
     bool described = false;
-    std::optional<std::int64_t> label;
-    std::optional<std::int64_t> json_label;
+    std::optional<std::string> label;
+    std::optional<std::string> json_label;
     std::string endings;  ///< of its members' names, each with a slash behind it
   };
 
@@ -265,18 +274,13 @@ class ShardIndexer {
   std::map<std::string, Entry> entries_;
 };
 
-/// The names of the classes; labels, which are the numbers in the files, become class indices.
-std::vector<std::string> number_classes(std::vector<Sample>& samples) {
-  const auto has_label = [](const Sample& sample) { return sample.label != ImageSource::kNoLabel; };
-  NumberedClasses numbers;
-  for (const Sample& sample : samples) {
-    if (has_label(sample)) numbers.add(sample.label);
+/// The classes that labels name, if there are any; those of the samples become indices.
+std::vector<std::string> classes_by_label(ShardContents& contents) {
+  contents.classes.settle();
+  for (Sample& sample : contents.samples) {
+    if (sample.label != ImageSource::kNoLabel) sample.label = contents.classes.index(sample.label);
   }
-  std::vector<std::string> classes = numbers.names();
-  for (Sample& sample : samples) {
-    if (has_label(sample)) sample.label = numbers.index(sample.label);
-  }
-  return classes;
+  return contents.classes.names();
 }
 
 /// The classes of archives that hold no label: what folders in them mean. Images that are not in
@@ -381,10 +385,9 @@ std::unique_ptr<ImageSource> open_shards(const std::vector<fs::path>& shards, Sp
                     (account.left_out.empty() ? "" : ", found " + account.left_out_text()) +
                     ": expected members such as 000.jpg and 000.cls");
   }
-  const bool numbered = std::ranges::any_of(
-      contents.samples, [](const Sample& sample) { return sample.label != ImageSource::kNoLabel; });
-  std::vector<std::string> classes =
-      numbered ? number_classes(contents.samples) : classes_by_folder(contents, split, account);
+  std::vector<std::string> classes = classes_by_label(contents);
+  const bool numbered = contents.classes.numbered();
+  if (classes.empty()) classes = classes_by_folder(contents, split, account);
   for (const FurtherImage& further : contents.further) {
     account.leave_out(kFurtherImage, plain_path(further.image.image));
   }

@@ -25,9 +25,10 @@ std::vector<std::filesystem::path> find_shards(const std::filesystem::path& fold
                                                SourceAccount& account);
 
 /// Shards as WebDataset writes them. Members whose names agree up to the first dot of the last
-/// component are a sample, wherever they are in their shard: an image, and a label: a whole number
-/// in `.cls`, or the key `label` or `cls` of the object in `.json`. The distinct ones are the
-/// classes, in numeric order. Samples without a usable label are images without a class.
+/// component are a sample, wherever they are in their shard: an image, and a label: the line of
+/// text in `.cls`, or under the key `label` or `cls` of the object in `.json` a text, a whole
+/// number (3.0 is one) or a boolean. Labels name classes as ClassNames has them. Samples without a
+/// usable label are images without a class.
 ///
 /// Without any label these are archives of folders: every member that is an image is one, and the
 /// folders are what they would be outside of the archive (find_splits, folder_classes).

@@ -7,6 +7,7 @@
 #include "convmae/model/position_embedding.h"
 #include "convmae/model/position_resize.h"
 #include "convmae/train/weights/checkpoint_store.h"
+#include "convmae/train/weights/head_classes.h"
 #include "convmae/train/weights/held_tensors.h"
 #include "convmae/train/weights/weight_layout.h"
 #include "convmae/train/weights/weights.h"
@@ -70,11 +71,21 @@ Size grid_of_file(const WeightFile& file, std::int64_t positions) {
   return {side, side};
 }
 
+bool is_of_classes(const std::string& name) {
+  return name == "head.weight" || name == "head.bias" || name == "head.1.weight" ||
+         name == "head.1.bias";
+}
+
 /// Copies weights of one file into a classifier, adapting what may differ.
 class Transfer {
  public:
-  Transfer(const WeightFile& file, std::string prefix, Classifier& classifier, InChansInit in_chans)
-      : file_(file), prefix_(std::move(prefix)), classifier_(classifier), in_chans_(in_chans) {}
+  Transfer(const WeightFile& file, std::string prefix, Classifier& classifier, InChansInit in_chans,
+           const std::vector<std::string>& classes)
+      : file_(file),
+        prefix_(std::move(prefix)),
+        classifier_(classifier),
+        in_chans_(in_chans),
+        classes_(classes) {}
 
   ClassifierInit run() {
     const at::NoGradGuard no_grad;
@@ -103,7 +114,7 @@ class Transfer {
         notes_ += "; new: " + name;
         return;
       }
-      if (name.ends_with("head.weight")) head_taken_ = true;
+      if (is_of_classes(name)) return take_classes(*weight, name, target);
     } else if (weight == nullptr) {
       if (first_missing_.empty()) first_missing_ = name;
       return;
@@ -128,6 +139,25 @@ class Transfer {
     return blocks == 0 ? ""
                        : "; left over: " + std::to_string(blocks) +
                              " tensors of blocks that this model does not have";
+  }
+
+  /// A part of the head that has a row for each class.
+  void take_classes(const Weight& weight, const std::string& name, const at::Tensor& target) {
+    at::Tensor rows = read_all(file_, weight);
+    if (!classes_.empty()) {
+      if (!head_rows_) {
+        head_rows_ = head_rows(file_, classes_);
+        if (!head_rows_->note.empty()) notes_ += "; " + head_rows_->note;
+      }
+      if (!head_rows_->rows) {
+        notes_ += "; new: " + name;
+        return;
+      }
+      rows = rows.index_select(0, at::tensor(*head_rows_->rows));
+    }
+    target.copy_(rows);
+    head_taken_ = true;
+    ++taken_;
   }
 
   void take_first_convolution(const Weight& weight, const at::Tensor& target) {
@@ -179,6 +209,8 @@ class Transfer {
   std::string first_missing_;
   std::string notes_;
   bool head_taken_ = false;
+  const std::vector<std::string>& classes_;
+  std::optional<HeadRows> head_rows_;
 };
 
 LoadedClassifier load_own(const WeightFile& weights) {
@@ -281,10 +313,13 @@ at::Tensor adapt_in_chans(const at::Tensor& weight, std::int64_t in_chans, InCha
 }
 
 ClassifierInit initialise_classifier(const std::filesystem::path& path, Classifier& classifier,
-                                     InChansInit in_chans_init) {
+                                     InChansInit in_chans_init,
+                                     const std::vector<std::string>& classes) {
   const WeightFile file = open_for_init(path);
   const std::optional<Architecture> architecture = architecture_of(file);
-  return Transfer(file, architecture ? architecture->prefix : "", classifier, in_chans_init).run();
+  return Transfer(file, architecture ? architecture->prefix : "", classifier, in_chans_init,
+                  classes)
+      .run();
 }
 
 nlohmann::ordered_json encoder_settings(const std::filesystem::path& path) {
@@ -315,11 +350,8 @@ ClassifierConfig config_of_task(const std::filesystem::path& file, const Checkpo
     throw UserError(name + " holds no classifier: give what convmae finetune or linprobe wrote");
   }
   const nlohmann::ordered_json pool = task.value("pool", nlohmann::ordered_json());
-  const nlohmann::ordered_json classes = task.value("classes", nlohmann::ordered_json());
-  const bool named = classes.is_array() && std::ranges::all_of(classes, [](const auto& item) {
-                       return item.is_string();
-                     });
-  if (!pool.is_string() || !named) {
+  const std::optional<std::vector<std::string>> classes = class_names_in(task);
+  if (!pool.is_string() || !classes) {
     throw UserError(name +
                     " describes its classifier badly: its pool is no text, or its classes "
                     "are no list of names");
@@ -329,7 +361,7 @@ ClassifierConfig config_of_task(const std::filesystem::path& file, const Checkpo
   config.pool = parse_pool(pool.get<std::string>());
   config.head = task.value("head", nlohmann::ordered_json()) == "probe" ? ClassifierHead::probe
                                                                         : ClassifierHead::linear;
-  config.num_classes = std::ssize(classes);
+  config.num_classes = std::ssize(*classes);
   validate(config);
   return config;
 }
@@ -362,11 +394,10 @@ LoadedClassifier load_classifier(const std::filesystem::path& path, at::ScalarTy
     for_each_parameter(config,
                        HeldTensors(file, architecture->prefix, HeldTensors::Lacking::tables));
     loaded.model = std::make_shared<Classifier>(config);
-    Transfer(file, architecture->prefix, *loaded.model, InChansInit::random).run();
+    Transfer(file, architecture->prefix, *loaded.model, InChansInit::random, {}).run();
     loaded.preprocessing = default_preprocessing(config.encoder.in_chans, config.encoder.img_size);
-    for (std::int64_t i = 0; i < config.num_classes; ++i) {
-      loaded.classes.push_back(std::to_string(i));
-    }
+    loaded.classes = class_numbers(config.num_classes);
+    loaded.named = false;
   }
   loaded.model->eval();
   hold_weights_as(loaded.model->encoder(), type);

@@ -27,7 +27,9 @@ at::Tensor adapt_in_chans(const at::Tensor& weight, std::int64_t in_chans, InCha
 /// Takes a new classifier's weights from a file of any kind, ours or any other with published
 /// names, of pretraining or of fine-tuning. A position table of another grid is interpolated, a
 /// first convolution for another number of channels is adapted; a head is taken if it has the same
-/// classes, else it stays new, and so does a norm that the file does not have. Throws UserError if
+/// classes, by name where the file has names and in whichever order, else it stays new, and so does
+/// a norm that the file does not have. `classes`: the names of the new classifier's; without them
+/// the order is taken for theirs. Throws UserError if
 /// another tensor of the encoder is missing or has another shape, and for run directories and
 /// training checkpoints of ours, which are for --resume.
 struct ClassifierInit {
@@ -35,7 +37,8 @@ struct ClassifierInit {
   bool head_taken = false;  ///< so that the classifier should know its classes already
 };
 ClassifierInit initialise_classifier(const std::filesystem::path& path, Classifier& classifier,
-                                     InChansInit in_chans_init);
+                                     InChansInit in_chans_init,
+                                     const std::vector<std::string>& classes = {});
 
 /// What a file says about its encoder, by the names of the flags: sizes, and of a file of ours mean
 /// and standard deviation. Throws UserError if the file holds no model of a known kind.
@@ -54,6 +57,7 @@ struct LoadedClassifier {
   std::shared_ptr<Classifier> model;
   Preprocessing preprocessing;
   std::vector<std::string> classes;
+  bool named = true;  ///< whether the file says so; if not, they are numbers
   std::filesystem::path file;
 };
 
