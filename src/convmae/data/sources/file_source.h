@@ -41,12 +41,11 @@ class FileSource : public ImageSource {
 std::unique_ptr<ImageSource> open_folder(const std::filesystem::path& folder,
                                          SourceAccount account = {});
 
-/// A list, one image a line: `path`, `path,label` or `path<tab>label`; a whole number behind the
-/// last space is a label too. Paths are relative to the list's folder. A path with a comma in it
-/// can stand in double quotes. Empty lines, lines that begin with # and a first line `path` or
-/// `path,label` are skipped. Labels name classes as ClassNames has them; lines without one are
-/// images without a class. Throws UserError if the list is empty or names a first image that does
-/// not exist.
+/// A list of images as parse_list reads it, in UTF-8 or UTF-16. Paths are relative to the list's
+/// folder, or else to the one where the program runs; `\` is turned into `/` where only that leads
+/// to a file. Labels name classes as ClassNames has them; lines without one are images without a
+/// class. Throws UserError if the list is empty or damaged, or names first images none of which
+/// exists.
 std::unique_ptr<ImageSource> open_list(const std::filesystem::path& list);
 
 /// An image file of more bytes is refused.

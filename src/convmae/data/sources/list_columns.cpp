@@ -52,6 +52,39 @@ std::optional<std::size_t> find_column(const std::vector<std::string>& fields, N
 
 bool looks_like_image(const CsvField& field) { return has_image_extension(trimmed(field.text)); }
 
+/// The only field that ends as an image does, if it is one.
+std::optional<std::size_t> image_column(const CsvRow& row, const IsImage& is_image) {
+  const auto found = std::ranges::find_if(row.fields, looks_like_image);
+  if (found == row.fields.end() || !is_image(trimmed(found->text)) ||
+      std::any_of(found + 1, row.fields.end(), looks_like_image)) {
+    return std::nullopt;
+  }
+  return static_cast<std::size_t>(found - row.fields.begin());
+}
+
+std::vector<std::string> plain_names(const CsvRow& row) {
+  std::vector<std::string> names;
+  std::ranges::transform(row.fields, std::back_inserter(names), plain);
+  return names;
+}
+
+ListColumns columns_named(const CsvRow& row, std::size_t path) {
+  const std::vector<std::string> names = plain_names(row);
+  ListColumns columns{path, find_column(names, kLabels), names.size(), true, {}};
+  const bool is_known_pair =
+      is_one_of(names[path], kPaths) && names.size() <= 2 && (columns.label || names.size() == 1);
+  if (!columns.label && names.size() == 2) {
+    const std::size_t other = 1 - path;
+    if (other > path || !is_one_of(names[other], kNumbers)) columns.label = other;
+  }
+  if (!is_known_pair) {
+    const auto name = [&](std::size_t i) { return quote(trimmed(row.fields[i].text)); };
+    columns.choice = columns.label ? "columns " + name(path) + " and " + name(*columns.label)
+                                   : "column " + name(path) + ", no column of labels";
+  }
+  return columns;
+}
+
 }  // namespace
 
 std::string trimmed(std::string_view text) {
@@ -63,8 +96,7 @@ std::string trimmed(std::string_view text) {
 
 std::optional<ListColumns> columns_of_heading(const CsvRow& row, const IsImage& is_image,
                                               bool all_known) {
-  std::vector<std::string> names;
-  std::ranges::transform(row.fields, std::back_inserter(names), plain);
+  const std::vector<std::string> names = plain_names(row);
   const auto is_known = [](const std::string& name) {
     return is_one_of(name, kPaths) || is_one_of(name, kLabels) || is_one_of(name, kNumbers);
   };
@@ -74,32 +106,26 @@ std::optional<ListColumns> columns_of_heading(const CsvRow& row, const IsImage& 
       is_image(trimmed(row.fields[0].text))) {
     return std::nullopt;
   }
-  ListColumns columns{*path, find_column(names, kLabels), names.size(), true, {}};
-  const bool is_known_pair = names.size() <= 2 && (columns.label || names.size() == 1);
-  if (!columns.label && names.size() == 2) {
-    const std::size_t other = 1 - *path;
-    if (other > *path || !is_one_of(names[other], kNumbers)) columns.label = other;
+  return columns_named(row, *path);
+}
+
+std::optional<ListColumns> columns_of_heading(const CsvRow& row, const CsvRow& below,
+                                              const IsImage& is_image) {
+  const std::optional<std::size_t> path = image_column(below, is_image);
+  if (!path || row.fields.size() != below.fields.size() ||
+      std::ranges::any_of(row.fields, looks_like_image)) {
+    return std::nullopt;
   }
-  if (!is_known_pair) {
-    const auto name = [&](std::size_t i) { return quote(trimmed(row.fields[i].text)); };
-    columns.choice = columns.label ? "columns " + name(*path) + " and " + name(*columns.label)
-                                   : "column " + name(*path) + ", no column of labels";
-  }
-  return columns;
+  return columns_named(row, *path);
 }
 
 std::optional<ListColumns> columns_of_first_row(const CsvRow& row, const IsImage& is_image) {
-  const std::vector<CsvField>& fields = row.fields;
-  const auto found = std::ranges::find_if(fields, looks_like_image);
-  if (fields.size() < 2 || found == fields.end() ||
-      std::any_of(found + 1, fields.end(), looks_like_image) || !is_image(trimmed(found->text))) {
-    return std::nullopt;
-  }
-  const auto path = static_cast<std::size_t>(found - fields.begin());
-  const std::size_t last = fields.size() - 1;
-  const std::size_t label = path == last ? last - 1 : last;
-  return ListColumns{path, label, fields.size(), false,
-                     "columns " + std::to_string(path + 1) + " and " + std::to_string(label + 1)};
+  const std::optional<std::size_t> path = image_column(row, is_image);
+  const std::size_t count = row.fields.size();
+  if (!path || count < 2) return std::nullopt;
+  const std::size_t label = *path + 1 < count ? *path + 1 : *path - 1;
+  return ListColumns{*path, label, count, false,
+                     "columns " + std::to_string(*path + 1) + " and " + std::to_string(label + 1)};
 }
 
 }  // namespace convmae

@@ -31,9 +31,14 @@ struct ListColumns {
 std::optional<ListColumns> columns_of_heading(const CsvRow& row, const IsImage& is_image,
                                               bool all_known);
 
+/// The same of a heading that has another name for the path: none of its fields ends as an image
+/// does, but one of the row below it, which is one.
+std::optional<ListColumns> columns_of_heading(const CsvRow& row, const CsvRow& below,
+                                              const IsImage& is_image);
+
 /// The columns of rows without a heading that are not just a path and its label: `row` is the first
-/// one, in which the only field that ends as an image does is one. The last one of the others is
-/// the label.
+/// one, in which the only field that ends as an image does is one. The label is behind it, or
+/// before it if it is the last.
 std::optional<ListColumns> columns_of_first_row(const CsvRow& row, const IsImage& is_image);
 
 /// Without the blanks around it.

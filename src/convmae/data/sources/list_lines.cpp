@@ -152,7 +152,6 @@ ListLines parse_list(std::string text, const std::string& name, const IsImage& i
   if (heading && heading->columns.count > 1) columns = heading->columns;
   const std::string separators = columns ? heading->separators : said.value_or(separators_of(text));
   ListLines list;
-  list.has_heading = heading.has_value();
   CsvReader reader(text, separators, name);
   CsvRow row;
   if (heading) reader.next(row);
@@ -162,6 +161,12 @@ ListLines parse_list(std::string text, const std::string& name, const IsImage& i
       if (columns && has_row_name(row, *columns)) skip = 1;
       if (!columns && !is_image(path_of_pair(row).value_or(""))) {
         columns = columns_of_first_row(row, is_image);
+        CsvReader ahead = reader;
+        CsvRow below;
+        if (!columns && !heading && ahead.next(below)) {
+          columns = columns_of_heading(row, below, is_image);
+          if (columns) continue;
+        }
       }
     }
     list.lines.push_back(columns ? line_of(row, *columns, skip, reader) : pair_of(row, reader));

@@ -19,7 +19,6 @@ struct ListLine {
 
 struct ListLines {
   std::vector<ListLine> lines;
-  bool has_heading = false;
   std::string choice;  ///< ListColumns::choice
 };
 
@@ -27,7 +26,8 @@ struct ListLines {
 /// where a heading shows it, '|' or blanks. A first line `sep=X`, which Excel obeys, says what by.
 /// Without a heading a row is a path and a label behind the last separator, or behind the last
 /// blank if it is a whole number; where that names no image, but another field of the first row
-/// does, all rows have its columns. `name` is what errors call the file. Throws UserError for a row
+/// does, all rows have its columns, and where one of the second row does, the first one is a
+/// heading after all. `name` is what errors call the file. Throws UserError for a row
 /// that does not fit.
 ListLines parse_list(std::string text, const std::string& name, const IsImage& is_image);
 

@@ -29,7 +29,8 @@ class ListRoot {
   }
 
   /// Decides for all lines by what some of them lead to. Throws UserError if none of the first ones
-  /// leads to anything.
+  /// leads to anything, or if the very first does not and is not called as an image is: it may be a
+  /// heading.
   void settle(std::vector<ListLine>& lines, const std::string& list) {
     constexpr std::ptrdiff_t kTried = 100;
     const auto end = lines.begin() + std::min(std::ssize(lines), kTried);
@@ -37,9 +38,10 @@ class ListRoot {
       return std::any_of(lines.begin(), end,
                          [&root](const ListLine& line) { return exists(root, line.path); });
     };
-    if (!in(root_)) {
-      if (!in({})) throw UserError(missing(lines, list));
-      root_.clear();
+    if (!in(root_) && !in({})) throw UserError(missing(lines, list));
+    if (!in(root_)) root_.clear();
+    if (!exists(root_, lines.front().path) && !has_image_extension(lines.front().path)) {
+      throw UserError(missing(lines, list));
     }
     const auto slanted = std::ranges::find_if(
         lines, [](const ListLine& line) { return line.path.find('\\') != std::string::npos; });
