@@ -102,7 +102,7 @@ std::vector<std::string> normalised_arguments(const CLI::App& app, int argc,
 
 void add_data(CLI::App& command, std::string& data, const std::string& help) {
   CLI::Option* const flag = command.add_option("--data,--data_path", data, help);
-  mark_required(flag)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  mark_required(flag);
   const auto take = [&data, flag](const std::string& word) {
     if (flag->count() > 0) {
       throw UserError("the images are given twice, as " + quote(word) + " and with --data " +
@@ -115,6 +115,19 @@ void add_data(CLI::App& command, std::string& data, const std::string& help) {
 
 void require_data(const std::string& data) {
   if (data.empty()) throw UserError("--data is missing: give the images to read");
+}
+
+void let_last_value_count(CLI::App& app) {
+  for (CLI::Option* const option : app.get_options()) {
+    if (option->get_lnames().empty()) continue;
+    if (option->get_items_expected_max() > 1) {
+      // Taken as it comes, a list is cleared by the next one.
+      option->trigger_on_parse();
+    } else {
+      option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    }
+  }
+  for (CLI::App* const command : app.get_subcommands({})) let_last_value_count(*command);
 }
 
 std::string command_text(int argc, const char* const* argv) {

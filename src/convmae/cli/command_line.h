@@ -20,6 +20,9 @@ struct CommandLine {
 /// `knn --k 20 200 photos`.
 std::vector<std::string> normalised_arguments(const CLI::App& app, int argc,
                                               const char* const* argv);
+/// Lets the last value of a flag count where it is given more than once, for all flags of `app` and
+/// of its commands. A list is then as it stands behind the last one.
+void let_last_value_count(CLI::App& app);
 /// All arguments, quoted where a shell needs it.
 std::string command_text(int argc, const char* const* argv);
 

@@ -89,6 +89,7 @@ int run(int argc, char** argv) {
   convmae::add_stats(app);
   convmae::add_compare(app);
   convmae::add_help(app);
+  convmae::let_last_value_count(app);
   try {
     app.parse(convmae::normalised_arguments(app, argc, argv));
     return line.exit_code;

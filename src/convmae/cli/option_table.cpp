@@ -29,13 +29,10 @@ std::string flags_of(const std::string& names) {
   return flags;
 }
 
-/// An option with one value; of several, the last one counts.
 template <typename T>
 CLI::Option* add_single(CLI::App& command, const std::string& names, T& value,
                         const std::string& help) {
-  return command.add_option(flags_of(names), value, help)
-      ->capture_default_str()
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  return command.add_option(flags_of(names), value, help)->capture_default_str();
 }
 
 std::string key_of(const std::string& names) { return names.substr(0, names.find(',')); }
@@ -193,7 +190,7 @@ CLI::Option* OptionTable::add_parsed(const std::string& names,
                                      const std::string& help) {
   CLI::Option* const option =
       command_.add_option_function<std::string>(flags_of(names), parse, help);
-  option->default_str(spell_value())->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  option->default_str(spell_value());
   return remember(option, names,
                   [spell_value = std::move(spell_value)] { return spell(spell_value()); });
 }

@@ -1,5 +1,8 @@
 #include "convmae/cli/validators.h"
 
+#include "convmae/base/quote.h"
+
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -39,37 +42,35 @@ std::optional<T> parse_whole(std::string_view text) {
   return parse<T>(text);
 }
 
-/// Whether `text` is a number, perhaps one that no type holds. Other texts are left to CLI11 and to
-/// the checks of a flag's range.
-bool is_number(std::string_view text) {
-  double number = 0;
-  const char* const end = text.data() + text.size();
-  return std::from_chars(text.data(), end, number).ptr == end && !text.empty();
-}
-
-void drop_plus(std::string& text) {
+/// Without blanks around it, as in "0.1, 0.2", and without a plus.
+void strip(std::string& text) {
+  constexpr const char* kBlanks = " \t";
+  const std::size_t end = text.find_last_not_of(kBlanks);
+  text.erase(end == std::string::npos ? 0 : end + 1);
+  text.erase(0, std::min(text.find_first_not_of(kBlanks), text.size()));
   if (text.starts_with('+')) text.erase(0, 1);
 }
 
-/// Replaces a whole number by its plain spelling.
+/// Replaces a whole number by its plain spelling. Nothing is left to CLI11, which takes "true"
+/// for 1.
 template <typename T>
 std::string check_whole(std::string& text) {
-  drop_plus(text);
+  strip(text);
   const std::optional<T> number = parse_whole<T>(text);
   if (!number) {
-    if (!is_number(text)) return {};
     return "must be a whole number from " + std::to_string(std::numeric_limits<T>::min()) + " to " +
-           std::to_string(std::numeric_limits<T>::max()) + ", found " + text;
+           std::to_string(std::numeric_limits<T>::max()) + ", found " + quote(text);
   }
   text = std::to_string(*number);
   return {};
 }
 
+/// CLI11 takes infinity, and numbers in hexadecimal that are as large.
 std::string check_finite(std::string& text) {
-  drop_plus(text);
+  strip(text);
   const std::optional<double> number = parse<double>(text);
-  if (number ? std::isfinite(*number) : !is_number(text)) return {};
-  return "must be a finite number in double precision, found " + text;
+  if (number && std::isfinite(*number)) return {};
+  return "must be a finite number in double precision, found " + quote(text);
 }
 
 CLI::Option* taking(CLI::Option* option, std::string (*check)(std::string&)) {

@@ -9,7 +9,7 @@ namespace convmae {
 // Checks of the numbers that flags take. What they refuse is named in one readable line.
 
 /// Lets an option take only what a T holds: CLI11 by itself takes the nearest number that fits, an
-/// octal one for 010, and infinity. T: int, std::int64_t, std::uint64_t or double.
+/// octal one for 010, 1 for true, and infinity. T: int, std::int64_t, std::uint64_t or double.
 template <typename T>
 CLI::Option* numbers_of(CLI::Option* option);
 template <>
