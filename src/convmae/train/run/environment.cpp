@@ -38,6 +38,7 @@ std::string libtorch_running() {
 std::vector<std::pair<std::string, std::string>> environment() {
   return {
       {"version", program_version()},
+      {"commit", program_commit()},
       {"build", build_description()},
       {"libtorch_built", libtorch_built()},
       {"libtorch_running", libtorch_running()},

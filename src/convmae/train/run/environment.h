@@ -8,6 +8,9 @@ namespace convmae {
 
 /// The program's version.
 std::string program_version();
+/// The commit that it was built from, with -dirty behind it if files differed; "unknown" if the
+/// sources did not say.
+std::string program_commit();
 /// Compiler and kind of build.
 std::string build_description();
 /// The libtorch that the program was compiled against.
