@@ -249,14 +249,15 @@ class Knn(FeaturesTest):
         self.assert_user_error(run_program("knn", "--checkpoint", self.run_directory, "--data", one),
                                "one image alone")
 
-    def test_classes_must_be_the_same(self):
+    def test_a_class_must_be_the_same(self):
         self.trained()
         other = self.folder / "other"
         write_classes(other, 2)
-        (other / "red").rename(other / "scarlet")
+        for name in COLOURS:
+            (other / name).rename(other / f"dark {name}")
         result = run_program("knn", "--checkpoint", self.run_directory, "--data", self.labelled,
                              "--eval_data", other)
-        self.assert_user_error(result, "scarlet")
+        self.assert_user_error(result, "dark red")
         result = run_program("knn", "--checkpoint", self.run_directory, "--data", self.data)
         self.assert_user_error(result, "one subfolder a class")
 

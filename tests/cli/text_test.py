@@ -172,7 +172,7 @@ class UsedText(TextTest):
         self.assertIn("caf\\xe9", self.run_plain(*flags).stdout)
         self.assertIn("caf", json.loads(self.run_plain(*flags, "--json").stdout)["images"])
         other = self.folder / "other"
-        write_classes(other, 2, ["a", NAME + "2"])
+        write_classes(other, 2, [NAME + "1", NAME + "2"])
         self.assertIn("caf\\xe9", self.refuse(*flags, "--eval_data", other))
 
     def test_weights_of_any_name(self):

@@ -176,7 +176,7 @@ TEST(Shards, DamagedImagesAreBadSamplesAndThoseWithoutAProperLabelAreCounted) {
         tar_member(std::to_string(i) + ".jpg", jpeg) + tar_member(std::to_string(i) + ".cls", "1");
   }
   bytes += tar_member("cut.jpg", jpeg.substr(0, 200)) + tar_member("cut.cls", "1");
-  bytes += tar_member("word.jpg", jpeg) + tar_member("word.cls", "cat");
+  bytes += tar_member("word.jpg", jpeg) + tar_member("word.cls", "1\n2");
   bytes += tar_member("none.jpg", jpeg);
   directory.write("s.tar", bytes);
   LoaderConfig config;
