@@ -82,10 +82,11 @@ class OddFiles(ProgramTest):
     def test_in_a_folder_of_images_they_are_bad_samples(self):
         images = self.folder / "images"
         shutil.copytree(self.data, images)
-        # A folder is looked into instead, whatever its name.
-        names = {kind: f"{kind}.png" for kind in KINDS if kind != "folder"}
-        for kind, name in names.items():
-            KINDS[kind](images / name)
+        # A folder is looked into instead, whatever its name; links to nowhere are left out.
+        astray = ("nothing", "itself")
+        names = {kind: f"{kind}.png" for kind in KINDS if kind not in ("folder", *astray)}
+        for kind in (*names, *astray):
+            KINDS[kind](images / f"{kind}.png")
         self.assert_listed(*self.train(images, "lenient"), names.values())
         _, result = self.train(images, "strict", "--on_bad_sample", "error")
         self.assert_user_error(result, "cannot use")
@@ -95,6 +96,8 @@ class OddFiles(ProgramTest):
             shutil.copy(self.data / "000.png", alone)
             KINDS[kind](alone / name)
             self.assert_user_error(self.run_command("stats", alone, "--input_size", 32), name)
+        result = self.run_command("stats", images, "--input_size", 32, "--on_bad_sample", "skip")
+        self.assertIn("left out: 2 links that lead nowhere (itself.png, nothing.png)\n", result.stderr)
 
     def test_in_a_list_they_are_bad_samples(self):
         for kind, make in KINDS.items():

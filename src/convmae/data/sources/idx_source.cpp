@@ -174,7 +174,7 @@ fs::path label_path(const fs::path& images, bool& exists) {
   std::error_code ignored;
   for (const bool same_ending : {true, false}) {
     for (const char separator : {word.separator, '-', '.', '_'}) {
-      const fs::path path =
+      fs::path path =
           images.parent_path() / (name.substr(0, word.begin) + "labels" + separator + "idx1" +
                                   rest + (compressed == same_ending ? ".gz" : ""));
       exists = fs::exists(fs::symlink_status(path, ignored));
