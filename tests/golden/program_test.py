@@ -86,6 +86,23 @@ class Program(unittest.TestCase):
         rates = [point["lr"] for schedule in ours["schedules"] for point in schedule["points"]]
         self.assertGreaterEqual(min(rates), 0)
 
+    def test_coco_files_are_evaluated_also_where_the_figures_are_missing(self):
+        folder = self.folder / "coco_eval"
+        folder.mkdir()
+        for part in ("gt", "dt"):
+            shutil.copy(GOLDEN / "coco_eval" / f"basic.{part}.json", folder)
+        golden = json.loads((GOLDEN / "coco_eval" / "basic.expected.json").read_text())
+        code, output = self.replay("--dump", self.folder / "out")
+        self.assertEqual(code, 0, output)
+        ours = json.loads((self.folder / "out" / "coco_eval" / "basic.expected.json").read_text())
+        for kind in ("bbox", "segm"):
+            self.assertEqual(ours[kind]["precision_sha256"], golden[kind]["precision_sha256"])
+        golden["bbox"]["stats"][0] += 1e-6
+        (folder / "basic.expected.json").write_text(json.dumps(golden))
+        code, output = self.replay()
+        self.assertEqual(code, 1)
+        self.assertIn("in bbox.stats.0", output)
+
 
 if __name__ == "__main__":
     unittest.main()
