@@ -46,15 +46,15 @@ struct Evaluated {
   double cpu_seconds;
 };
 
-Evaluated evaluate(const coco::Dataset& truth, const coco::Results& results,
-                   const coco::EvaluationOptions& options) {
+Evaluated evaluate_results(const coco::Dataset& truth, const coco::Results& results,
+                           const coco::EvaluationOptions& options) {
   const double begin = process_cpu_seconds();
   coco::Evaluation evaluation(truth, results, options);
   const std::array<double, 12> stats = evaluation.stats();
   return {std::move(evaluation), stats, process_cpu_seconds() - begin};
 }
 
-nlohmann::ordered_json to_json(const Evaluated& evaluated) {
+nlohmann::ordered_json figures_json(const Evaluated& evaluated) {
   nlohmann::ordered_json aps = nlohmann::ordered_json::array();
   for (std::size_t k = 0; k < evaluated.evaluation.categories(); ++k) {
     const std::optional<double> ap = evaluated.evaluation.category_ap(k);
@@ -150,10 +150,10 @@ class DetectEvalCommand {
       write({}, {}, truth);
       return;
     }
-    const Evaluated boxes = evaluate(truth, results, {coco::IouType::boxes, false});
+    const Evaluated boxes = evaluate_results(truth, results, {coco::IouType::boxes, false});
     std::optional<Evaluated> masks;
     if (truth.has_masks() && results.has_masks()) {
-      masks.emplace(evaluate(truth, results, {coco::IouType::masks, area_of_box_}));
+      masks.emplace(evaluate_results(truth, results, {coco::IouType::masks, area_of_box_}));
     }
     print_stats("boxes", boxes);
     if (masks) {
@@ -170,8 +170,8 @@ class DetectEvalCommand {
              const coco::Dataset& truth) const {
     if (json_.empty()) return;
     nlohmann::ordered_json json{{"bbox", nullptr}, {"segm", nullptr}};
-    if (boxes) json["bbox"] = to_json(*boxes);
-    if (masks) json["segm"] = to_json(*masks);
+    if (boxes) json["bbox"] = figures_json(*boxes);
+    if (masks) json["segm"] = figures_json(*masks);
     json["categories"] = nlohmann::ordered_json::array();
     for (const coco::Category& category : truth.categories()) {
       json["categories"].push_back({{"id", category.id}, {"name", category.name}});

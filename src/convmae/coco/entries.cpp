@@ -60,7 +60,6 @@ bool belongs(Field field, Entry::Kind kind) {
     case Field::name:
       return kind == Entry::Kind::image || kind == Entry::Kind::category;
     case Field::crowd:
-      return kind == Entry::Kind::annotation;
     case Field::area:
       return kind == Entry::Kind::annotation;
     case Field::score:
