@@ -198,39 +198,40 @@ class Matcher {
     ignored_.resize(count);
     for (std::size_t i = 0; i < count; ++i) {
       const Annotation& object = truth_.annotations()[cell.objects[i]];
-      ignored_[i] = object.crowd || !kAreaRanges[area].has(object.area);
-      if (!ignored_[i]) order_.push_back(i);
+      const bool ignored = object.crowd || !kAreaRanges[area].has(object.area);
+      ignored_[i] = ignored ? 1 : 0;
+      if (!ignored) order_.push_back(i);
     }
     matching_.objects[cell.category][area] += static_cast<std::int64_t>(order_.size());
     if (overlapping_.empty()) return;
     for (std::size_t i = 0; i < count; ++i) {
-      if (ignored_[i]) order_.push_back(i);
+      if (ignored_[i] != 0) order_.push_back(i);
     }
     for (std::size_t t = 0; t < kThresholds; ++t) match_threshold(cell, area, t);
   }
 
   void match_threshold(const Cell& cell, std::size_t area, std::size_t threshold) {
-    constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+    constexpr auto kNone = static_cast<std::size_t>(-1);
     const std::size_t count = cell.objects.size();
     const auto bit = static_cast<std::uint16_t>(1U << threshold);
-    taken_.assign(count, false);
+    taken_.assign(count, 0);
     for (std::size_t d = 0; d < overlapping_.size(); ++d) {
       const double* const ious = &ious_[d * count];
       double best = std::min(thresholds_[threshold], 1 - 1e-10);
       std::size_t match = kNone;
       for (const std::size_t i : order_) {
-        if (taken_[i] && !truth_.annotations()[cell.objects[i]].crowd) continue;
+        if (taken_[i] != 0 && !truth_.annotations()[cell.objects[i]].crowd) continue;
         // From here on all are ignored.
-        if (match != kNone && !ignored_[match] && ignored_[i]) break;
+        if (match != kNone && ignored_[match] == 0 && ignored_[i] != 0) break;
         if (ious[i] < best) continue;
         best = ious[i];
         match = i;
       }
       if (match == kNone) continue;
-      taken_[match] = true;
+      taken_[match] = 1;
       Outcome& outcome = matching_.outcomes[overlapping_[d]];
       outcome.matched[area] |= bit;
-      if (ignored_[match]) {
+      if (ignored_[match] != 0) {
         outcome.ignored[area] |= bit;
       } else {
         outcome.ignored[area] &= static_cast<std::uint16_t>(~bit);
