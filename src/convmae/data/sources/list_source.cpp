@@ -1,6 +1,7 @@
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/data/sources/class_names.h"
+#include "convmae/data/sources/entry_names.h"
 #include "convmae/data/sources/file_source.h"
 #include "convmae/data/sources/list_lines.h"
 #include "convmae/io/unicode_text.h"
