@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <memory>
 
 namespace convmae {
 namespace {
@@ -100,21 +101,19 @@ std::vector<std::string> normalised_arguments(const CLI::App& app, int argc,
   return arguments;
 }
 
-void add_data(CLI::App& command, std::string& data, const std::string& help) {
+std::function<void()> add_data(CLI::App& command, std::string& data, const std::string& help) {
   CLI::Option* const flag = command.add_option("--data,--data_path", data, help);
   mark_required(flag);
-  const auto take = [&data, flag](const std::string& word) {
-    if (flag->count() > 0) {
-      throw UserError("the images are given twice, as " + quote(word) + " and with --data " +
+  const auto word = std::make_shared<std::string>();
+  command.add_option("data", *word, "The same as --data");
+  return [&data, word] {
+    if (data.empty()) data.swap(*word);
+    if (!word->empty()) {
+      throw UserError("the images are given twice, as " + quote(*word) + " and with --data " +
                       quote(data) + ": leave one of them out");
     }
-    data = word;
+    if (data.empty()) throw UserError("--data is missing: give the images to read");
   };
-  command.add_option_function<std::string>("data", take, "The same as --data");
-}
-
-void require_data(const std::string& data) {
-  if (data.empty()) throw UserError("--data is missing: give the images to read");
 }
 
 void let_last_value_count(CLI::App& app) {

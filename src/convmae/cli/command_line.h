@@ -2,6 +2,7 @@
 
 #include <CLI/App.hpp>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,10 +39,9 @@ CLI::App& add_command(CLI::App& app, const std::string& name, const std::string&
 }
 
 /// The images of a command, as a word behind it or with --data; `help` says what they have to be.
-/// Throws UserError, while it parses, if they are given both ways.
-void add_data(CLI::App& command, std::string& data, const std::string& help);
-/// Throws UserError if they were not given.
-void require_data(const std::string& data);
+/// Returns what is to be called before `data` is used, when all flags are known: it throws
+/// UserError unless they were given in one of the two ways.
+std::function<void()> add_data(CLI::App& command, std::string& data, const std::string& help);
 
 // The commands. Each adds itself to `app`; its callback runs it.
 void add_pretrain(CLI::App& app, CommandLine& line);

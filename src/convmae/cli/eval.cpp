@@ -14,6 +14,7 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -114,7 +115,8 @@ void add_eval(CLI::App& app) {
       ->add_option("--checkpoint", options->checkpoint,
                    "Fine-tuned weights or checkpoint, or the directory of a run")
       ->required();
-  add_data(*command, options->data, "Images with classes; of a folder with train and val, val");
+  const std::function<void()> settle_data =
+      add_data(*command, options->data, "Images with classes; of a folder with train and val, val");
   command->add_option("--out,--output_dir", options->out,
                       "Directory for eval.json, confusion.csv and confusion.png");
   command->add_flag("--per_class", options->per_class, "Print recall and precision of each class");
@@ -123,8 +125,8 @@ void add_eval(CLI::App& app) {
   options->reading.add_to(*command);
   options->inference.add_to(*command);
   add_example(*command, "convmae eval photos --checkpoint classifier --per_class");
-  command->callback([options] {
-    require_data(options->data);
+  command->callback([options, settle_data] {
+    settle_data();
     run(*options);
   });
 }

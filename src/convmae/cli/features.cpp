@@ -15,6 +15,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -79,7 +80,8 @@ void add_features(CLI::App& app) {
   CLI::App* const command = app.add_subcommand(
       "features", "Write what an encoder makes of images: maps or vectors, as safetensors or .npy");
   const auto options = std::make_shared<FeaturesOptions>();
-  add_data(*command, options->data, "Images: a folder, a list, or IDX files");
+  const std::function<void()> settle_data =
+      add_data(*command, options->data, "Images: a folder, a list, or IDX files");
   command->add_option("--split", options->split, "Of data with both: train or val")
       ->check(CLI::IsMember({"train", "val"}))
       ->capture_default_str();
@@ -95,8 +97,8 @@ void add_features(CLI::App& app) {
                     "The mean of each map instead of the map");
   add_json(*command, options->json);
   add_example(*command, "convmae features photos --checkpoint run --pooled --out vectors.npy");
-  command->callback([options] {
-    require_data(options->data);
+  command->callback([options, settle_data] {
+    settle_data();
     run(*options);
   });
 }

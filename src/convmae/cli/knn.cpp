@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -114,7 +115,8 @@ void add_knn(CLI::App& app) {
       "knn", "Judge an encoder without training: classify by the nearest neighbours of features");
   const auto options = std::make_shared<KnnCommand>();
   options->reading.add_to(*command);
-  add_data(*command, options->data, "Images with classes, which vote");
+  const std::function<void()> settle_data =
+      add_data(*command, options->data, "Images with classes, which vote");
   command->add_option("--eval_data", options->eval_data,
                       "Images to classify [the held-out part of --data; without one, each image of "
                       "--data among all others]");
@@ -128,8 +130,8 @@ void add_knn(CLI::App& app) {
       ->capture_default_str();
   add_json(*command, options->json);
   add_example(*command, "convmae knn photos --checkpoint run");
-  command->callback([options] {
-    require_data(options->data);
+  command->callback([options, settle_data] {
+    settle_data();
     run(*options);
   });
 }

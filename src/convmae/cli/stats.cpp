@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -60,7 +61,8 @@ void add_stats(CLI::App& app) {
   CLI::App* const command = app.add_subcommand(
       "stats", "Mean and standard deviation of images, for --mean and --std of a run on them");
   const auto options = std::make_shared<StatsOptions>();
-  add_data(*command, options->data, "Images: a folder, a list, or IDX files");
+  const std::function<void()> settle_data =
+      add_data(*command, options->data, "Images: a folder, a list, or IDX files");
   numbers_of<std::int64_t>(command->add_option("--input_size", options->input_size,
                                                "Pixels: a side, or height and width"))
       ->expected(1, 2)
@@ -75,8 +77,8 @@ void add_stats(CLI::App& app) {
   add_max_pixels(*command, options->decode.max_pixels);
   add_json(*command, options->json);
   add_example(*command, "convmae stats photos --input_size 224");
-  command->callback([options] {
-    require_data(options->data);
+  command->callback([options, settle_data] {
+    settle_data();
     run(*options);
   });
 }

@@ -94,10 +94,11 @@ ResumePlace place_to_resume(const std::filesystem::path& path) {
     // best.safetensors is a link to a checkpoint.
     const std::filesystem::path file =
         path.parent_path() / std::filesystem::weakly_canonical(path, error).filename();
-    const std::filesystem::path folder = std::filesystem::absolute(file).parent_path();
-    const RunPaths run{folder.parent_path()};
-    if (folder == run.checkpoints() && contents_of(run).is_run && is_checkpoint_name(file)) {
-      return {run.root, file};
+    const std::filesystem::path whole = std::filesystem::absolute(file).lexically_normal();
+    const RunPaths run{whole.parent_path().parent_path()};
+    if (whole.parent_path() == run.checkpoints() && contents_of(run).is_run &&
+        is_checkpoint_name(file)) {
+      return {run.root, whole};
     }
     throw UserError(
         "--resume takes a run directory, or a checkpoint in the folder 'checkpoints' "
