@@ -64,10 +64,11 @@ class Best(SavingTest):
 
     def test_a_score_that_is_not_finite_is_none(self):
         recipe = [*self.RECIPE, "--lr", 1e30, "--eval_data", self.held_out]
-        self.pretrain(*recipe, "--epochs", 1)
+        self.pretrain(*recipe, "--epochs", 1, expect=2)
         self.assertIsNone(epochs(self.run_directory)[0]["val_loss"])
         self.assertFalse(os.path.lexists(self.run_directory / "checkpoints" / BEST))
-        result = self.resume("--epochs", 2)
+        result = self.call("--resume", self.run_directory, "--epochs", 2)
+        self.assert_user_error(result, "ends without a trained model", "2 of 2 steps were skipped")
         self.assertNotIn("damaged", result.stderr)
         self.assertEqual(len(steps(self.run_directory)), 4)
 
