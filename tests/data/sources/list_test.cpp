@@ -110,9 +110,9 @@ TEST_F(List, IsReadAsOtherProgramsWriteIt) {
 
 TEST_F(List, TakesEveryFormWithoutAHeading) {
   const std::vector<std::string> text = {
-      "# made by hand",      "a.png,cat",           "s/b.png\tdog",       "c,d.png,cat",
-      "\"c,d.png\",dog",     "my e 5.png 7",        "\"my e 5.png\" cat", "  a.png , cat ",
-      "\"a.png\" , \"cat\"", "my e 5.png,two words"};
+      "# made by hand",     "a.png,cat",           "s/b.png\tdog",       "c,d.png,cat",
+      "\"c,d.png\",dog",    "my e 5.png 7",        "\"my e 5.png\" cat", "  a.png , cat ",
+      R"("a.png" , "cat")", "my e 5.png,two words"};
   std::string lines;
   for (const std::string& line : text) lines += line + "\n";
   EXPECT_THAT(read(lines), testing::ElementsAre("a.png:cat", "s/b.png:dog", "c,d.png:cat",
