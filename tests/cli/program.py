@@ -153,9 +153,9 @@ class ProgramTest(unittest.TestCase):
     def assert_user_error(self, result, *fragments):
         """One line on standard error that names the problem, and exit code 2."""
         self.assertEqual(result.returncode, 2, result.stderr)
-        errors = [line for line in result.stderr.splitlines() if "error:" in line]
+        errors = [line for line in result.stderr.splitlines()
+                  if line.startswith("convmae: error: ")]
         self.assertEqual(len(errors), 1, result.stderr)
-        self.assertTrue(errors[0].startswith("convmae: error: "), errors[0])
         self.assertEqual(result.stderr.splitlines()[-1], errors[0])
         for fragment in fragments:
             self.assertIn(fragment, errors[0])
