@@ -20,12 +20,18 @@ struct Point {
   int y;
 };
 
+/// Cut off towards zero after the half is added, as pycocotools rounds; lround differs below zero.
+int rounded(double value) {
+  const double shifted = value + 0.5;
+  return static_cast<int>(shifted);
+}
+
 int to_step(double coordinate) {
   if (!is_near(coordinate)) {
     throw UserError("expected polygons with coordinates of at most 10000000 pixels, found " +
                     std::to_string(coordinate));
   }
-  return static_cast<int>(kSteps * coordinate + 0.5);
+  return rounded(kSteps * coordinate);
 }
 
 /// Where the columns begin or end to be inside: at row `y` of column `x` and all below.
@@ -80,7 +86,7 @@ class Toggles {
 void add_flat_edge(Point a, Point b, Toggles& toggles) {
   if (a.x > b.x) std::swap(a, b);
   const double slope = static_cast<double>(b.y - a.y) / (b.x - a.x);
-  const auto row = [&](int t) { return static_cast<int>(a.y + slope * t + 0.5); };
+  const auto row = [&](int t) { return rounded(a.y + slope * t); };
   const auto [begin, end] = toggles.columns(a.x, b.x);
   for (std::int64_t x = begin; x < end; ++x) {
     const int t = static_cast<int>(x * kSteps + kCentre - a.x);
@@ -97,7 +103,7 @@ void add_steep_edge(Point a, Point b, Toggles& toggles) {
   const bool rising = slope > 0;
   const auto [begin, end] = toggles.columns(std::min(a.x, b.x), std::max(a.x, b.x));
   for (std::int64_t x = begin; x < end; ++x) {
-    const double border = static_cast<double>(x * kSteps + kCentre + 1);
+    const auto border = static_cast<double>(x * kSteps + kCentre + 1);
     const auto passed = [&](int t) { return (a.x + slope * t + 0.5 >= border) == rising; };
     // The division is right up to rounding; the step where the sum itself changes counts.
     int t = std::clamp(static_cast<int>((border - 0.5 - a.x) / slope), 0, steps);
