@@ -146,13 +146,13 @@ TEST_F(List, SaysWhichColumnsItChose) {
     read(text);
     EXPECT_THAT(source_->description(), testing::HasSubstr(choice)) << text;
   };
-  expect("path,label\na.png,cat\n", "list l.csv in ");
-  expect("id,file,species\n1,a.png,cat\n", "(column 'file', no column of labels)");
-  expect("file,species\na.png,cat\n", "(columns 'file' and 'species')");
-  expect("class,x,file\ncat,1,a.png\n", "(columns 'file' and 'class')");
-  expect("bild,tier\na.png,cat\n", "(columns 'bild' and 'tier')");
-  expect("0\ta.png\tcat\n", "(columns 2 and 3)");
-  expect("a.png,cat,0.9\n", "(columns 1 and 2)");
+  expect("path,label\na.png,cat\n", "l.csv: list of 1 image in 1 class");
+  expect("id,file,species\n1,a.png,cat\n", "; column 'file', no column of labels");
+  expect("file,species\na.png,cat\n", "; columns 'file' and 'species'");
+  expect("class,x,file\ncat,1,a.png\n", "; columns 'file' and 'class'");
+  expect("bild,tier\na.png,cat\n", "; columns 'bild' and 'tier'");
+  expect("0\ta.png\tcat\n", "; columns 2 and 3");
+  expect("a.png,cat,0.9\n", "; columns 1 and 2");
 }
 
 TEST_F(List, MayBeginWithImagesThatAreGone) {
@@ -166,7 +166,7 @@ TEST_F(List, PathsMayBeRelativeToTheWorkingFolder) {
   data_.write("lists/f.csv", "name,label\ns/b.png,1\n");
   const auto source = open_list("lists/f.csv");
   EXPECT_EQ(source->name(0), "s/b.png");
-  EXPECT_THAT(source->description(), testing::HasSubstr("list f.csv in .: 1 images"));
+  EXPECT_THAT(source->description(), testing::HasSubstr("lists/f.csv: list of 1 image "));
   // The list's folder goes first.
   data_.add("lists/s/b.png");
   EXPECT_EQ(open_list("lists/f.csv")->name(0), "lists/s/b.png");
