@@ -9,9 +9,8 @@
 #include <cstdint>
 #include <string_view>
 
+namespace convmae::coco {
 namespace {
-
-using namespace convmae::coco;
 
 convmae::coco::Dataset fixed_truth() {
   constexpr std::string_view kText = R"({
@@ -34,7 +33,7 @@ void use_annotations(const convmae::fuzz::FileInMemory& file) {
   Rle rle;
   for (const Annotation& annotation : dataset.annotations()) {
     const convmae::Size size = dataset.images().at(static_cast<std::size_t>(annotation.image)).size;
-    dataset.categories().at(static_cast<std::size_t>(annotation.category));
+    static_cast<void>(dataset.categories().at(static_cast<std::size_t>(annotation.category)));
     usable_polygons(dataset, annotation);
     if (mask_pixels(size) <= kMostPixels) dataset.masks().draw(annotation.mask, size, rle);
   }
@@ -51,11 +50,12 @@ void use_results(const convmae::fuzz::FileInMemory& file) {
 }
 
 }  // namespace
+}  // namespace convmae::coco
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const convmae::fuzz::FileInMemory file;
   file.hold(data, size);
-  for (const auto use : {use_annotations, use_results}) {
+  for (const auto use : {convmae::coco::use_annotations, convmae::coco::use_results}) {
     try {
       use(file);
     } catch (const convmae::UserError&) {
@@ -63,7 +63,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
   }
   try {
-    check_file(file.path(), {});
+    convmae::coco::check_file(file.path(), {});
   } catch (const convmae::UserError&) {
     return 0;
   }
