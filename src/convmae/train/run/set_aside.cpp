@@ -27,7 +27,7 @@ std::filesystem::path free_folder(const RunPaths& run, std::int64_t step) {
 std::filesystem::path set_aside(const RunPaths& run, std::int64_t step,
                                 const std::vector<std::filesystem::path>& later) {
   if (later.empty()) return {};
-  const std::filesystem::path folder = free_folder(run, step);
+  std::filesystem::path folder = free_folder(run, step);
   try {
     const std::filesystem::path checkpoints = folder / run.checkpoints().filename();
     std::filesystem::create_directories(checkpoints);
