@@ -56,7 +56,7 @@ class Values : public ImageSource {
   std::string name(std::int64_t index) const override { return std::to_string(index); }
   std::int64_t label(std::int64_t /*index*/) const override { return kNoLabel; }
   const std::vector<std::string>& classes() const override { return classes_; }
-  std::string description() const override { return "values"; }
+  SourceAccount account() const override { return {}; }
   void read(std::int64_t index, std::vector<std::uint8_t>& bytes) const override {
     const std::string header = npy_header(PixelType::float32, {1, 1});
     bytes.assign(header.begin(), header.end());

@@ -28,7 +28,7 @@ class ClassifiedImages : public ImageSource {
     return labels_[static_cast<std::size_t>(index)];
   }
   const Classes& classes() const override { return classes_; }
-  std::string description() const override { return "images"; }
+  SourceAccount account() const override { return {}; }
   void read(std::int64_t /*index*/, std::vector<std::uint8_t>& /*bytes*/) const override {}
 
  private:

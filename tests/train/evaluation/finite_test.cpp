@@ -26,7 +26,7 @@ class Names : public ImageSource {
   std::int64_t label(std::int64_t) const override { return kNoLabel; }
   const std::vector<std::string>& classes() const override { return classes_; }
   void read(std::int64_t, std::vector<std::uint8_t>&) const override {}
-  std::string description() const override { return "names"; }
+  SourceAccount account() const override { return {}; }
 
  private:
   std::vector<std::string> classes_;
