@@ -278,11 +278,10 @@ class Stats(FeaturesTest):
         self.pretrain("--batch_size", 10, "--epochs", 1, *line.split())
 
     def test_numbers_out_of_range(self):
-        for flag, value, expected in (("--in_chans", "0", "above 0"),
-                                      ("--num_workers", "-1", "of 0 or more"),
-                                      ("--num_workers", "two", "of 0 or more")):
-            self.assert_user_error(run_program("stats", self.data, flag, value), flag,
-                                   f"must be a number {expected}, found {value}")
+        for flag, value, expected in (("--in_chans", "0", "must be a number above 0, found 0"),
+                                      ("--num_workers", "-1", "must be a number of 0 or more, found -1"),
+                                      ("--num_workers", "two", "must be a whole number, found 'two'")):
+            self.assert_user_error(run_program("stats", self.data, flag, value), flag, expected)
 
     def test_a_misspelt_flag_comes_before_the_missing_one(self):
         self.assert_user_error(run_program("eval", "--chekpoint", "a", "--data", self.data),

@@ -5,13 +5,15 @@ import re
 import shutil
 import subprocess
 import unittest
+from pathlib import Path
 
 from program import PROGRAM, TINY, ProgramTest, run_program
 
 COMMANDS = ("", "pretrain", "finetune", "linprobe", "eval", "predict", "reconstruct", "info",
             "bench", "bench pretrain", "bench finetune", "bench inference", "bench ops",
             "bench data", "bench weights", "inspect", "convert", "features", "knn", "stats",
-            "compare", "help")
+            "compare", "detect", "detect eval", "detect check", "help")
+DETECTIONS = Path(__file__).parents[1] / "golden" / "coco_eval"
 SIZES = TINY[:TINY.index("--decoder_embed_dim")]
 # What makes the examples that train short, behind what they say.
 SHORTER = {
@@ -75,6 +77,7 @@ class Help(ProgramTest):
             "stats": ["--data"], "predict": ["images", "--checkpoint"],
             "reconstruct": ["images", "--checkpoint", "--out"], "inspect": ["file"],
             "convert": ["in", "out"], "compare": ["runs"], "bench weights": ["file"],
+            "detect eval": ["--annotations", "--results"], "detect check": ["file"],
         }
         for command in COMMANDS:
             with self.subTest(command=command):
@@ -101,6 +104,8 @@ class Help(ProgramTest):
             for i in range(10):
                 shutil.copy(self.data / f"{10 * number + i:03}.png",
                             self.folder / "photos" / name / f"{i}.jpg")
+        for name, kind in (("annotations", "gt"), ("results", "dt")):
+            shutil.copy(DETECTIONS / f"basic.{kind}.json", self.folder / f"{name}.json")
         programs = self.folder / "bin"
         programs.mkdir()
         (programs / "convmae").symlink_to(PROGRAM)

@@ -1,4 +1,5 @@
 #include "convmae/cli/command_line.h"
+#include "convmae/cli/help.h"
 
 #include <CLI/CLI.hpp>
 
@@ -10,6 +11,7 @@ void add_detect(CLI::App& app, CommandLine& line) {
   detect->require_subcommand(1);
   add_detect_eval(*detect);
   add_detect_check(*detect, line);
+  add_example(*detect, "convmae detect check annotations.json");
 }
 
 }  // namespace convmae

@@ -2,6 +2,7 @@
 #include "convmae/base/quote.h"
 #include "convmae/base/read_file.h"
 #include "convmae/cli/command_line.h"
+#include "convmae/cli/help.h"
 #include "convmae/coco/check.h"
 #include "convmae/data/decode/decode.h"
 
@@ -76,6 +77,7 @@ void add_detect_check(CLI::App& detect, CommandLine& line) {
   command->add_option("file", options->file, "JSON file of annotations or results")->required();
   command->add_option("--images", options->images,
                       "Folder of the images, whose sizes are compared with those in the file");
+  add_example(*command, "convmae detect check annotations.json");
   command->callback([options, &line] {
     coco::SizeOfImage size_of_image;
     if (!options->images.empty()) {

@@ -1,6 +1,7 @@
 #include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
+#include "convmae/cli/help.h"
 #include "convmae/cli/option_table.h"
 #include "convmae/coco/evaluation.h"
 #include "convmae/io/atomic_file.h"
@@ -190,8 +191,9 @@ class DetectEvalCommand {
 }  // namespace
 
 void add_detect_eval(CLI::App& detect) {
-  add_command<DetectEvalCommand>(detect, "eval",
-                                 "COCO's average precision and recall of boxes and masks");
+  add_example(add_command<DetectEvalCommand>(
+                  detect, "eval", "COCO's average precision and recall of boxes and masks"),
+              "convmae detect eval --results results.json --annotations annotations.json");
 }
 
 }  // namespace convmae

@@ -1,8 +1,8 @@
-#include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/help.h"
 #include "convmae/cli/inference.h"
+#include "convmae/cli/output.h"
 #include "convmae/cli/validators.h"
 #include "convmae/train/evaluation/batches.h"
 #include "convmae/train/evaluation/finite.h"
@@ -14,7 +14,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -96,9 +95,7 @@ int run(PredictOptions& options) {
           }
         });
   }
-  if (options.json) {
-    std::cout << json_text(rows, 1) << std::endl;
-  }
+  if (options.json) print_json(rows);
   std::fflush(stdout);
   return options.bad_images.finish();
 }

@@ -58,8 +58,13 @@ std::string check_whole(std::string& text) {
   strip(text);
   const std::optional<T> number = parse_whole<T>(text);
   if (!number) {
-    return "must be a whole number from " + std::to_string(std::numeric_limits<T>::min()) + " to " +
-           std::to_string(std::numeric_limits<T>::max()) + ", found " + quote(text);
+    const bool has_digits_alone = text.find_first_not_of("-0123456789") == std::string::npos;
+    return "must be a whole number" +
+           (has_digits_alone && !text.empty()
+                ? " from " + std::to_string(std::numeric_limits<T>::min()) + " to " +
+                      std::to_string(std::numeric_limits<T>::max())
+                : "") +
+           ", found " + quote(text);
   }
   text = std::to_string(*number);
   return {};
