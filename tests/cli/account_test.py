@@ -6,11 +6,9 @@ import shutil
 import tarfile
 import unittest
 
-from finetune_test import write_classes
-from program import TINY, ProgramTest, run_program
+from program import TINY, TINY_CLASSIFIER, ProgramTest, run_program, write_classes
 
-CLASSIFIER = ("--input_size 32 --embed_dim 8 12 16 --depth 1 1 1 --num_heads 2 --threads 1 "
-              "--num_workers 2 --batch_size 4 --epochs 1 --warmup_epochs 0").split()
+CLASSIFIER = [*TINY_CLASSIFIER, "--epochs", 1, "--warmup_epochs", 0]
 LEFT_OUT = ("; left out: 1 hidden file (._000.png), 2 files of other kinds (.bmp, .txt), "
             "1 empty class (unknown)")
 

@@ -6,13 +6,11 @@ import json
 import shutil
 import tarfile
 import unicodedata
-from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 
-from finetune_test import TINY, metadata, write_classes
-from program import ProgramTest, run_program
+from program import TINY_CLASSIFIER, ProgramTest, metadata_of, run_program, write_classes
 
 NUMBERS = [str(number) for number in range(12)]
 ONE_EPOCH = ["--epochs", 1, "--warmup_epochs", 0]
@@ -154,7 +152,7 @@ class NearMisses(ClassesTest):
                 train = self.renamed(self.letters, f"t{number}", lambda n: meant if n == "a" else n)
                 data = self.renamed(self.letters, f"v{number}", lambda n: name if n == "a" else n)
                 result = run_program("finetune", "--data", train, "--eval_data", data, "--out",
-                                     self.run_directory, *TINY, *ONE_EPOCH)
+                                     self.run_directory, *TINY_CLASSIFIER, *ONE_EPOCH)
                 self.assert_user_error(result, "--eval_data has the class '" + name,
                                        f"'{name}' and '{meant}' differ in", difference)
         self.assertEqual(unicodedata.normalize("NFC", "\u1112\u1161\u11ab"), "\ud55c")
@@ -162,13 +160,13 @@ class NearMisses(ClassesTest):
     def test_classes_that_are_alike_are_two_and_said(self):
         labels = dict(a="Cat", b="cat", c="-1", d="0", e="1")
         path = write_list(self.folder / "list.csv", self.letters, **labels)
-        result = run_program("linprobe", "--data", path, "--out", self.run_directory, *TINY,
+        result = run_program("linprobe", "--data", path, "--out", self.run_directory, *TINY_CLASSIFIER,
                              *ONE_EPOCH)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("the classes 'Cat' and 'cat' differ in letter case alone: each is a class of "
                       "its own", result.stderr)
         self.assertIn("the class '-1' is one like the others", result.stderr)
-        task = json.loads(metadata(self.run_directory / "weights.safetensors")["convmae.task"])
+        task = json.loads(metadata_of(self.run_directory / "weights.safetensors")["convmae.task"])
         self.assertEqual(task["classes"], ["-1", "0", "1", "Cat", "cat"])
 
 
@@ -205,7 +203,7 @@ class Overlap(ClassesTest):
             for data in (self.fewer, self.others):
                 run = self.folder / f"run-{len(measured)}"
                 result = run_program("linprobe", "--data", self.letters, "--eval_data", data,
-                                     "--out", run, *TINY, *ONE_EPOCH, *cached)
+                                     "--out", run, *TINY_CLASSIFIER, *ONE_EPOCH, *cached)
                 self.assertEqual(result.returncode, 0, result.stderr)
                 self.assertEqual(self.LEFT_OUT in result.stderr, data == self.others)
                 self.assertIn(self.MISSING, result.stderr)
@@ -222,7 +220,7 @@ class Overlap(ClassesTest):
     def test_fine_tuning_and_evaluation_ask_for_the_same_classes(self):
         self.refused(self.named, self.others, "the class 'z', which is none of the 5 classes")
         result = run_program("finetune", "--data", self.letters, "--eval_data", self.others, "--out",
-                             self.run_directory, *TINY, *ONE_EPOCH)
+                             self.run_directory, *TINY_CLASSIFIER, *ONE_EPOCH)
         self.assert_user_error(result, "--eval_data has the class 'z'")
         self.assertIn(self.MISSING, self.evaluate(self.named, self.fewer)[2])
 
@@ -237,7 +235,7 @@ class Shards(ClassesTest):
         self.assertEqual(result.returncode, 0, result.stderr)
         with open(out.with_suffix(".csv"), newline="") as file:
             rows = list(csv.DictReader(file))
-        return json.loads(metadata(out)["classes"]), [row["label"] for row in rows[::4]]
+        return json.loads(metadata_of(out)["classes"]), [row["label"] for row in rows[::4]]
 
     def test_labels_name_classes_whatever_their_kind(self):
         labels = dict(zip("abcde", ["10", "9", "-1", "9223372036854775807", "3"]))

@@ -110,7 +110,7 @@ class Models(ProgramTest):
     def test_names_of_other_models(self):
         for name, expected in (("resnet50", "resnet50"), ("mae_vit_giant_patch14", "giant"),
                                ("mae_convvit_base", "mae_convvit_base"), ("mae", "published name"),
-                               ("convmae_base_large", "base_large"), ("", "nano"),
+                               ("convmae_base_large", "base_large"), ("", "empty text"),
                                ("vit_huge_patch16", "patches of side 14, found 16"),
                                ("mae_vit_base_patch16_dec256d8b", "width 512, found 256"),
                                ("vit_base_patch16_384", "side 224, found 384")):

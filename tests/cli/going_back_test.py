@@ -4,7 +4,7 @@ import os
 import shutil
 import unittest
 
-from program import TINY, ProgramTest, checkpoints, steps
+from program import ProgramTest, checkpoints, steps
 
 RECIPE = ["--batch_size", 4, "--epochs", 3, "--save_every_steps", 1, "--keep_last", 100]
 
