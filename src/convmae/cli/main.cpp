@@ -12,6 +12,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <csignal>
 #include <exception>
 #include <filesystem>
 #include <iostream>
@@ -122,6 +123,7 @@ int run_guarded(int argc, char** argv) {
 
 /// Only a command whose results have arrived has succeeded. What failed before has said so.
 int deliver(int exit_code) {
+  if (exit_code != 0) std::signal(SIGPIPE, SIG_IGN);  // its code is not to be that of the signal
   try {
     const bool arrived = convmae::deliver_standard_output();
     return arrived || exit_code != 0 ? exit_code : convmae::kReaderGoneCode;
