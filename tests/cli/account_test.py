@@ -8,7 +8,7 @@ import unittest
 
 from program import TINY, TINY_CLASSIFIER, ProgramTest, run_program, write_classes
 
-CLASSIFIER = [*TINY_CLASSIFIER, "--epochs", 1, "--warmup_epochs", 0]
+CLASSIFIER = [*TINY_CLASSIFIER, "--depth", 1, 1, 1, "--epochs", 1, "--warmup_epochs", 0]
 LEFT_OUT = ("; left out: 1 hidden file (._000.png), 2 files of other kinds (.bmp, .txt), "
             "1 empty class (unknown)")
 

@@ -71,8 +71,8 @@ void ClassifierRun::build_classifier() {
 std::int64_t ClassifierRun::initialise_model() {
   classifier_->initialise(options_.seed);
   if (options_.init.empty()) return 0;
-  const ClassifierInit init = initialise_classifier(options_.init, *classifier_,
-                                                    parse_in_chans_init(options_.in_chans_init));
+  const ClassifierInit init = initialise_classifier(
+      options_.init, *classifier_, parse_in_chans_init(options_.in_chans_init), classes_);
   should_know_classes_ = init.head_taken;
   say(init.text);
   return 0;
