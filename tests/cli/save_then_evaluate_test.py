@@ -43,7 +43,8 @@ class SaveThenEvaluate(SavingTest):
             with self.subTest(signal=number):
                 self.run_directory = self.folder / f"run-{code}"
                 recipe = [*self.RECIPE, "--eval_data", self.many, "--save_every_epochs", 0]
-                process = self.new_run(*recipe)
+                # Whatever this test runs under, such as nohup.
+                process = self.new_run(*recipe, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))
                 self.wait_for_checkpoint(process, 2)
                 process.send_signal(number)
                 # A shell passes on what the process has got from its terminal already.
