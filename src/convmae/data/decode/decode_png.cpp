@@ -46,8 +46,7 @@ class Decoder {
     if (!read_pixels(out)) throw_error();
     change_channels(out, visible);
     change_channels(out, channels);
-    turn_upright("PNG", exif_ != nullptr ? orientation_of_exif({exif_, exif_size_}) : 1, options,
-                 out);
+    turn_upright("PNG", orientation(), options, out);
   }
 
  private:
@@ -73,7 +72,10 @@ class Decoder {
     png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
     if (keeps_exif_) {
       constexpr std::array<png_byte, 5> kExif{'e', 'X', 'I', 'f', '\0'};
-      png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_AS_DEFAULT, kExif.data(), 1);
+      // As a chunk that the library does not know: for one that it knows it takes as much memory as
+      // the chunk says it has.
+      png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_ALWAYS, kExif.data(), 1);
+      png_set_chunk_malloc_max(png_, rest_.size());
     }
     png_read_info(png_, info_);
     return true;
@@ -102,8 +104,13 @@ class Decoder {
       }
     }
     png_read_end(png_, info_);  // without it critical chunks behind the pixels would be skipped
-    png_get_eXIf_1(png_, info_, &exif_size_, &exif_);
     return true;
+  }
+
+  int orientation() const {
+    png_unknown_chunkp exif = nullptr;  // no other is kept
+    if (png_get_unknown_chunks(png_, info_, &exif) == 0) return 1;
+    return orientation_of_exif({exif->data, exif->size});
   }
 
   [[noreturn]] void throw_error() const {
@@ -116,8 +123,6 @@ class Decoder {
   std::array<char, 128> message_{};
   int passes_ = 1;
   bool keeps_exif_ = false;
-  png_uint_32 exif_size_ = 0;
-  png_bytep exif_ = nullptr;  ///< the library's
 };
 
 }  // namespace
