@@ -1,31 +1,12 @@
 """How people give images, models and configurations."""
 
 import json
-import shutil
 import unittest
 
-from program import TINY, ProgramTest, run_program
-
-ONE_EPOCH = ["--batch_size", 10, "--epochs", 1]
-CONVMAE = (256, 384, 768)
+from program import ONE_EPOCH, TINY, ProgramTest, TrainedTest, run_program
 
 
-class Images(ProgramTest):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.encoder = cls.scratch / "encoder"
-        cls.classes = cls.scratch / "classes"
-        for name in ("a", "b"):
-            shutil.copytree(cls.data, cls.classes / name)
-        cls.classifier = cls.scratch / "classifier"
-        sizes = TINY[:TINY.index("--decoder_embed_dim")]
-        for command in (["pretrain", "--data", cls.data, "--out", cls.encoder, *TINY, *ONE_EPOCH],
-                        ["finetune", "--data", cls.classes, "--out", cls.classifier, *sizes,
-                         "--threads", 1, *ONE_EPOCH, "--warmup_epochs", 0]):
-            result = run_program(*command)
-            assert result.returncode == 0, result.stderr
-
+class Images(TrainedTest):
     def commands(self):
         out = self.folder / "f.npy"
         return {"eval": ["--checkpoint", self.classifier, "--threads", 1],

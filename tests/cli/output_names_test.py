@@ -6,26 +6,13 @@ import shutil
 import subprocess
 import unittest
 
-from program import PROGRAM, TINY, ProgramTest, run_program, tensors
-
-ONE_EPOCH = ["--batch_size", 10, "--epochs", 1]
+from program import PROGRAM, TrainedTest, run_program, tensors
 
 
-class OutputNames(ProgramTest):
+class OutputNames(TrainedTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.encoder = cls.scratch / "encoder"
-        cls.classes = cls.scratch / "classes"
-        for name in ("a", "b"):
-            shutil.copytree(cls.data, cls.classes / name)
-        cls.classifier = cls.scratch / "classifier"
-        sizes = TINY[:TINY.index("--decoder_embed_dim")]
-        for command in (["pretrain", "--data", cls.data, "--out", cls.encoder, *TINY, *ONE_EPOCH],
-                        ["finetune", "--data", cls.classes, "--out", cls.classifier, *sizes,
-                         "--threads", 1, *ONE_EPOCH, "--warmup_epochs", 0]):
-            result = run_program(*command)
-            assert result.returncode == 0, result.stderr
         # A checkpoint that cannot be read: who looks at it first has begun to work.
         cls.broken = cls.scratch / "broken.safetensors"
         cls.broken.write_bytes(b"no weights")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import time
@@ -21,6 +22,7 @@ TINY = (
     "--input_size 32 --embed_dim 8 12 16 --depth 1 1 1 --num_heads 2 --decoder_embed_dim 16 "
     "--decoder_depth 1 --decoder_num_heads 2 --threads 1 --panel_images 0"
 ).split()
+ONE_EPOCH = ["--batch_size", "10", "--epochs", "1"]
 TINY_CLASSIFIER = (
     "--input_size 32 --embed_dim 8 12 16 --depth 1 1 2 --num_heads 2 --threads 1 --batch_size 4 "
     "--num_workers 1"
@@ -165,3 +167,22 @@ class ProgramTest(unittest.TestCase):
         self.assertEqual(left.keys(), right.keys())
         for name, value in left.items():
             self.assertEqual(value.tobytes(), right[name].tobytes(), name)
+
+
+class TrainedTest(ProgramTest):
+    """With a pretrained encoder, images in two classes, and a classifier of them, each trained for an epoch."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.encoder = cls.scratch / "encoder"
+        cls.classes = cls.scratch / "classes"
+        for name in ("a", "b"):
+            shutil.copytree(cls.data, cls.classes / name)
+        cls.classifier = cls.scratch / "classifier"
+        sizes = TINY[:TINY.index("--decoder_embed_dim")]
+        for command in (["pretrain", "--data", cls.data, "--out", cls.encoder, *TINY, *ONE_EPOCH],
+                        ["finetune", "--data", cls.classes, "--out", cls.classifier, *sizes,
+                         "--threads", 1, *ONE_EPOCH, "--warmup_epochs", 0]):
+            result = run_program(*command)
+            assert result.returncode == 0, result.stderr

@@ -6,36 +6,21 @@ import signal
 import subprocess
 import unittest
 
-from program import PROGRAM, TINY, ProgramTest, run_program, steps
+from program import ONE_EPOCH, PROGRAM, TINY, TrainedTest, steps
 
 SIZES = TINY[:TINY.index("--decoder_embed_dim")]
-ONE_EPOCH = ["--batch_size", "10", "--epochs", "1"]
 SMALL_BENCH = (*TINY[:TINY.index("--panel_images")], "--batch_size", "2", "--steps", "1",
                "--no_products")
 
 
-class StandardOutput(ProgramTest):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.run_ = cls.scratch / "run"
-        cls.classes = cls.scratch / "classes"
-        for name in ("a", "b"):
-            shutil.copytree(cls.data, cls.classes / name)
-        cls.classifier = cls.scratch / "classifier"
-        for command in (["pretrain", "--data", cls.data, "--out", cls.run_, *TINY, *ONE_EPOCH],
-                        ["finetune", "--data", cls.classes, "--out", cls.classifier, *SIZES,
-                         "--threads", "1", *ONE_EPOCH, "--warmup_epochs", "0"]):
-            result = run_program(*command)
-            assert result.returncode == 0, result.stderr
-
+class StandardOutput(TrainedTest):
     def commands(self):
         """One call of every command that prints something, by name."""
-        weights = self.run_ / "weights.safetensors"
+        weights = self.encoder / "weights.safetensors"
         image = self.data / "000.png"
         out = self.folder / str(len(os.listdir(self.folder)))
         out.mkdir()
-        encoder = ["--checkpoint", self.run_, "--threads", "1"]
+        encoder = ["--checkpoint", self.encoder, "--threads", "1"]
         return {
             "help": ["--help"], "help of a command": ["pretrain", "--help"],
             "help command": ["help"], "version": ["--version"],
@@ -43,13 +28,13 @@ class StandardOutput(ProgramTest):
             "inspect": ["inspect", weights], "inspect json": ["inspect", weights, "--json"],
             "info": ["info"], "info json": ["info", "--model", "huge", "--json"],
             "convert": ["convert", weights, out / "w.pth"],
-            "compare": ["compare", self.run_, "--out", out / "c.html"],
+            "compare": ["compare", self.encoder, "--out", out / "c.html"],
             "stats": ["stats", self.data, "--input_size", "32"],
             "knn": ["knn", "--data", self.classes, *encoder],
             "features": ["features", "--data", self.data, *encoder, "--out", out / "f.npy"],
             "eval": ["eval", "--checkpoint", self.classifier, "--data", self.classes],
             "predict": ["predict", "--checkpoint", self.classifier, image, "--threads", "1"],
-            "reconstruct": ["reconstruct", "--checkpoint", self.run_, image, "--out",
+            "reconstruct": ["reconstruct", "--checkpoint", self.encoder, image, "--out",
                             out / "r.png"],
             "bench data": ["bench", "data", "--images", "1"],
             "bench pretrain": ["bench", "pretrain", *SMALL_BENCH],
@@ -83,7 +68,7 @@ class StandardOutput(ProgramTest):
 
     def test_a_reader_that_goes_away_is_no_error(self):
         for arguments in (["info", "--model", "huge", "--json"], ["--help"],
-                          ["inspect", self.run_ / "weights.safetensors"]):
+                          ["inspect", self.encoder / "weights.safetensors"]):
             for ignored in (False, True):  # as some job runners leave it
                 read, write = os.pipe()
                 os.close(read)
@@ -114,7 +99,7 @@ class StandardOutput(ProgramTest):
         broken = self.folder / "images"
         shutil.copytree(self.data, broken)
         (broken / "000.png").write_bytes(b"not an image")
-        result = self.shell(">&- 2>&-", ["features", "--data", broken, "--checkpoint", self.run_,
+        result = self.shell(">&- 2>&-", ["features", "--data", broken, "--checkpoint", self.encoder,
                                          "--on_bad_sample", "skip", "--out", out, "--threads",
                                          "1"])
         self.assertEqual(result.returncode, 2)

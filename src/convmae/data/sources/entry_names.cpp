@@ -21,13 +21,17 @@ constexpr std::array<std::string_view, 5> kSystemFolders{"__MACOSX", "@eaDir", "
 
 }  // namespace
 
+std::string in_small_letters(std::string_view text) {
+  std::string small(text);
+  std::ranges::transform(small, small.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return small;
+}
+
 std::string extension_of(std::string_view name) {
   const std::size_t dot = name.rfind('.');
   if (dot == std::string_view::npos || dot == 0) return "";
-  std::string extension(name.substr(dot));
-  std::ranges::transform(extension, extension.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return extension;
+  return in_small_letters(name.substr(dot));
 }
 
 bool has_image_extension(std::string_view name) {

@@ -16,6 +16,8 @@ namespace convmae {
 bool has_image_extension(std::string_view name);
 /// The endings that are looked for: " .jpeg .jpg ...".
 std::string image_extensions();
+/// The text with small letters in place of the capitals of ASCII.
+std::string in_small_letters(std::string_view text);
 /// The ending of a name in small letters, with its dot; empty without one.
 std::string extension_of(std::string_view name);
 

@@ -2,6 +2,7 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/data/sources/entry_names.h"
 
 #include <algorithm>
 #include <array>
@@ -16,13 +17,6 @@ constexpr std::array<std::string_view, 2> kTraining{"train", "training"};
 constexpr std::array<std::string_view, 3> kHeldOut{"val", "valid", "validation"};
 constexpr std::array<std::string_view, 2> kTest{"test", "testing"};
 
-std::string small(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return result;
-}
-
 /// The first of `folders` that has one of the names; empty if there is none.
 std::string first_of(const std::vector<std::string>& folders,
                      std::span<const std::string_view> names) {
@@ -31,14 +25,15 @@ std::string first_of(const std::vector<std::string>& folders,
     if (found != folders.end()) return *found;
   }
   for (const std::string_view name : names) {
-    const auto found = std::ranges::find(folders, name, small);
+    const auto found = std::ranges::find(folders, name, in_small_letters);
     if (found != folders.end()) return *found;
   }
   return "";
 }
 
-bool is_one_of(const std::string& name, std::span<const std::string_view> names) {
-  return std::ranges::find(names, name) != names.end();
+/// In any case.
+bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
+  return std::ranges::find(names, in_small_letters(name)) != names.end();
 }
 
 }  // namespace
@@ -53,14 +48,14 @@ std::optional<SplitNames> find_splits(const std::vector<std::string>& folders,
   for (const std::string& name : folders) {
     if (name == splits.training || name == splits.held_out) continue;
     splits.beside.push_back(name);
-    if (!both && !is_one_of(small(name), kTest) && holds_images(name)) return std::nullopt;
+    if (!both && !is_one_of(name, kTest) && holds_images(name)) return std::nullopt;
   }
   return splits;
 }
 
 void remark_classes(const std::vector<std::string>& folders, SourceAccount& account) {
   for (const std::string& name : folders) {
-    if (is_one_of(small(name), kTraining) || is_one_of(small(name), kHeldOut)) {
+    if (is_one_of(name, kTraining) || is_one_of(name, kHeldOut)) {
       account.remarks.push_back(name + " is taken as a class, as others lie beside it");
     }
   }
@@ -86,8 +81,8 @@ std::optional<Split> split_in_name(std::string_view name) {
       word += name[i];
       continue;
     }
-    if (is_one_of(small(word), kTraining)) return Split::train;
-    if (is_one_of(small(word), kHeldOut) || is_one_of(small(word), kTest)) return Split::val;
+    if (is_one_of(word, kTraining)) return Split::train;
+    if (is_one_of(word, kHeldOut) || is_one_of(word, kTest)) return Split::val;
     word.clear();
   }
   return std::nullopt;

@@ -14,7 +14,6 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <cctype>
 #include <iterator>
 #include <map>
 #include <optional>
@@ -110,10 +109,7 @@ MemberName split_name(std::string_view name) {
   const std::size_t slash = name.rfind('/');
   const std::size_t component = slash == std::string_view::npos ? 0 : slash + 1;
   const std::size_t dot = std::min(name.find('.', component), name.size());
-  std::string extension(name.substr(dot));
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return {name.substr(0, dot), std::move(extension)};
+  return {name.substr(0, dot), in_small_letters(name.substr(dot))};
 }
 
 /// What names a class: text of one line that is not all too long, without blanks around it.
