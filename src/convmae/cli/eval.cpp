@@ -9,11 +9,13 @@
 #include "convmae/train/evaluation/classifier_batches.h"
 #include "convmae/train/evaluation/evaluation_files.h"
 #include "convmae/train/evaluation/opened_images.h"
+#include "convmae/train/weights/checkpoint_store.h"
 #include "convmae/train/weights/classifier_weights.h"
 
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
+#include <filesystem>
 #include <functional>
 #include <iostream>
 #include <memory>
@@ -62,7 +64,8 @@ void run(const EvalOptions& options) {
   if (!options.out.empty()) require_evaluation_directory(options.out);
   options.inference.use_threads();
   const at::ScalarType type = options.inference.type();
-  const LoadedClassifier loaded = load_classifier(options.checkpoint, type);
+  const std::filesystem::path file = model_file(options.checkpoint);
+  const LoadedClassifier loaded = load_classifier(file, type);
   const std::shared_ptr<const ImageSource> source =
       opened_labelled_images(options.data, Split::val, "--data", options.reading.most_left_out());
   const MatchedImages matched =
@@ -83,9 +86,9 @@ void run(const EvalOptions& options) {
 
   const std::string images = description_of(*source, metrics.images());
   if (options.json) {
-    print_as_json(metrics, matched.names, loaded.file.string(), images);
+    print_as_json(metrics, matched.names, file.string(), images);
   } else {
-    print(metrics, loaded.file.string(), images);
+    print(metrics, file.string(), images);
     if (options.per_class) print_classes(metrics, matched.names);
   }
   if (at_chance(metrics)) {

@@ -6,6 +6,7 @@
 #include "convmae/cli/validators.h"
 #include "convmae/train/evaluation/batches.h"
 #include "convmae/train/evaluation/finite.h"
+#include "convmae/train/weights/checkpoint_store.h"
 #include "convmae/train/weights/classifier_weights.h"
 
 #include <ATen/ATen.h>
@@ -71,7 +72,7 @@ nlohmann::ordered_json row_json(const std::string& image, const std::vector<Gues
 int run(PredictOptions& options) {
   options.inference.use_threads();
   const at::ScalarType type = options.inference.type();
-  const LoadedClassifier loaded = load_classifier(options.checkpoint, type);
+  const LoadedClassifier loaded = load_classifier(model_file(options.checkpoint), type);
   SampleTransform transform(evaluation_transform(loaded.preprocessing, options.inference.decode()));
   const at::NoGradGuard no_grad;
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();

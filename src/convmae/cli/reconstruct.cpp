@@ -147,10 +147,7 @@ int run(ReconstructOptions& options) {
   }
   require_writable(options.out);
   options.inference.use_threads();
-  std::error_code ignored;
-  const std::filesystem::path given = options.checkpoint;
-  const std::filesystem::path file =
-      std::filesystem::is_directory(given, ignored) ? model_of_run(given) : given;
+  const std::filesystem::path file = model_file(options.checkpoint);
   const LoadedModel loaded = load_model(file, [&](ModelConfig& config) {
     if (options.mask_ratio) config.mask_ratio = *options.mask_ratio;
     if (options.groups) config.groups = *options.groups;

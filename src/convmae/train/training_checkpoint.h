@@ -64,9 +64,6 @@ struct FurtherState {
   nlohmann::ordered_json entries = nlohmann::ordered_json::object();  ///< of the trainer state
 };
 
-/// The entry of the trainer state that has the optimizer's groups.
-inline constexpr const char* kTrainerGroups = "optimizer_groups";
-
 /// The optimizer's groups as such an entry, with the keys of PyTorch's AdamW, so that the state can
 /// go on there.
 FurtherState pytorch_groups(const AdamW& optimizer);

@@ -95,9 +95,7 @@ FeatureModel::FeatureModel(std::shared_ptr<const torch::nn::Module> module, Maps
 
 FeatureModel FeatureModel::load(const std::filesystem::path& path,
                                 std::optional<std::int64_t> num_heads, at::ScalarType type) {
-  std::error_code ignored;
-  const std::filesystem::path chosen =
-      std::filesystem::is_directory(path, ignored) ? model_of_run(path) : path;
+  const std::filesystem::path chosen = model_file(path);
   const WeightFile file(chosen);
   const std::optional<Architecture> architecture = architecture_of(file);
   if (!architecture) {

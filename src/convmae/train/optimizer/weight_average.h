@@ -1,6 +1,6 @@
 #pragma once
 
-#include "convmae/train/weights/checkpoint_file.h"
+#include "convmae/model/named_tensors.h"
 
 #include <ATen/core/Tensor.h>
 #include <torch/nn/module.h>

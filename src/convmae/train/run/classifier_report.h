@@ -1,6 +1,9 @@
 #pragma once
 
-#include "convmae/train/run/run_report.h"
+#include "convmae/report/report.h"
+#include "convmae/train/run/run_context.h"
+#include "convmae/train/run/run_directory.h"
+#include "convmae/train/run/run_log.h"
 
 #include <cstdint>
 #include <string>

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "convmae/report/report.h"
+#include "convmae/train/run/run_context.h"
 #include "convmae/train/run/run_history.h"
-#include "convmae/train/run/run_report.h"
 
 #include <optional>
 #include <string>

@@ -125,13 +125,6 @@ std::optional<CheckpointInfo> described_model(const std::map<std::string, std::s
   return info;
 }
 
-NamedTensors named_tensors(const torch::nn::Module& module) {
-  NamedTensors tensors;
-  for (const auto& item : module.named_parameters()) tensors.emplace_back(item.key(), item.value());
-  for (const auto& item : module.named_buffers()) tensors.emplace_back(item.key(), item.value());
-  return tensors;
-}
-
 void write_checkpoint(const std::filesystem::path& path, CheckpointKind kind,
                       const NamedTensors& tensors, const CheckpointInfo& info,
                       const nlohmann::ordered_json& trainer) {

@@ -2,6 +2,7 @@
 
 #include "convmae/io/safetensors/safetensors.h"
 #include "convmae/model/config.h"
+#include "convmae/model/named_tensors.h"
 #include "convmae/train/weights/preprocessing.h"
 
 #include <ATen/core/Tensor.h>
@@ -33,6 +34,8 @@ inline constexpr const char* kOrderKey = "convmae.order";
 
 /// Where the metadata of a training checkpoint have its trainer state.
 inline constexpr const char* kTrainerKey = "convmae.trainer";
+/// The entry of the trainer state that has the optimizer's groups.
+inline constexpr const char* kTrainerGroups = "optimizer_groups";
 
 /// What a safetensors file holds, if this program wrote it.
 std::optional<CheckpointKind> checkpoint_kind(const SafetensorsFile& file);
@@ -53,11 +56,6 @@ std::map<std::string, std::string> description(const CheckpointInfo& info);
 /// The inverse; nothing if the metadata describe no model. Throws UserError or
 /// nlohmann::json::exception if they do so badly.
 std::optional<CheckpointInfo> described_model(const std::map<std::string, std::string>& metadata);
-
-using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
-
-/// Parameters and buffers under their published names.
-NamedTensors named_tensors(const torch::nn::Module& module);
 
 /// Writes tensors (any device, any strides) and metadata as a safetensors file, atomically, with a
 /// digest over both in the metadata. `trainer` is empty for kind weights.

@@ -106,9 +106,10 @@ void remove_with_note(const std::filesystem::path& checkpoint) {
 
 }  // namespace
 
-std::filesystem::path model_of_run(const std::filesystem::path& run) {
-  const RunPaths paths{run};
+std::filesystem::path model_file(const std::filesystem::path& given) {
   std::error_code ignored;
+  if (!std::filesystem::is_directory(given, ignored)) return given;
+  const RunPaths paths{given};
   std::vector<std::filesystem::path> candidates;
   if (std::filesystem::is_directory(paths.checkpoints(), ignored)) {
     candidates = {best_in(paths.checkpoints()), paths.checkpoints() / kBestLink};
@@ -121,7 +122,7 @@ std::filesystem::path model_of_run(const std::filesystem::path& run) {
   });
   if (found == candidates.end()) {
     throw UserError(
-        quote(run.string()) +
+        quote(given.string()) +
         " has no checkpoint: give the directory of a run that has saved one, or a file");
   }
   return *found;

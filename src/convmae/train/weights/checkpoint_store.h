@@ -12,10 +12,10 @@
 
 namespace convmae {
 
-/// The file to take a run's model from: its best checkpoint, if held-out images have told which
-/// that is, else its newest, else its final weights. Only looks. Throws UserError if `run` has none
-/// of them.
-std::filesystem::path model_of_run(const std::filesystem::path& run);
+/// The file to take a model from: `given` itself, or of a run's directory its best checkpoint, if
+/// held-out images have told which that is, else its newest, else its final weights. Only looks.
+/// Throws UserError if a directory has none of them.
+std::filesystem::path model_file(const std::filesystem::path& given);
 
 /// Whether a run has saved a checkpoint. Only looks.
 bool has_checkpoint(const std::filesystem::path& run);

@@ -6,7 +6,6 @@
 #include "convmae/model/architecture.h"
 #include "convmae/model/position_embedding.h"
 #include "convmae/model/position_resize.h"
-#include "convmae/train/weights/checkpoint_store.h"
 #include "convmae/train/weights/head_classes.h"
 #include "convmae/train/weights/held_tensors.h"
 #include "convmae/train/weights/weight_layout.h"
@@ -375,18 +374,15 @@ nlohmann::ordered_json task_of(const ClassifierConfig& config,
 }
 
 LoadedClassifier load_classifier(const std::filesystem::path& path, at::ScalarType type) {
-  std::error_code ignored;
-  const std::filesystem::path chosen =
-      std::filesystem::is_directory(path, ignored) ? model_of_run(path) : path;
   LoadedClassifier loaded;
-  const WeightFile file(chosen);
+  const WeightFile file(path);
   const SafetensorsFile* const safetensors = file.safetensors();
   if (safetensors != nullptr && checkpoint_kind(*safetensors)) {
     loaded = load_own(file);
   } else {
     const std::optional<Architecture> architecture = architecture_of(file);
     if (!architecture) {
-      throw UserError(quote(chosen.string()) +
+      throw UserError(quote(path.string()) +
                       " holds no model that this program knows: see `convmae inspect`");
     }
     const ClassifierConfig config = config_of_shapes(file, *architecture);
@@ -401,7 +397,6 @@ LoadedClassifier load_classifier(const std::filesystem::path& path, at::ScalarTy
   }
   loaded.model->eval();
   hold_weights_as(loaded.model->encoder(), type);
-  loaded.file = chosen;
   return loaded;
 }
 

@@ -58,10 +58,9 @@ struct LoadedClassifier {
   Preprocessing preprocessing;
   std::vector<std::string> classes;
   bool named = true;  ///< whether the file says so; if not, they are numbers
-  std::filesystem::path file;
 };
 
-/// The classifier in a file or run directory of ours, which describes it, or in any other file with
+/// The classifier in a file of ours, which describes it, or in any other file with
 /// published names, whose shapes do: then classes are numbered and images are normalised as usual.
 /// Its encoder holds its weights in `type`, the one that images are to come in. Throws UserError if
 /// the file is damaged or holds no classifier.

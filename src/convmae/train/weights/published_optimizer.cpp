@@ -4,7 +4,6 @@
 #include "convmae/base/quote.h"
 #include "convmae/io/value_json.h"
 #include "convmae/train/optimizer/optimizer.h"
-#include "convmae/train/training_checkpoint.h"
 #include "convmae/train/weights/checkpoint_file.h"
 #include "convmae/train/weights/published_notes.h"
 
