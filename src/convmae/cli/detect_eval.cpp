@@ -1,3 +1,4 @@
+#include "convmae/base/cpu_clock.h"
 #include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
@@ -5,7 +6,6 @@
 #include "convmae/cli/option_table.h"
 #include "convmae/coco/evaluation.h"
 #include "convmae/io/atomic_file.h"
-#include "convmae/train/cpu_clock.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>

@@ -1,6 +1,7 @@
 #include "convmae/train/classifier_run.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/stopwatch.h"
 #include "convmae/report/format.h"
 #include "convmae/train/evaluation/batches.h"
 #include "convmae/train/evaluation/classes.h"
@@ -9,7 +10,6 @@
 #include "convmae/train/evaluation/precision.h"
 #include "convmae/train/run/classifier_report.h"
 #include "convmae/train/run/run_setup.h"
-#include "convmae/train/stopwatch.h"
 
 #include <ATen/ATen.h>
 

@@ -2,6 +2,7 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/base/stopwatch.h"
 #include "convmae/io/atomic_file.h"
 #include "convmae/report/format.h"
 #include "convmae/report/png.h"
@@ -15,7 +16,6 @@
 #include "convmae/train/run/run_report.h"
 #include "convmae/train/run/run_setup.h"
 #include "convmae/train/run/sample_panel.h"
-#include "convmae/train/stopwatch.h"
 #include "convmae/train/training_run.h"
 #include "convmae/train/weights/handover.h"
 #include "convmae/train/weights/weights.h"

@@ -1,5 +1,6 @@
 #include "convmae/train/benchmark/operator_benchmark.h"
 
+#include "convmae/base/cpu_clock.h"
 #include "convmae/base/geometry.h"
 #include "convmae/model/visibility.h"
 #include "convmae/ops/attention.h"
@@ -8,7 +9,6 @@
 #include "convmae/ops/masked_depthwise_conv2d.h"
 #include "convmae/ops/mlp.h"
 #include "convmae/train/benchmark/product_rates.h"
-#include "convmae/train/cpu_clock.h"
 
 #include <ATen/ATen.h>
 

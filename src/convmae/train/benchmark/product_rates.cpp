@@ -1,6 +1,6 @@
 #include "convmae/train/benchmark/product_rates.h"
 
-#include "convmae/train/cpu_clock.h"
+#include "convmae/base/cpu_clock.h"
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>

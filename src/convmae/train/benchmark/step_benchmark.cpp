@@ -1,11 +1,11 @@
 #include "convmae/train/benchmark/step_benchmark.h"
 
+#include "convmae/base/cpu_clock.h"
 #include "convmae/model/classifier.h"
 #include "convmae/model/dense_formulation.h"
 #include "convmae/model/pretrain_model.h"
 #include "convmae/model/visibility.h"
 #include "convmae/train/benchmark/live_bytes.h"
-#include "convmae/train/cpu_clock.h"
 #include "convmae/train/evaluation/classification_loss.h"
 #include "convmae/train/optimizer/optimizer.h"
 #include "convmae/train/optimizer/param_groups.h"

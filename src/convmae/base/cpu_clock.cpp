@@ -1,4 +1,4 @@
-#include "convmae/train/cpu_clock.h"
+#include "convmae/base/cpu_clock.h"
 
 #include <sys/resource.h>
 
