@@ -3,11 +3,11 @@
 #include "convmae/cli/help.h"
 #include "convmae/cli/option_table.h"
 #include "convmae/cli/output.h"
+#include "convmae/ops/compute_threads.h"
 #include "convmae/ops/cpu_features.h"
 #include "convmae/ops/gemm.h"
+#include "convmae/ops/precision.h"
 #include "convmae/train/benchmark/operator_benchmark.h"
-#include "convmae/train/compute_threads.h"
-#include "convmae/train/evaluation/precision.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>

@@ -4,8 +4,8 @@
 #include "convmae/base/quote.h"
 #include "convmae/cli/validators.h"
 #include "convmae/data/sources/file_source.h"
-#include "convmae/train/compute_threads.h"
-#include "convmae/train/evaluation/precision.h"
+#include "convmae/ops/compute_threads.h"
+#include "convmae/ops/precision.h"
 
 #include <ATen/ATen.h>
 #include <CLI/CLI.hpp>

@@ -1,4 +1,4 @@
-#include "convmae/train/compute_threads.h"
+#include "convmae/ops/compute_threads.h"
 
 #include "convmae/base/cpus.h"
 #include "convmae/base/threads.h"

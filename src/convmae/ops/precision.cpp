@@ -1,4 +1,4 @@
-#include "convmae/train/evaluation/precision.h"
+#include "convmae/ops/precision.h"
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
