@@ -5,9 +5,9 @@
 #include "convmae/cli/help.h"
 #include "convmae/cli/output.h"
 #include "convmae/cli/validators.h"
+#include "convmae/data/sources/classes.h"
 #include "convmae/data/sources/image_subset.h"
 #include "convmae/report/image_progress.h"
-#include "convmae/train/evaluation/classes.h"
 #include "convmae/train/evaluation/opened_images.h"
 
 #include <ATen/ATen.h>

@@ -2,10 +2,10 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/stopwatch.h"
+#include "convmae/data/sources/classes.h"
 #include "convmae/ops/precision.h"
 #include "convmae/report/format.h"
 #include "convmae/train/evaluation/batches.h"
-#include "convmae/train/evaluation/classes.h"
 #include "convmae/train/evaluation/evaluation_files.h"
 #include "convmae/train/evaluation/opened_images.h"
 #include "convmae/train/run/classifier_report.h"

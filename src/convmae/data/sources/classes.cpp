@@ -1,4 +1,4 @@
-#include "convmae/train/evaluation/classes.h"
+#include "convmae/data/sources/classes.h"
 
 #include "convmae/base/error.h"
 #include "convmae/data/sources/class_match.h"
