@@ -1,7 +1,7 @@
 #pragma once
 
 #include "convmae/model/pretrain_model.h"
-#include "convmae/train/optimizer/optimizer.h"
+#include "convmae/optim/optimizer.h"
 #include "convmae/train/weights/checkpoint_file.h"
 
 #include <ATen/ATen.h>

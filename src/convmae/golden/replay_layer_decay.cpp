@@ -1,5 +1,5 @@
 #include "convmae/golden/replays.h"
-#include "convmae/train/optimizer/param_groups.h"
+#include "convmae/optim/param_groups.h"
 
 #include <cstdlib>
 

@@ -1,6 +1,6 @@
 #include "convmae/golden/replays.h"
 #include "convmae/model/position_embedding.h"
-#include "convmae/train/optimizer/schedule.h"
+#include "convmae/optim/schedule.h"
 
 #include <ATen/ATen.h>
 

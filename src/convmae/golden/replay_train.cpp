@@ -1,8 +1,8 @@
 #include "convmae/golden/replays.h"
-#include "convmae/train/optimizer/gradients.h"
-#include "convmae/train/optimizer/optimizer.h"
-#include "convmae/train/optimizer/param_groups.h"
-#include "convmae/train/optimizer/schedule.h"
+#include "convmae/optim/gradients.h"
+#include "convmae/optim/optimizer.h"
+#include "convmae/optim/param_groups.h"
+#include "convmae/optim/schedule.h"
 
 #include <ATen/ATen.h>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "convmae/train/optimizer/optimizer.h"
+#include "convmae/optim/optimizer.h"
 #include "convmae/train/weights/checkpoint_file.h"
 
 #include <nlohmann/json.hpp>

@@ -5,7 +5,7 @@
 #include "convmae/base/threads.h"
 #include "convmae/ops/gemm.h"
 #include "convmae/ops/precision.h"
-#include "convmae/train/optimizer/schedule.h"
+#include "convmae/optim/schedule.h"
 #include "convmae/train/option_checks.h"
 #include "convmae/train/weights/preprocessing.h"
 

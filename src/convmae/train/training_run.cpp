@@ -5,11 +5,11 @@
 #include "convmae/base/quote.h"
 #include "convmae/base/stopwatch.h"
 #include "convmae/io/jsonl.h"
+#include "convmae/optim/gradients.h"
 #include "convmae/report/format.h"
 #include "convmae/train/evaluation/batches.h"
 #include "convmae/train/evaluation/finite.h"
 #include "convmae/train/failure.h"
-#include "convmae/train/optimizer/gradients.h"
 #include "convmae/train/weights/weights.h"
 
 #include <ATen/ATen.h>

@@ -1,7 +1,7 @@
 #include "convmae/train/weights/classifier_weights.h"
 
 #include "convmae/base/error.h"
-#include "convmae/train/optimizer/weight_average.h"
+#include "convmae/optim/weight_average.h"
 #include "convmae/train/weights/weights.h"
 
 #include <gmock/gmock.h>

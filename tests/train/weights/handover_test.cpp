@@ -1,7 +1,7 @@
 #include "convmae/train/weights/handover.h"
 
 #include "convmae/base/error.h"
-#include "convmae/train/optimizer/param_groups.h"
+#include "convmae/optim/param_groups.h"
 #include "convmae/train/training_checkpoint.h"
 #include "convmae/train/weights/convert_weights.h"
 

@@ -5,10 +5,10 @@
 #include "convmae/model/dense_formulation.h"
 #include "convmae/model/pretrain_model.h"
 #include "convmae/model/visibility.h"
+#include "convmae/optim/optimizer.h"
+#include "convmae/optim/param_groups.h"
 #include "convmae/train/benchmark/live_bytes.h"
 #include "convmae/train/evaluation/classification_loss.h"
-#include "convmae/train/optimizer/optimizer.h"
-#include "convmae/train/optimizer/param_groups.h"
 
 #include <ATen/ATen.h>
 

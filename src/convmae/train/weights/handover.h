@@ -2,7 +2,7 @@
 
 #include "convmae/io/weights.h"
 #include "convmae/model/pretrain_model.h"
-#include "convmae/train/optimizer/optimizer.h"
+#include "convmae/optim/optimizer.h"
 #include "convmae/train/weights/published_optimizer.h"
 
 #include <nlohmann/json.hpp>

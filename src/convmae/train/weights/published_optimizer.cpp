@@ -3,7 +3,7 @@
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/io/value_json.h"
-#include "convmae/train/optimizer/optimizer.h"
+#include "convmae/optim/optimizer.h"
 #include "convmae/train/weights/checkpoint_file.h"
 #include "convmae/train/weights/published_notes.h"
 

@@ -1,4 +1,4 @@
-#include "convmae/train/optimizer/optimizer.h"
+#include "convmae/optim/optimizer.h"
 
 #include "convmae/ops/adamw.h"
 

@@ -1,4 +1,4 @@
-#include "convmae/train/optimizer/gradients.h"
+#include "convmae/optim/gradients.h"
 
 #include <ATen/ATen.h>
 

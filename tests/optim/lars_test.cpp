@@ -1,4 +1,4 @@
-#include "convmae/train/optimizer/lars.h"
+#include "convmae/optim/lars.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>

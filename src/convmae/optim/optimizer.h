@@ -1,6 +1,6 @@
 #pragma once
 
-#include "convmae/train/optimizer/param_groups.h"
+#include "convmae/optim/param_groups.h"
 
 #include <ATen/core/Tensor.h>
 

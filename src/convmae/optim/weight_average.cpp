@@ -1,4 +1,4 @@
-#include "convmae/train/optimizer/weight_average.h"
+#include "convmae/optim/weight_average.h"
 
 #include <ATen/ATen.h>
 

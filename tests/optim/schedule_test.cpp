@@ -1,4 +1,4 @@
-#include "convmae/train/optimizer/schedule.h"
+#include "convmae/optim/schedule.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "convmae/train/optimizer/optimizer.h"
+#include "convmae/optim/optimizer.h"
 
 #include <ATen/core/Tensor.h>
 

@@ -1,4 +1,4 @@
-#include "convmae/train/optimizer/param_groups.h"
+#include "convmae/optim/param_groups.h"
 
 #include "convmae/model/layers.h"
 
