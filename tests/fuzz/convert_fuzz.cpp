@@ -1,7 +1,7 @@
 // The first byte of the input chooses what is asked for, the rest is a file of weights to convert.
 
 #include "convmae/base/error.h"
-#include "convmae/train/weights/convert_weights.h"
+#include "convmae/checkpoint/convert_weights.h"
 
 #include "file_in_memory.h"
 #include <array>

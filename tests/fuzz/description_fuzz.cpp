@@ -2,9 +2,9 @@
 // model; the tensors that it tells of follow, up to 64 KiB. Whoever opens a model takes it.
 
 #include "convmae/base/error.h"
+#include "convmae/checkpoint/classifier_weights.h"
+#include "convmae/checkpoint/weights.h"
 #include "convmae/train/evaluation/feature_model.h"
-#include "convmae/train/weights/classifier_weights.h"
-#include "convmae/train/weights/weights.h"
 
 #include <nlohmann/json.hpp>
 

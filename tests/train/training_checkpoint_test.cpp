@@ -2,13 +2,13 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/random.h"
+#include "convmae/checkpoint/weights.h"
 #include "convmae/train/run/run_setup.h"
-#include "convmae/train/weights/weights.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tiny_model.h"
+#include "support/tiny_model.h"
 #include <algorithm>
 #include <fstream>
 #include <iterator>

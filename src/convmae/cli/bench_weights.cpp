@@ -1,11 +1,11 @@
 #include "convmae/base/cpu_clock.h"
 #include "convmae/base/read_file.h"
+#include "convmae/checkpoint/checkpoint_file.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/help.h"
 #include "convmae/cli/output.h"
 #include "convmae/cli/validators.h"
 #include "convmae/io/weights.h"
-#include "convmae/train/weights/checkpoint_file.h"
 
 #include <ATen/ATen.h>
 #include <CLI/CLI.hpp>

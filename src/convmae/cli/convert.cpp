@@ -1,10 +1,10 @@
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/checkpoint/convert_weights.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/help.h"
 #include "convmae/cli/output.h"
 #include "convmae/io/atomic_file.h"
-#include "convmae/train/weights/convert_weights.h"
 
 #include <CLI/CLI.hpp>
 

@@ -1,4 +1,5 @@
 #include "convmae/base/quote.h"
+#include "convmae/checkpoint/classifier_weights.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/help.h"
 #include "convmae/cli/inference.h"
@@ -10,7 +11,6 @@
 #include "convmae/train/evaluation/evaluation_files.h"
 #include "convmae/train/evaluation/opened_images.h"
 #include "convmae/train/weights/checkpoint_store.h"
-#include "convmae/train/weights/classifier_weights.h"
 
 #include <CLI/CLI.hpp>
 

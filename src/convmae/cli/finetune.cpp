@@ -1,9 +1,9 @@
 #include "convmae/train/finetune.h"
 
+#include "convmae/checkpoint/classifier_weights.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/help.h"
 #include "convmae/cli/training_command.h"
-#include "convmae/train/weights/classifier_weights.h"
 
 #include <CLI/CLI.hpp>
 

@@ -1,15 +1,15 @@
 #include "convmae/base/error.h"
 #include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
+#include "convmae/checkpoint/published_notes.h"
+#include "convmae/checkpoint/weight_layout.h"
+#include "convmae/checkpoint/weights.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/help.h"
 #include "convmae/cli/output.h"
 #include "convmae/io/sha256.h"
 #include "convmae/io/value_json.h"
 #include "convmae/io/weights.h"
-#include "convmae/train/weights/published_notes.h"
-#include "convmae/train/weights/weight_layout.h"
-#include "convmae/train/weights/weights.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>

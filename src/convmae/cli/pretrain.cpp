@@ -1,9 +1,9 @@
 #include "convmae/train/pretrain.h"
 
+#include "convmae/checkpoint/handover.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/help.h"
 #include "convmae/cli/training_command.h"
-#include "convmae/train/weights/handover.h"
 
 namespace convmae {
 namespace {

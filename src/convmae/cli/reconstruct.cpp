@@ -1,4 +1,5 @@
 #include "convmae/base/quote.h"
+#include "convmae/checkpoint/weights.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/help.h"
 #include "convmae/cli/inference.h"
@@ -12,7 +13,6 @@
 #include "convmae/train/evaluation/finite.h"
 #include "convmae/train/evaluation/reconstruction.h"
 #include "convmae/train/weights/checkpoint_store.h"
-#include "convmae/train/weights/weights.h"
 
 #include <ATen/ATen.h>
 #include <CLI/CLI.hpp>

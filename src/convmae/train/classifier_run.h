@@ -1,9 +1,9 @@
 #pragma once
 
+#include "convmae/checkpoint/classifier_weights.h"
 #include "convmae/train/evaluation/classifier_batches.h"
 #include "convmae/train/finetune_options.h"
 #include "convmae/train/training_run.h"
-#include "convmae/train/weights/classifier_weights.h"
 
 #include <memory>
 #include <optional>

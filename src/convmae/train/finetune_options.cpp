@@ -2,8 +2,8 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/checkpoint/classifier_weights.h"
 #include "convmae/train/option_checks.h"
-#include "convmae/train/weights/classifier_weights.h"
 
 #include <charconv>
 #include <cmath>

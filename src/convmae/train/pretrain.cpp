@@ -3,6 +3,8 @@
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/base/stopwatch.h"
+#include "convmae/checkpoint/handover.h"
+#include "convmae/checkpoint/weights.h"
 #include "convmae/io/atomic_file.h"
 #include "convmae/ops/precision.h"
 #include "convmae/optim/param_groups.h"
@@ -17,8 +19,6 @@
 #include "convmae/train/run/run_setup.h"
 #include "convmae/train/run/sample_panel.h"
 #include "convmae/train/training_run.h"
-#include "convmae/train/weights/handover.h"
-#include "convmae/train/weights/weights.h"
 
 #include <ATen/ATen.h>
 

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "convmae/checkpoint/checkpoint_file.h"
 #include "convmae/optim/optimizer.h"
-#include "convmae/train/weights/checkpoint_file.h"
 
 #include <nlohmann/json.hpp>
 #include <torch/nn/module.h>

@@ -3,11 +3,11 @@
 #include "convmae/base/cpus.h"
 #include "convmae/base/quote.h"
 #include "convmae/base/threads.h"
+#include "convmae/checkpoint/preprocessing.h"
 #include "convmae/ops/gemm.h"
 #include "convmae/ops/precision.h"
 #include "convmae/optim/schedule.h"
 #include "convmae/train/option_checks.h"
-#include "convmae/train/weights/preprocessing.h"
 
 #include <algorithm>
 #include <cmath>

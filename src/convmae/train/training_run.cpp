@@ -4,13 +4,13 @@
 #include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
 #include "convmae/base/stopwatch.h"
+#include "convmae/checkpoint/weights.h"
 #include "convmae/io/jsonl.h"
 #include "convmae/optim/gradients.h"
 #include "convmae/report/format.h"
 #include "convmae/train/evaluation/batches.h"
 #include "convmae/train/evaluation/finite.h"
 #include "convmae/train/failure.h"
-#include "convmae/train/weights/weights.h"
 
 #include <ATen/ATen.h>
 

@@ -1,5 +1,6 @@
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/checkpoint/held_tensors.h"
 #include "convmae/io/atomic_file.h"
 #include "convmae/ops/compute_threads.h"
 #include "convmae/ops/gemm.h"
@@ -11,7 +12,6 @@
 #include "convmae/train/run/run_setup.h"
 #include "convmae/train/run/set_aside.h"
 #include "convmae/train/training_run.h"
-#include "convmae/train/weights/held_tensors.h"
 
 #include <ATen/ATen.h>
 

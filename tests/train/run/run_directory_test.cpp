@@ -1,14 +1,14 @@
 #include "convmae/train/run/run_directory.h"
 
 #include "convmae/base/error.h"
+#include "convmae/checkpoint/weights.h"
 #include "convmae/train/run/run_contents.h"
 #include "convmae/train/run/run_log.h"
-#include "convmae/train/weights/weights.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tiny_model.h"
+#include "support/tiny_model.h"
 #include <fstream>
 #include <iterator>
 #include <set>

@@ -5,7 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tiny_model.h"
+#include "support/tiny_model.h"
 #include <cmath>
 #include <fstream>
 #include <limits>

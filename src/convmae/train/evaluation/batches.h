@@ -1,8 +1,8 @@
 #pragma once
 
+#include "convmae/checkpoint/preprocessing.h"
 #include "convmae/data/loader.h"
 #include "convmae/train/training_options.h"
-#include "convmae/train/weights/preprocessing.h"
 
 #include <ATen/core/Tensor.h>
 

@@ -1,10 +1,10 @@
 #pragma once
 
+#include "convmae/checkpoint/preprocessing.h"
 #include "convmae/data/loader.h"
 #include "convmae/model/classifier.h"
 #include "convmae/train/evaluation/classification_metrics.h"
 #include "convmae/train/evaluation/finite.h"
-#include "convmae/train/weights/preprocessing.h"
 
 #include <ATen/core/Tensor.h>
 

@@ -2,11 +2,11 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/checkpoint/held_tensors.h"
+#include "convmae/checkpoint/weight_layout.h"
+#include "convmae/checkpoint/weights.h"
 #include "convmae/model/feature_maps.h"
 #include "convmae/train/weights/checkpoint_store.h"
-#include "convmae/train/weights/held_tensors.h"
-#include "convmae/train/weights/weight_layout.h"
-#include "convmae/train/weights/weights.h"
 
 #include <ATen/ATen.h>
 

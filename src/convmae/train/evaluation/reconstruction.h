@@ -1,8 +1,8 @@
 #pragma once
 
+#include "convmae/checkpoint/preprocessing.h"
 #include "convmae/model/pretrain_model.h"
 #include "convmae/report/panel.h"
-#include "convmae/train/weights/preprocessing.h"
 
 #include <ATen/core/Tensor.h>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "convmae/train/weights/checkpoint_file.h"
+#include "convmae/checkpoint/checkpoint_file.h"
 
 #include <cstdint>
 #include <filesystem>

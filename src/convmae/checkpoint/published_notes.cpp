@@ -1,4 +1,4 @@
-#include "convmae/train/weights/published_notes.h"
+#include "convmae/checkpoint/published_notes.h"
 
 #include "convmae/base/json_number.h"
 #include "convmae/io/value_json.h"

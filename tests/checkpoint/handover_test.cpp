@@ -1,16 +1,16 @@
-#include "convmae/train/weights/handover.h"
+#include "convmae/checkpoint/handover.h"
 
 #include "convmae/base/error.h"
+#include "convmae/checkpoint/convert_weights.h"
 #include "convmae/optim/param_groups.h"
 #include "convmae/train/training_checkpoint.h"
-#include "convmae/train/weights/convert_weights.h"
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "tiny_model.h"
+#include "support/tiny_model.h"
 #include <algorithm>
 #include <memory>
 #include <vector>

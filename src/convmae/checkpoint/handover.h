@@ -1,9 +1,9 @@
 #pragma once
 
+#include "convmae/checkpoint/published_optimizer.h"
 #include "convmae/io/weights.h"
 #include "convmae/model/pretrain_model.h"
 #include "convmae/optim/optimizer.h"
-#include "convmae/train/weights/published_optimizer.h"
 
 #include <nlohmann/json.hpp>
 

@@ -1,9 +1,9 @@
-#include "convmae/train/weights/held_tensors.h"
+#include "convmae/checkpoint/held_tensors.h"
 
 #include "convmae/base/checked.h"
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
-#include "convmae/train/weights/classifier_weights.h"
+#include "convmae/checkpoint/classifier_weights.h"
 
 #include <functional>
 #include <optional>

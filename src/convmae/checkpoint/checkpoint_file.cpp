@@ -1,4 +1,4 @@
-#include "convmae/train/weights/checkpoint_file.h"
+#include "convmae/checkpoint/checkpoint_file.h"
 
 #include "convmae/base/error.h"
 #include "convmae/base/json_text.h"

@@ -1,4 +1,4 @@
-#include "convmae/train/weights/weight_layout.h"
+#include "convmae/checkpoint/weight_layout.h"
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"

@@ -1,14 +1,14 @@
-#include "convmae/train/weights/handover.h"
+#include "convmae/checkpoint/handover.h"
 
 #include "convmae/base/checked.h"
 #include "convmae/base/error.h"
 #include "convmae/base/json_number.h"
 #include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
-#include "convmae/train/weights/held_tensors.h"
-#include "convmae/train/weights/published_notes.h"
-#include "convmae/train/weights/weight_layout.h"
-#include "convmae/train/weights/weights.h"
+#include "convmae/checkpoint/held_tensors.h"
+#include "convmae/checkpoint/published_notes.h"
+#include "convmae/checkpoint/weight_layout.h"
+#include "convmae/checkpoint/weights.h"
 
 #include <ATen/ATen.h>
 

@@ -1,8 +1,8 @@
 #pragma once
 
+#include "convmae/checkpoint/checkpoint_file.h"
 #include "convmae/model/pretrain_model.h"
 #include "convmae/optim/optimizer.h"
-#include "convmae/train/weights/checkpoint_file.h"
 
 #include <ATen/ATen.h>
 

@@ -1,4 +1,4 @@
-#include "convmae/train/weights/weights.h"
+#include "convmae/checkpoint/weights.h"
 
 #include "convmae/base/error.h"
 #include "convmae/train/training_checkpoint.h"
@@ -6,7 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tiny_model.h"
+#include "support/tiny_model.h"
 #include <functional>
 #include <vector>
 

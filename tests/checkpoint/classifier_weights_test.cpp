@@ -1,13 +1,13 @@
-#include "convmae/train/weights/classifier_weights.h"
+#include "convmae/checkpoint/classifier_weights.h"
 
 #include "convmae/base/error.h"
+#include "convmae/checkpoint/weights.h"
 #include "convmae/optim/weight_average.h"
-#include "convmae/train/weights/weights.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tiny_model.h"
+#include "support/tiny_model.h"
 
 namespace convmae {
 namespace {

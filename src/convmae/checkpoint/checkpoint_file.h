@@ -1,9 +1,9 @@
 #pragma once
 
+#include "convmae/checkpoint/preprocessing.h"
 #include "convmae/io/safetensors/safetensors.h"
 #include "convmae/model/config.h"
 #include "convmae/model/named_tensors.h"
-#include "convmae/train/weights/preprocessing.h"
 
 #include <ATen/core/Tensor.h>
 #include <nlohmann/json.hpp>

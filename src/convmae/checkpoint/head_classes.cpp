@@ -1,7 +1,7 @@
-#include "convmae/train/weights/head_classes.h"
+#include "convmae/checkpoint/head_classes.h"
 
+#include "convmae/checkpoint/weights.h"
 #include "convmae/data/sources/class_match.h"
-#include "convmae/train/weights/weights.h"
 
 #include <utility>
 

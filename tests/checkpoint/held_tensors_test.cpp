@@ -1,14 +1,14 @@
-#include "convmae/train/weights/held_tensors.h"
+#include "convmae/checkpoint/held_tensors.h"
 
 #include "convmae/base/error.h"
+#include "convmae/checkpoint/classifier_weights.h"
+#include "convmae/checkpoint/weights.h"
 #include "convmae/train/evaluation/feature_model.h"
-#include "convmae/train/weights/classifier_weights.h"
-#include "convmae/train/weights/weights.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tiny_model.h"
+#include "support/tiny_model.h"
 #include <functional>
 
 namespace convmae {

@@ -1,11 +1,11 @@
-#include "convmae/train/weights/weights.h"
+#include "convmae/checkpoint/weights.h"
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/checkpoint/held_tensors.h"
+#include "convmae/checkpoint/published_notes.h"
+#include "convmae/checkpoint/weight_layout.h"
 #include "convmae/model/architecture.h"
-#include "convmae/train/weights/held_tensors.h"
-#include "convmae/train/weights/published_notes.h"
-#include "convmae/train/weights/weight_layout.h"
 
 #include <algorithm>
 #include <cstddef>

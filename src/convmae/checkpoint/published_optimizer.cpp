@@ -1,11 +1,11 @@
-#include "convmae/train/weights/published_optimizer.h"
+#include "convmae/checkpoint/published_optimizer.h"
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/checkpoint/checkpoint_file.h"
+#include "convmae/checkpoint/published_notes.h"
 #include "convmae/io/value_json.h"
 #include "convmae/optim/optimizer.h"
-#include "convmae/train/weights/checkpoint_file.h"
-#include "convmae/train/weights/published_notes.h"
 
 #include <optional>
 #include <string_view>

@@ -1,8 +1,8 @@
 #pragma once
 
+#include "convmae/checkpoint/weight_layout.h"
 #include "convmae/io/tensor_view.h"
 #include "convmae/io/weights.h"
-#include "convmae/train/weights/weight_layout.h"
 
 #include <cstdint>
 #include <filesystem>

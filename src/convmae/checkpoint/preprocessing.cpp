@@ -1,4 +1,4 @@
-#include "convmae/train/weights/preprocessing.h"
+#include "convmae/checkpoint/preprocessing.h"
 
 #include "convmae/base/error.h"
 #include "convmae/base/json_number.h"

@@ -1,15 +1,15 @@
-#include "convmae/train/weights/classifier_weights.h"
+#include "convmae/checkpoint/classifier_weights.h"
 
 #include "convmae/base/checked.h"
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/checkpoint/head_classes.h"
+#include "convmae/checkpoint/held_tensors.h"
+#include "convmae/checkpoint/weight_layout.h"
+#include "convmae/checkpoint/weights.h"
 #include "convmae/model/architecture.h"
 #include "convmae/model/position_embedding.h"
 #include "convmae/model/position_resize.h"
-#include "convmae/train/weights/head_classes.h"
-#include "convmae/train/weights/held_tensors.h"
-#include "convmae/train/weights/weight_layout.h"
-#include "convmae/train/weights/weights.h"
 
 #include <ATen/ATen.h>
 

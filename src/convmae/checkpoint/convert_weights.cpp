@@ -1,17 +1,17 @@
-#include "convmae/train/weights/convert_weights.h"
+#include "convmae/checkpoint/convert_weights.h"
 
 #include "convmae/base/checked.h"
 #include "convmae/base/error.h"
 #include "convmae/base/json_number.h"
 #include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
+#include "convmae/checkpoint/checkpoint_file.h"
+#include "convmae/checkpoint/published_notes.h"
+#include "convmae/checkpoint/published_optimizer.h"
+#include "convmae/checkpoint/weights.h"
 #include "convmae/io/pth/pth_writer.h"
 #include "convmae/io/value_json.h"
 #include "convmae/optim/optimizer.h"
-#include "convmae/train/weights/checkpoint_file.h"
-#include "convmae/train/weights/published_notes.h"
-#include "convmae/train/weights/published_optimizer.h"
-#include "convmae/train/weights/weights.h"
 
 #include <ATen/ATen.h>
 #include <nlohmann/json.hpp>

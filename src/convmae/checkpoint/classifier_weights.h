@@ -1,7 +1,7 @@
 #pragma once
 
+#include "convmae/checkpoint/checkpoint_file.h"
 #include "convmae/model/classifier.h"
-#include "convmae/train/weights/checkpoint_file.h"
 
 #include <cstdint>
 #include <filesystem>
