@@ -2,8 +2,8 @@
 
 #include "convmae/checkpoint/preprocessing.h"
 #include "convmae/data/loader.h"
+#include "convmae/metrics/classification_metrics.h"
 #include "convmae/model/classifier.h"
-#include "convmae/train/evaluation/classification_metrics.h"
 #include "convmae/train/evaluation/finite.h"
 
 #include <ATen/core/Tensor.h>

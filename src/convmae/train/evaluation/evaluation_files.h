@@ -1,7 +1,7 @@
 #pragma once
 
+#include "convmae/metrics/classification_metrics.h"
 #include "convmae/report/picture.h"
-#include "convmae/train/evaluation/classification_metrics.h"
 
 #include <nlohmann/json.hpp>
 

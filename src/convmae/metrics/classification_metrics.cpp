@@ -1,4 +1,4 @@
-#include "convmae/train/evaluation/classification_metrics.h"
+#include "convmae/metrics/classification_metrics.h"
 
 #include <ATen/ATen.h>
 
