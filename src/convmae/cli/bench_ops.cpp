@@ -1,4 +1,5 @@
 #include "convmae/base/error.h"
+#include "convmae/benchmark/operator_benchmark.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/help.h"
 #include "convmae/cli/option_table.h"
@@ -7,7 +8,6 @@
 #include "convmae/ops/cpu_features.h"
 #include "convmae/ops/gemm.h"
 #include "convmae/ops/precision.h"
-#include "convmae/train/benchmark/operator_benchmark.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>

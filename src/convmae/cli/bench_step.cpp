@@ -1,5 +1,7 @@
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/benchmark/product_rates.h"
+#include "convmae/benchmark/step_benchmark.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/help.h"
 #include "convmae/cli/model_flags.h"
@@ -8,8 +10,6 @@
 #include "convmae/ops/compute_threads.h"
 #include "convmae/ops/cpu_features.h"
 #include "convmae/ops/precision.h"
-#include "convmae/train/benchmark/product_rates.h"
-#include "convmae/train/benchmark/step_benchmark.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>

@@ -1,4 +1,4 @@
-#include "convmae/train/benchmark/live_bytes.h"
+#include "convmae/benchmark/live_bytes.h"
 
 #include <c10/util/ThreadLocalDebugInfo.h>
 

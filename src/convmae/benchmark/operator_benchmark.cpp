@@ -1,14 +1,14 @@
-#include "convmae/train/benchmark/operator_benchmark.h"
+#include "convmae/benchmark/operator_benchmark.h"
 
 #include "convmae/base/cpu_clock.h"
 #include "convmae/base/geometry.h"
+#include "convmae/benchmark/product_rates.h"
 #include "convmae/model/visibility.h"
 #include "convmae/ops/attention.h"
 #include "convmae/ops/gemm.h"
 #include "convmae/ops/layer_norm.h"
 #include "convmae/ops/masked_depthwise_conv2d.h"
 #include "convmae/ops/mlp.h"
-#include "convmae/train/benchmark/product_rates.h"
 
 #include <ATen/ATen.h>
 

@@ -1,4 +1,4 @@
-#include "convmae/data/pipeline_benchmark.h"
+#include "convmae/benchmark/pipeline_benchmark.h"
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"

@@ -1,4 +1,4 @@
-#include "convmae/train/benchmark/product_rates.h"
+#include "convmae/benchmark/product_rates.h"
 
 #include "convmae/base/cpu_clock.h"
 
