@@ -1,6 +1,6 @@
 #include "convmae/metrics/classification_metrics.h"
 
-#include "convmae/train/evaluation/evaluation_files.h"
+#include "convmae/classify/evaluation_files.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>

@@ -2,13 +2,13 @@
 
 #include "convmae/base/cpu_clock.h"
 #include "convmae/benchmark/live_bytes.h"
+#include "convmae/classify/classification_loss.h"
 #include "convmae/model/classifier.h"
 #include "convmae/model/dense_formulation.h"
 #include "convmae/model/pretrain_model.h"
 #include "convmae/model/visibility.h"
 #include "convmae/optim/optimizer.h"
 #include "convmae/optim/param_groups.h"
-#include "convmae/train/evaluation/classification_loss.h"
 
 #include <ATen/ATen.h>
 

@@ -1,5 +1,7 @@
 #include "convmae/base/quote.h"
 #include "convmae/checkpoint/classifier_weights.h"
+#include "convmae/classify/classifier_batches.h"
+#include "convmae/classify/evaluation_files.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/help.h"
 #include "convmae/cli/inference.h"
@@ -7,8 +9,6 @@
 #include "convmae/data/sources/classes.h"
 #include "convmae/data/sources/image_subset.h"
 #include "convmae/report/format.h"
-#include "convmae/train/evaluation/classifier_batches.h"
-#include "convmae/train/evaluation/evaluation_files.h"
 #include "convmae/train/evaluation/opened_images.h"
 #include "convmae/train/weights/checkpoint_store.h"
 

@@ -1,4 +1,4 @@
-#include "convmae/train/finetune.h"
+#include "convmae/classify/finetune.h"
 
 #include "convmae/checkpoint/classifier_weights.h"
 #include "convmae/cli/command_line.h"

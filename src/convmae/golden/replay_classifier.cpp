@@ -1,10 +1,10 @@
+#include "convmae/classify/classification_loss.h"
 #include "convmae/golden/replays.h"
 #include "convmae/optim/gradients.h"
 #include "convmae/optim/lars.h"
 #include "convmae/optim/optimizer.h"
 #include "convmae/optim/param_groups.h"
 #include "convmae/optim/schedule.h"
-#include "convmae/train/evaluation/classification_loss.h"
 
 #include <ATen/ATen.h>
 

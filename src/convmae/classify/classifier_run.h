@@ -1,8 +1,8 @@
 #pragma once
 
 #include "convmae/checkpoint/classifier_weights.h"
-#include "convmae/train/evaluation/classifier_batches.h"
-#include "convmae/train/finetune_options.h"
+#include "convmae/classify/classifier_batches.h"
+#include "convmae/classify/finetune_options.h"
 #include "convmae/train/training_run.h"
 
 #include <memory>

@@ -1,4 +1,4 @@
-#include "convmae/train/run/classifier_report.h"
+#include "convmae/classify/classifier_report.h"
 
 #include "convmae/report/format.h"
 #include "convmae/train/run/environment.h"

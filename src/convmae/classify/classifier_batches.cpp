@@ -1,4 +1,4 @@
-#include "convmae/train/evaluation/classifier_batches.h"
+#include "convmae/classify/classifier_batches.h"
 
 #include "convmae/base/random.h"
 #include "convmae/train/evaluation/batches.h"

@@ -1,11 +1,11 @@
 #include "convmae/base/random.h"
+#include "convmae/classify/classification_loss.h"
+#include "convmae/classify/classifier_run.h"
+#include "convmae/classify/finetune.h"
 #include "convmae/data/batch_plan.h"
 #include "convmae/optim/lars.h"
 #include "convmae/optim/param_groups.h"
-#include "convmae/train/classifier_run.h"
 #include "convmae/train/evaluation/batches.h"
-#include "convmae/train/evaluation/classification_loss.h"
-#include "convmae/train/finetune.h"
 
 #include <ATen/ATen.h>
 

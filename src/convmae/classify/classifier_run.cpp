@@ -1,14 +1,14 @@
-#include "convmae/train/classifier_run.h"
+#include "convmae/classify/classifier_run.h"
 
 #include "convmae/base/error.h"
 #include "convmae/base/stopwatch.h"
+#include "convmae/classify/classifier_report.h"
+#include "convmae/classify/evaluation_files.h"
 #include "convmae/data/sources/classes.h"
 #include "convmae/ops/precision.h"
 #include "convmae/report/format.h"
 #include "convmae/train/evaluation/batches.h"
-#include "convmae/train/evaluation/evaluation_files.h"
 #include "convmae/train/evaluation/opened_images.h"
-#include "convmae/train/run/classifier_report.h"
 #include "convmae/train/run/run_setup.h"
 
 #include <ATen/ATen.h>

@@ -1,10 +1,10 @@
-#include "convmae/train/finetune.h"
+#include "convmae/classify/finetune.h"
 
+#include "convmae/classify/classification_loss.h"
+#include "convmae/classify/classifier_run.h"
 #include "convmae/optim/param_groups.h"
 #include "convmae/optim/weight_average.h"
-#include "convmae/train/classifier_run.h"
 #include "convmae/train/evaluation/batches.h"
-#include "convmae/train/evaluation/classification_loss.h"
 
 #include <ATen/ATen.h>
 

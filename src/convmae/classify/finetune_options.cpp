@@ -1,4 +1,4 @@
-#include "convmae/train/finetune_options.h"
+#include "convmae/classify/finetune_options.h"
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"

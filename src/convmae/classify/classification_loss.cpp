@@ -1,4 +1,4 @@
-#include "convmae/train/evaluation/classification_loss.h"
+#include "convmae/classify/classification_loss.h"
 
 #include <ATen/ATen.h>
 

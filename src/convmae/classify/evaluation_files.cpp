@@ -1,4 +1,4 @@
-#include "convmae/train/evaluation/evaluation_files.h"
+#include "convmae/classify/evaluation_files.h"
 
 #include "convmae/base/error.h"
 #include "convmae/base/json_text.h"

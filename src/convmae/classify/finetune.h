@@ -1,6 +1,6 @@
 #pragma once
 
-#include "convmae/train/finetune_options.h"
+#include "convmae/classify/finetune_options.h"
 #include "convmae/train/run/run_context.h"
 
 namespace convmae {
