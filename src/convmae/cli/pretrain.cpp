@@ -1,4 +1,4 @@
-#include "convmae/train/pretrain.h"
+#include "convmae/pretrain/pretrain.h"
 
 #include "convmae/checkpoint/handover.h"
 #include "convmae/cli/command_line.h"

@@ -6,12 +6,12 @@
 #include "convmae/cli/output.h"
 #include "convmae/cli/validators.h"
 #include "convmae/io/atomic_file.h"
+#include "convmae/pretrain/held_out_loss.h"
+#include "convmae/pretrain/reconstruction.h"
 #include "convmae/report/format.h"
 #include "convmae/report/png.h"
 #include "convmae/train/evaluation/batches.h"
-#include "convmae/train/evaluation/evaluation.h"
 #include "convmae/train/evaluation/finite.h"
-#include "convmae/train/evaluation/reconstruction.h"
 #include "convmae/train/weights/checkpoint_store.h"
 
 #include <ATen/ATen.h>

@@ -1,6 +1,6 @@
 #include "convmae/base/error.h"
 #include "convmae/data/decode/npy.h"
-#include "convmae/train/evaluation/evaluation.h"
+#include "convmae/pretrain/held_out_loss.h"
 #include "convmae/train/evaluation/features.h"
 #include "convmae/train/evaluation/image_statistics.h"
 

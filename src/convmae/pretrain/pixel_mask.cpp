@@ -1,4 +1,4 @@
-#include "convmae/train/evaluation/pixel_mask.h"
+#include "convmae/pretrain/pixel_mask.h"
 
 #include <ATen/ATen.h>
 

@@ -1,4 +1,4 @@
-#include "convmae/train/pretrain.h"
+#include "convmae/pretrain/pretrain.h"
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
@@ -8,16 +8,16 @@
 #include "convmae/io/atomic_file.h"
 #include "convmae/ops/precision.h"
 #include "convmae/optim/param_groups.h"
+#include "convmae/pretrain/held_out_loss.h"
+#include "convmae/pretrain/knn_probe.h"
+#include "convmae/pretrain/pretrain_report.h"
+#include "convmae/pretrain/sample_panel.h"
 #include "convmae/report/format.h"
 #include "convmae/report/png.h"
 #include "convmae/train/evaluation/batches.h"
-#include "convmae/train/evaluation/evaluation.h"
 #include "convmae/train/evaluation/opened_images.h"
-#include "convmae/train/knn_probe.h"
 #include "convmae/train/run/environment.h"
-#include "convmae/train/run/run_report.h"
 #include "convmae/train/run/run_setup.h"
-#include "convmae/train/run/sample_panel.h"
 #include "convmae/train/training_run.h"
 
 #include <ATen/ATen.h>

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "convmae/pretrain/held_out_loss.h"
 #include "convmae/report/report.h"
-#include "convmae/train/evaluation/evaluation.h"
 #include "convmae/train/run/run_context.h"
 #include "convmae/train/run/run_directory.h"
 #include "convmae/train/run/run_log.h"

@@ -1,8 +1,8 @@
-#include "convmae/train/evaluation/evaluation.h"
+#include "convmae/pretrain/held_out_loss.h"
 
+#include "convmae/pretrain/pixel_mask.h"
+#include "convmae/pretrain/reconstruction.h"
 #include "convmae/train/evaluation/batches.h"
-#include "convmae/train/evaluation/pixel_mask.h"
-#include "convmae/train/evaluation/reconstruction.h"
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>

@@ -1,7 +1,7 @@
-#include "convmae/train/evaluation/reconstruction.h"
+#include "convmae/pretrain/reconstruction.h"
 
 #include "convmae/model/image_blocks.h"
-#include "convmae/train/evaluation/pixel_mask.h"
+#include "convmae/pretrain/pixel_mask.h"
 
 #include <ATen/ATen.h>
 

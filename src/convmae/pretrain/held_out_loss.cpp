@@ -1,7 +1,7 @@
-#include "convmae/train/evaluation/evaluation.h"
+#include "convmae/pretrain/held_out_loss.h"
 
 #include "convmae/model/image_blocks.h"
-#include "convmae/train/evaluation/pixel_mask.h"
+#include "convmae/pretrain/pixel_mask.h"
 
 #include <ATen/ATen.h>
 

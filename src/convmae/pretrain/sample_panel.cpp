@@ -1,9 +1,9 @@
-#include "convmae/train/run/sample_panel.h"
+#include "convmae/pretrain/sample_panel.h"
 
 #include "convmae/base/error.h"
+#include "convmae/pretrain/reconstruction.h"
 #include "convmae/report/panel.h"
 #include "convmae/train/evaluation/batches.h"
-#include "convmae/train/evaluation/reconstruction.h"
 
 #include <ATen/ATen.h>
 

@@ -1,4 +1,4 @@
-#include "convmae/train/pretrain_options.h"
+#include "convmae/pretrain/pretrain_options.h"
 
 #include "convmae/train/option_checks.h"
 

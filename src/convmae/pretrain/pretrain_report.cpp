@@ -1,4 +1,4 @@
-#include "convmae/train/run/run_report.h"
+#include "convmae/pretrain/pretrain_report.h"
 
 #include "convmae/base/read_file.h"
 #include "convmae/report/format.h"

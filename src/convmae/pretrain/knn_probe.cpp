@@ -1,4 +1,4 @@
-#include "convmae/train/knn_probe.h"
+#include "convmae/pretrain/knn_probe.h"
 
 #include "convmae/base/error.h"
 #include "convmae/train/evaluation/batches.h"

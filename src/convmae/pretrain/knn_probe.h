@@ -1,8 +1,8 @@
 #pragma once
 
 #include "convmae/data/sources/source.h"
+#include "convmae/pretrain/pretrain_options.h"
 #include "convmae/train/evaluation/features.h"
-#include "convmae/train/pretrain_options.h"
 
 #include <cstdint>
 #include <memory>

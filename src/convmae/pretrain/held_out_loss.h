@@ -2,8 +2,8 @@
 
 #include "convmae/data/sources/source.h"
 #include "convmae/model/pretrain_model.h"
+#include "convmae/pretrain/pretrain_options.h"
 #include "convmae/train/evaluation/batches.h"
-#include "convmae/train/pretrain_options.h"
 
 #include <cstdint>
 #include <memory>

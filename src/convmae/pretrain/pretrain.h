@@ -1,6 +1,6 @@
 #pragma once
 
-#include "convmae/train/pretrain_options.h"
+#include "convmae/pretrain/pretrain_options.h"
 #include "convmae/train/run/run_context.h"
 
 namespace convmae {
