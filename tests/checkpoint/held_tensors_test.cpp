@@ -3,7 +3,7 @@
 #include "convmae/base/error.h"
 #include "convmae/checkpoint/classifier_weights.h"
 #include "convmae/checkpoint/weights.h"
-#include "convmae/train/evaluation/feature_model.h"
+#include "convmae/features/feature_model.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

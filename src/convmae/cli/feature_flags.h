@@ -1,7 +1,7 @@
 #pragma once
 
 #include "convmae/cli/inference.h"
-#include "convmae/train/evaluation/features.h"
+#include "convmae/features/features.h"
 
 #include <CLI/App.hpp>
 

@@ -1,4 +1,4 @@
-#include "convmae/train/evaluation/features.h"
+#include "convmae/features/features.h"
 
 #include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
@@ -7,8 +7,8 @@
 #include "convmae/cli/output.h"
 #include "convmae/cli/validators.h"
 #include "convmae/data/sources/image_subset.h"
+#include "convmae/features/feature_writer.h"
 #include "convmae/report/image_progress.h"
-#include "convmae/train/evaluation/feature_writer.h"
 #include "convmae/train/evaluation/opened_images.h"
 
 #include <CLI/CLI.hpp>

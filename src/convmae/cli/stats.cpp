@@ -4,8 +4,8 @@
 #include "convmae/cli/output.h"
 #include "convmae/cli/validators.h"
 #include "convmae/data/sources/image_subset.h"
+#include "convmae/features/image_statistics.h"
 #include "convmae/report/image_progress.h"
-#include "convmae/train/evaluation/image_statistics.h"
 #include "convmae/train/evaluation/opened_images.h"
 
 #include <CLI/CLI.hpp>

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "convmae/data/sources/source.h"
+#include "convmae/features/features.h"
 #include "convmae/pretrain/pretrain_options.h"
-#include "convmae/train/evaluation/features.h"
 
 #include <cstdint>
 #include <memory>

@@ -1,8 +1,8 @@
 #include "convmae/base/error.h"
 #include "convmae/data/decode/npy.h"
+#include "convmae/features/features.h"
+#include "convmae/features/image_statistics.h"
 #include "convmae/pretrain/held_out_loss.h"
-#include "convmae/train/evaluation/features.h"
-#include "convmae/train/evaluation/image_statistics.h"
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>

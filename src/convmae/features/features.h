@@ -2,9 +2,9 @@
 
 #include "convmae/data/decode/decode.h"
 #include "convmae/data/sources/source.h"
+#include "convmae/features/feature_model.h"
+#include "convmae/features/knn.h"
 #include "convmae/train/evaluation/batches.h"
-#include "convmae/train/evaluation/feature_model.h"
-#include "convmae/train/evaluation/knn.h"
 
 #include <cstdint>
 #include <filesystem>

@@ -1,4 +1,4 @@
-#include "convmae/train/evaluation/feature_model.h"
+#include "convmae/features/feature_model.h"
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"

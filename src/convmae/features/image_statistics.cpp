@@ -1,4 +1,4 @@
-#include "convmae/train/evaluation/image_statistics.h"
+#include "convmae/features/image_statistics.h"
 
 #include <ATen/ATen.h>
 

@@ -1,4 +1,4 @@
-#include "convmae/train/evaluation/knn.h"
+#include "convmae/features/knn.h"
 
 #include "convmae/base/error.h"
 

@@ -1,4 +1,4 @@
-#include "convmae/train/evaluation/feature_writer.h"
+#include "convmae/features/feature_writer.h"
 
 #include "convmae/base/error.h"
 #include "convmae/base/json_text.h"

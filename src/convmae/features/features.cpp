@@ -1,9 +1,9 @@
-#include "convmae/train/evaluation/features.h"
+#include "convmae/features/features.h"
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/data/sources/image_subset.h"
-#include "convmae/train/evaluation/feature_writer.h"
+#include "convmae/features/feature_writer.h"
 #include "convmae/train/evaluation/finite.h"
 
 #include <ATen/ATen.h>
