@@ -2,7 +2,7 @@
 
 #include "convmae/pretrain/pixel_mask.h"
 #include "convmae/pretrain/reconstruction.h"
-#include "convmae/train/evaluation/batches.h"
+#include "convmae/train/batches.h"
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>

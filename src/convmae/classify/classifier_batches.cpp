@@ -1,7 +1,7 @@
 #include "convmae/classify/classifier_batches.h"
 
 #include "convmae/base/random.h"
-#include "convmae/train/evaluation/batches.h"
+#include "convmae/train/batches.h"
 
 #include <ATen/ATen.h>
 

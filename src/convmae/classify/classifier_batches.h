@@ -4,7 +4,7 @@
 #include "convmae/data/loader.h"
 #include "convmae/metrics/classification_metrics.h"
 #include "convmae/model/classifier.h"
-#include "convmae/train/evaluation/finite.h"
+#include "convmae/train/finite.h"
 
 #include <ATen/core/Tensor.h>
 

@@ -7,8 +7,8 @@
 #include "convmae/data/sources/classes.h"
 #include "convmae/ops/precision.h"
 #include "convmae/report/format.h"
-#include "convmae/train/evaluation/batches.h"
-#include "convmae/train/evaluation/opened_images.h"
+#include "convmae/train/batches.h"
+#include "convmae/train/opened_images.h"
 #include "convmae/train/run/run_setup.h"
 
 #include <ATen/ATen.h>

@@ -4,7 +4,7 @@
 #include "convmae/classify/classifier_run.h"
 #include "convmae/optim/param_groups.h"
 #include "convmae/optim/weight_average.h"
-#include "convmae/train/evaluation/batches.h"
+#include "convmae/train/batches.h"
 
 #include <ATen/ATen.h>
 

@@ -5,7 +5,7 @@
 #include "convmae/data/batch_plan.h"
 #include "convmae/optim/lars.h"
 #include "convmae/optim/param_groups.h"
-#include "convmae/train/evaluation/batches.h"
+#include "convmae/train/batches.h"
 
 #include <ATen/ATen.h>
 

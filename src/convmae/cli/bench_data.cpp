@@ -10,7 +10,7 @@
 #include "convmae/data/sources/generated_source.h"
 #include "convmae/io/atomic_file.h"
 #include "convmae/ops/cpu_features.h"
-#include "convmae/train/evaluation/opened_images.h"
+#include "convmae/train/opened_images.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>

@@ -9,8 +9,8 @@
 #include "convmae/data/sources/classes.h"
 #include "convmae/data/sources/image_subset.h"
 #include "convmae/report/format.h"
-#include "convmae/train/evaluation/opened_images.h"
-#include "convmae/train/weights/checkpoint_store.h"
+#include "convmae/train/opened_images.h"
+#include "convmae/train/run/checkpoint_store.h"
 
 #include <CLI/CLI.hpp>
 

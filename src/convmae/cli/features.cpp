@@ -9,7 +9,7 @@
 #include "convmae/data/sources/image_subset.h"
 #include "convmae/features/feature_writer.h"
 #include "convmae/report/image_progress.h"
-#include "convmae/train/evaluation/opened_images.h"
+#include "convmae/train/opened_images.h"
 
 #include <CLI/CLI.hpp>
 

@@ -3,7 +3,7 @@
 #include "convmae/cli/option_table.h"
 #include "convmae/data/transforms.h"
 #include "convmae/report/image_progress.h"
-#include "convmae/train/evaluation/batches.h"
+#include "convmae/train/batches.h"
 
 #include <ATen/core/Tensor.h>
 #include <CLI/App.hpp>

@@ -8,7 +8,7 @@
 #include "convmae/data/sources/classes.h"
 #include "convmae/data/sources/image_subset.h"
 #include "convmae/report/image_progress.h"
-#include "convmae/train/evaluation/opened_images.h"
+#include "convmae/train/opened_images.h"
 
 #include <ATen/ATen.h>
 #include <CLI/CLI.hpp>

@@ -5,9 +5,9 @@
 #include "convmae/cli/inference.h"
 #include "convmae/cli/output.h"
 #include "convmae/cli/validators.h"
-#include "convmae/train/evaluation/batches.h"
-#include "convmae/train/evaluation/finite.h"
-#include "convmae/train/weights/checkpoint_store.h"
+#include "convmae/train/batches.h"
+#include "convmae/train/finite.h"
+#include "convmae/train/run/checkpoint_store.h"
 
 #include <ATen/ATen.h>
 #include <CLI/CLI.hpp>

@@ -10,9 +10,9 @@
 #include "convmae/pretrain/reconstruction.h"
 #include "convmae/report/format.h"
 #include "convmae/report/png.h"
-#include "convmae/train/evaluation/batches.h"
-#include "convmae/train/evaluation/finite.h"
-#include "convmae/train/weights/checkpoint_store.h"
+#include "convmae/train/batches.h"
+#include "convmae/train/finite.h"
+#include "convmae/train/run/checkpoint_store.h"
 
 #include <ATen/ATen.h>
 #include <CLI/CLI.hpp>

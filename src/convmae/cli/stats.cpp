@@ -6,7 +6,7 @@
 #include "convmae/data/sources/image_subset.h"
 #include "convmae/features/image_statistics.h"
 #include "convmae/report/image_progress.h"
-#include "convmae/train/evaluation/opened_images.h"
+#include "convmae/train/opened_images.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>

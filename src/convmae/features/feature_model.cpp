@@ -6,7 +6,7 @@
 #include "convmae/checkpoint/weight_layout.h"
 #include "convmae/checkpoint/weights.h"
 #include "convmae/model/feature_maps.h"
-#include "convmae/train/weights/checkpoint_store.h"
+#include "convmae/train/run/checkpoint_store.h"
 
 #include <ATen/ATen.h>
 

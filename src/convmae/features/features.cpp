@@ -4,7 +4,7 @@
 #include "convmae/base/quote.h"
 #include "convmae/data/sources/image_subset.h"
 #include "convmae/features/feature_writer.h"
-#include "convmae/train/evaluation/finite.h"
+#include "convmae/train/finite.h"
 
 #include <ATen/ATen.h>
 

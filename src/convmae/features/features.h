@@ -4,7 +4,7 @@
 #include "convmae/data/sources/source.h"
 #include "convmae/features/feature_model.h"
 #include "convmae/features/knn.h"
-#include "convmae/train/evaluation/batches.h"
+#include "convmae/train/batches.h"
 
 #include <cstdint>
 #include <filesystem>

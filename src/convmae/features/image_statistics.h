@@ -3,7 +3,7 @@
 #include "convmae/base/geometry.h"
 #include "convmae/data/decode/decode.h"
 #include "convmae/data/sources/source.h"
-#include "convmae/train/evaluation/batches.h"
+#include "convmae/train/batches.h"
 
 #include <cstdint>
 #include <memory>

@@ -3,7 +3,7 @@
 #include "convmae/data/sources/source.h"
 #include "convmae/model/pretrain_model.h"
 #include "convmae/pretrain/pretrain_options.h"
-#include "convmae/train/evaluation/batches.h"
+#include "convmae/train/batches.h"
 
 #include <cstdint>
 #include <memory>

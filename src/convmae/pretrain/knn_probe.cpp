@@ -1,8 +1,8 @@
 #include "convmae/pretrain/knn_probe.h"
 
 #include "convmae/base/error.h"
-#include "convmae/train/evaluation/batches.h"
-#include "convmae/train/evaluation/opened_images.h"
+#include "convmae/train/batches.h"
+#include "convmae/train/opened_images.h"
 
 #include <array>
 

@@ -3,7 +3,7 @@
 #include "convmae/base/error.h"
 #include "convmae/pretrain/reconstruction.h"
 #include "convmae/report/panel.h"
-#include "convmae/train/evaluation/batches.h"
+#include "convmae/train/batches.h"
 
 #include <ATen/ATen.h>
 

@@ -8,9 +8,9 @@
 #include "convmae/io/jsonl.h"
 #include "convmae/optim/gradients.h"
 #include "convmae/report/format.h"
-#include "convmae/train/evaluation/batches.h"
-#include "convmae/train/evaluation/finite.h"
+#include "convmae/train/batches.h"
 #include "convmae/train/failure.h"
+#include "convmae/train/finite.h"
 
 #include <ATen/ATen.h>
 

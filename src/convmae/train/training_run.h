@@ -8,16 +8,16 @@
 #include "convmae/report/image_progress.h"
 #include "convmae/report/progress.h"
 #include "convmae/report/report.h"
+#include "convmae/train/accumulation.h"
 #include "convmae/train/interrupt.h"
-#include "convmae/train/optimizer/accumulation.h"
-#include "convmae/train/optimizer/step_guard.h"
+#include "convmae/train/run/checkpoint_store.h"
 #include "convmae/train/run/run_context.h"
 #include "convmae/train/run/run_directory.h"
 #include "convmae/train/run/run_log.h"
 #include "convmae/train/run/throughput.h"
+#include "convmae/train/step_guard.h"
 #include "convmae/train/training_checkpoint.h"
 #include "convmae/train/training_options.h"
-#include "convmae/train/weights/checkpoint_store.h"
 
 #include <nlohmann/json.hpp>
 #include <torch/nn/module.h>

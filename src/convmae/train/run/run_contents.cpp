@@ -5,8 +5,8 @@
 #include "convmae/io/run_header.h"
 #include "convmae/io/tensorboard.h"
 #include "convmae/report/report.h"
+#include "convmae/train/run/checkpoint_store.h"
 #include "convmae/train/run/run_setup.h"
-#include "convmae/train/weights/checkpoint_store.h"
 
 #include <algorithm>
 #include <initializer_list>

@@ -3,8 +3,8 @@
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/io/atomic_file.h"
+#include "convmae/train/run/checkpoint_store.h"
 #include "convmae/train/run/run_contents.h"
-#include "convmae/train/weights/checkpoint_store.h"
 
 #include <cerrno>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "convmae/train/evaluation/finite.h"
+#include "convmae/train/finite.h"
 
 #include "convmae/base/error.h"
 

@@ -1,4 +1,4 @@
-#include "convmae/train/optimizer/step_guard.h"
+#include "convmae/train/step_guard.h"
 
 #include <cmath>
 

@@ -1,4 +1,4 @@
-#include "convmae/train/evaluation/batches.h"
+#include "convmae/train/batches.h"
 
 #include "convmae/base/random.h"
 

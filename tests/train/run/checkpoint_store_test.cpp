@@ -1,4 +1,4 @@
-#include "convmae/train/weights/checkpoint_store.h"
+#include "convmae/train/run/checkpoint_store.h"
 
 #include "convmae/base/error.h"
 

@@ -1,4 +1,4 @@
-#include "convmae/train/evaluation/opened_images.h"
+#include "convmae/train/opened_images.h"
 
 #include "convmae/base/error.h"
 #include "convmae/data/sources/image_subset.h"

@@ -1,4 +1,4 @@
-#include "convmae/train/optimizer/accumulation.h"
+#include "convmae/train/accumulation.h"
 
 #include "convmae/base/error.h"
 
