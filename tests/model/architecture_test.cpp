@@ -1,7 +1,7 @@
 #include "convmae/model/architecture.h"
 
 #include "convmae/base/error.h"
-#include "convmae/model/pretrain_model.h"
+#include "convmae/model/autoencoder/pretrain_model.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -2,7 +2,7 @@
 
 #include "convmae/base/error.h"
 #include "convmae/model/dense_formulation.h"
-#include "convmae/model/position_resize.h"
+#include "convmae/model/encoder/position_resize.h"
 
 #include <gtest/gtest.h>
 

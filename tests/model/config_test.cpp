@@ -1,7 +1,7 @@
 #include "convmae/model/config.h"
 
 #include "convmae/base/error.h"
-#include "convmae/model/pretrain_model.h"
+#include "convmae/model/autoencoder/pretrain_model.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>

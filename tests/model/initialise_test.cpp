@@ -1,6 +1,6 @@
 #include "convmae/model/initialise.h"
 
-#include "convmae/model/pretrain_model.h"
+#include "convmae/model/autoencoder/pretrain_model.h"
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,8 @@
 #include "convmae/model/parameter_shapes.h"
 
 #include "convmae/base/error.h"
-#include "convmae/model/encoder.h"
-#include "convmae/model/pretrain_model.h"
+#include "convmae/model/autoencoder/pretrain_model.h"
+#include "convmae/model/encoder/encoder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

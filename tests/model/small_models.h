@@ -1,6 +1,6 @@
 #pragma once
 
-#include "convmae/model/pretrain_model.h"
+#include "convmae/model/autoencoder/pretrain_model.h"
 
 #include <torch/types.h>
 #include <torch/utils.h>

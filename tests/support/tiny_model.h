@@ -1,7 +1,7 @@
 #pragma once
 
 #include "convmae/checkpoint/checkpoint_file.h"
-#include "convmae/model/pretrain_model.h"
+#include "convmae/model/autoencoder/pretrain_model.h"
 #include "convmae/optim/optimizer.h"
 
 #include <ATen/ATen.h>

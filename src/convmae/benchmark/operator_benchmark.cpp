@@ -3,7 +3,7 @@
 #include "convmae/base/cpu_clock.h"
 #include "convmae/base/geometry.h"
 #include "convmae/benchmark/product_rates.h"
-#include "convmae/model/visibility.h"
+#include "convmae/model/masking/visibility.h"
 #include "convmae/ops/attention.h"
 #include "convmae/ops/gemm.h"
 #include "convmae/ops/layer_norm.h"

@@ -3,10 +3,10 @@
 #include "convmae/base/cpu_clock.h"
 #include "convmae/benchmark/live_bytes.h"
 #include "convmae/classify/classification_loss.h"
+#include "convmae/model/autoencoder/pretrain_model.h"
 #include "convmae/model/classifier.h"
 #include "convmae/model/dense_formulation.h"
-#include "convmae/model/pretrain_model.h"
-#include "convmae/model/visibility.h"
+#include "convmae/model/masking/visibility.h"
 #include "convmae/optim/optimizer.h"
 #include "convmae/optim/param_groups.h"
 

@@ -8,8 +8,8 @@
 #include "convmae/checkpoint/weight_layout.h"
 #include "convmae/checkpoint/weights.h"
 #include "convmae/model/architecture.h"
-#include "convmae/model/position_embedding.h"
-#include "convmae/model/position_resize.h"
+#include "convmae/model/encoder/position_embedding.h"
+#include "convmae/model/encoder/position_resize.h"
 
 #include <ATen/ATen.h>
 

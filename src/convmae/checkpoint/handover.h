@@ -2,7 +2,7 @@
 
 #include "convmae/checkpoint/published_optimizer.h"
 #include "convmae/io/weights.h"
-#include "convmae/model/pretrain_model.h"
+#include "convmae/model/autoencoder/pretrain_model.h"
 #include "convmae/optim/optimizer.h"
 
 #include <nlohmann/json.hpp>

@@ -2,7 +2,7 @@
 
 #include "convmae/checkpoint/checkpoint_file.h"
 #include "convmae/io/weights.h"
-#include "convmae/model/pretrain_model.h"
+#include "convmae/model/autoencoder/pretrain_model.h"
 
 #include <torch/nn/module.h>
 

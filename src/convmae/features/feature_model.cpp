@@ -5,7 +5,7 @@
 #include "convmae/checkpoint/held_tensors.h"
 #include "convmae/checkpoint/weight_layout.h"
 #include "convmae/checkpoint/weights.h"
-#include "convmae/model/feature_maps.h"
+#include "convmae/model/encoder/feature_maps.h"
 #include "convmae/train/run/checkpoint_store.h"
 
 #include <ATen/ATen.h>

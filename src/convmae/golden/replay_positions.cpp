@@ -1,5 +1,5 @@
 #include "convmae/golden/replays.h"
-#include "convmae/model/position_resize.h"
+#include "convmae/model/encoder/position_resize.h"
 
 #include <ATen/ATen.h>
 

@@ -1,7 +1,7 @@
 #include "convmae/golden/replays.h"
-#include "convmae/model/image_blocks.h"
-#include "convmae/model/masked_autoencoder.h"
-#include "convmae/model/masked_autoencoder_vit.h"
+#include "convmae/model/autoencoder/masked_autoencoder.h"
+#include "convmae/model/autoencoder/masked_autoencoder_vit.h"
+#include "convmae/model/encoder/image_blocks.h"
 
 #include <ATen/ATen.h>
 

@@ -1,5 +1,5 @@
 #include "convmae/golden/replays.h"
-#include "convmae/model/position_embedding.h"
+#include "convmae/model/encoder/position_embedding.h"
 #include "convmae/optim/schedule.h"
 
 #include <ATen/ATen.h>

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "convmae/golden/golden_file.h"
+#include "convmae/model/autoencoder/pretrain_model.h"
 #include "convmae/model/classifier.h"
-#include "convmae/model/pretrain_model.h"
 
 #include <filesystem>
 #include <memory>

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "convmae/model/layers.h"
-#include "convmae/model/pooled_encoder.h"
+#include "convmae/model/encoder/layers.h"
+#include "convmae/model/encoder/pooled_encoder.h"
 
 #include <ATen/core/Tensor.h>
 #include <torch/nn/module.h>

@@ -3,7 +3,7 @@
 #include "convmae/base/checked.h"
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
-#include "convmae/model/visibility.h"
+#include "convmae/model/masking/visibility.h"
 
 #include <algorithm>
 #include <array>

@@ -3,8 +3,8 @@
 #include "convmae/base/checked.h"
 #include "convmae/base/error.h"
 #include "convmae/base/geometry.h"
+#include "convmae/model/masking/visibility.h"
 #include "convmae/model/parameter_shapes.h"
-#include "convmae/model/visibility.h"
 
 #include <array>
 #include <cctype>

@@ -1,7 +1,7 @@
 #include "convmae/model/initialise.h"
 
 #include "convmae/base/random.h"
-#include "convmae/model/layers.h"
+#include "convmae/model/encoder/layers.h"
 
 #include <ATen/ATen.h>
 

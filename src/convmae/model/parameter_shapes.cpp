@@ -2,7 +2,7 @@
 
 #include "convmae/base/checked.h"
 #include "convmae/base/error.h"
-#include "convmae/model/layers.h"
+#include "convmae/model/encoder/layers.h"
 
 #include <utility>
 

@@ -1,6 +1,6 @@
 #include "convmae/optim/param_groups.h"
 
-#include "convmae/model/layers.h"
+#include "convmae/model/encoder/layers.h"
 
 #include <c10/util/Exception.h>
 

@@ -1,6 +1,6 @@
 #include "convmae/pretrain/held_out_loss.h"
 
-#include "convmae/model/image_blocks.h"
+#include "convmae/model/encoder/image_blocks.h"
 #include "convmae/pretrain/pixel_mask.h"
 
 #include <ATen/ATen.h>

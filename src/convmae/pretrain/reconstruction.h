@@ -1,7 +1,7 @@
 #pragma once
 
 #include "convmae/checkpoint/preprocessing.h"
-#include "convmae/model/pretrain_model.h"
+#include "convmae/model/autoencoder/pretrain_model.h"
 #include "convmae/report/panel.h"
 
 #include <ATen/core/Tensor.h>

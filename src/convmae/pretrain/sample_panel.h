@@ -1,7 +1,7 @@
 #pragma once
 
 #include "convmae/data/sources/source.h"
-#include "convmae/model/pretrain_model.h"
+#include "convmae/model/autoencoder/pretrain_model.h"
 #include "convmae/pretrain/pretrain_options.h"
 #include "convmae/report/picture.h"
 

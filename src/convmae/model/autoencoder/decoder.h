@@ -1,0 +1,37 @@
+#pragma once
+
+#include "convmae/base/geometry.h"
+#include "convmae/model/autoencoder/pretrain_model.h"
+#include "convmae/model/config.h"
+#include "convmae/model/encoder/transformer_block.h"
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace convmae {
+
+/// The decoder of MAE and ConvMAE: tokens in their places, a mask token in the gaps, transformer
+/// blocks, a linear prediction of every block's pixels (MAE, section 3).
+class Decoder : public torch::nn::Module {
+ public:
+  /// For latents of blocks of `block` pixels a side on this grid, with a class token for MAE. Takes
+  /// its MLP ratio from stage 1, as published.
+  Decoder(const ModelConfig& config, Size grid, std::int64_t block);
+
+  /// latent [rows, V, D], or [rows, 1 + V, D] with the class token first; slot [rows, L] says which
+  /// row of the latent a block has, -1 for a removed one. -> [rows, L, n], or, for
+  /// Predict::removed, [rows, L - V, n]: the removed blocks in ascending order.
+  at::Tensor forward(const at::Tensor& latent, const at::Tensor& slot, Predict predict);
+
+ private:
+  bool class_token_;
+  at::Tensor mask_token_;         ///< [1, 1, dim]
+  at::Tensor decoder_pos_embed_;  ///< [1, L, dim], with a class token [1, 1 + L, dim]
+  std::shared_ptr<Linear> decoder_embed_;
+  std::vector<std::shared_ptr<TransformerBlock>> decoder_blocks_;
+  std::shared_ptr<LayerNorm> decoder_norm_;
+  std::shared_ptr<Linear> decoder_pred_;
+};
+
+}  // namespace convmae

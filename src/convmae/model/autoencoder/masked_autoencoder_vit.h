@@ -1,0 +1,41 @@
+#pragma once
+
+#include "convmae/model/autoencoder/decoder.h"
+#include "convmae/model/autoencoder/pretrain_model.h"
+#include "convmae/model/encoder/transformer_block.h"
+#include "convmae/model/masking/visibility.h"
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace convmae {
+
+/// The baseline, MAE (arXiv 2111.06377): a vision transformer with a class token on the visible
+/// patches, and the same decoder and loss.
+class MaskedAutoencoderVit : public PretrainModel {
+ public:
+  explicit MaskedAutoencoderVit(ModelConfig config);
+
+  PretrainOutput forward(const at::Tensor& images, const at::Tensor& noise,
+                         Predict predict) override;
+  std::int64_t noise_length() const override { return grid_.height * grid_.width; }
+  std::int64_t block() const override { return config().patch_size[0]; }
+  void initialise(std::uint64_t seed) override;
+  std::vector<at::Tensor> feature_maps(const at::Tensor& images) override;
+
+  Visibility sample(const at::Tensor& noise) const;
+  /// images [B, C, H, W] -> [B, 1 + V, D], the class token first, patches in ascending order.
+  at::Tensor encode(const at::Tensor& images, const Visibility& visibility);
+
+ private:
+  Size grid_;
+  at::Tensor cls_token_;  ///< [1, 1, D]
+  at::Tensor pos_embed_;  ///< [1, 1 + L, D]
+  std::shared_ptr<PatchConv> patch_embed_;
+  std::vector<std::shared_ptr<TransformerBlock>> blocks_;
+  std::shared_ptr<LayerNorm> norm_;
+  std::shared_ptr<Decoder> decoder_;
+};
+
+}  // namespace convmae

@@ -1,0 +1,75 @@
+#pragma once
+
+#include "convmae/base/geometry.h"
+#include "convmae/model/config.h"
+#include "convmae/model/encoder/conv_block.h"
+#include "convmae/model/encoder/drop_path.h"
+#include "convmae/model/encoder/patch_embed.h"
+#include "convmae/model/encoder/transformer_block.h"
+#include "convmae/model/masking/visibility.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace convmae {
+
+/// Position-wise masking inside visible blocks (an ablation of the paper): removed stage-1
+/// positions are zero wherever positions are mixed, so that nothing of them reaches a kept one.
+struct PositionGate {
+  at::Tensor stage1;  ///< [B, L, P1, 1] 1 = kept
+  at::Tensor stage2;  ///< [B, L, P2, 1] 1 where a cell has at least one kept stage-1 position
+  at::Tensor tokens;  ///< [B, L] bool, true where a block has at least one kept position
+};
+
+/// What the stages make of the visible blocks, blocks in ascending order, cells of stages 1 and 2
+/// in nested raster order.
+struct StageFeatures {
+  at::Tensor stage1;  ///< [rows, V, P1, C1]
+  at::Tensor stage2;  ///< [rows, V, P2, C2]
+  at::Tensor tokens;  ///< [rows, V, D], not normalised
+};
+
+/// What follows the three stages.
+enum class EncoderTail {
+  none,    ///< nothing: a task brings its own norm and head
+  latent,  ///< pretraining: with fusion the side branches of stages 1 and 2, and the final norm
+};
+
+/// The ConvMAE encoder (arXiv 2205.03892, section 3): two convolutional stages and a transformer,
+/// on the visible blocks alone. Every stage's features are [rows, V, cells, channels]; going to the
+/// next stage is a view followed by one product.
+class Encoder : public torch::nn::Module {
+ public:
+  explicit Encoder(const ModelConfig& config, EncoderTail tail = EncoderTail::latent);
+
+  /// images [B, C, H, W] and the visible blocks of views*B rows -> what every stage makes of them.
+  StageFeatures stages(const at::Tensor& images, const Visibility& visibility,
+                       const std::optional<PositionGate>& gate = std::nullopt,
+                       const DropPath& drop_path = {});
+  /// images [B, C, H, W] and the visible blocks of views*B rows -> latent [rows, V, D], blocks in
+  /// ascending order: norm(stage 3 + E1 + E2), without fusion norm(stage 3). Only with the tail
+  /// `latent`.
+  at::Tensor forward(const at::Tensor& images, const Visibility& visibility,
+                     const std::optional<PositionGate>& gate = std::nullopt);
+
+  const Geometry& geometry() const { return geometry_; }
+
+ private:
+  Geometry geometry_;
+  bool masked_conv_;
+  at::Tensor pos_embed_;  ///< [1, L, D]
+  std::shared_ptr<PatchEmbed> patch_embed1_;
+  std::shared_ptr<PatchEmbed> patch_embed2_;
+  std::shared_ptr<PatchEmbed> patch_embed3_;
+  std::shared_ptr<Linear> patch_embed4_;
+  std::vector<std::shared_ptr<ConvBlock>> blocks1_;
+  std::vector<std::shared_ptr<ConvBlock>> blocks2_;
+  std::vector<std::shared_ptr<TransformerBlock>> blocks3_;
+  std::shared_ptr<LayerNorm> norm_;
+  std::shared_ptr<PatchConv> stage1_output_decode_;  ///< E1, null without fusion
+  std::shared_ptr<PatchConv> stage2_output_decode_;  ///< E2, null without fusion
+};
+
+}  // namespace convmae

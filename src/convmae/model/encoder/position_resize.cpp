@@ -1,0 +1,51 @@
+#include "convmae/model/encoder/position_resize.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+namespace convmae {
+
+at::Tensor resize_positions(const at::Tensor& table, Size from, Size to, std::int64_t leading) {
+  TORCH_CHECK(table.dim() == 3 && table.size(1) == leading + from.height * from.width,
+              "a position table [1, ", leading + from.height * from.width, ", D] is needed, found ",
+              table.sizes());
+  if (from == to) return table;
+  const at::Tensor map = table.narrow(1, leading, from.height * from.width)
+                             .view({1, from.height, from.width, table.size(2)})
+                             .permute({0, 3, 1, 2});
+  const at::Tensor resized =
+      at::upsample_bicubic2d(map, {to.height, to.width}, /*align_corners=*/false);
+  return at::cat({table.narrow(1, 0, leading), resized.flatten(2).transpose(1, 2)}, 1);
+}
+
+at::Tensor relative_positions(const at::Tensor& table, std::int64_t queries, std::int64_t keys) {
+  const std::int64_t rows = 2 * std::max(queries, keys) - 1;
+  at::Tensor resized = table;
+  if (table.size(0) != rows) {
+    resized = at::upsample_linear1d(table.t().unsqueeze(0), {rows}, /*align_corners=*/false)
+                  .squeeze(0)
+                  .t();
+  }
+  const double query_step = std::max(static_cast<double>(keys) / static_cast<double>(queries), 1.0);
+  const double key_step = std::max(static_cast<double>(queries) / static_cast<double>(keys), 1.0);
+  // In float32 as published: where the steps are no whole numbers, rounding decides the row.
+  const at::Tensor query = at::arange(queries, at::kLong).unsqueeze(1) * query_step;
+  const at::Tensor key = at::arange(keys, at::kLong).unsqueeze(0) * key_step;
+  const at::Tensor distance = query - key + static_cast<double>(keys - 1) * key_step;
+  return resized.index_select(0, distance.to(at::kLong).flatten().to(table.device()))
+      .view({queries, keys, table.size(1)});
+}
+
+at::Tensor window_partition(const at::Tensor& x, std::int64_t side) {
+  const auto windows = [side](std::int64_t cells) { return (cells + side - 1) / side; };
+  const std::int64_t down = windows(x.size(1));
+  const std::int64_t across = windows(x.size(2));
+  const at::Tensor padded =
+      at::constant_pad_nd(x, {0, 0, 0, across * side - x.size(2), 0, down * side - x.size(1)});
+  return padded.view({x.size(0), down, side, across, side, x.size(3)})
+      .permute({0, 1, 3, 2, 4, 5})
+      .reshape({-1, side, side, x.size(3)});
+}
+
+}  // namespace convmae
