@@ -1,9 +1,10 @@
-#include "convmae/golden/replays.h"
 #include "convmae/model/autoencoder/masked_autoencoder.h"
 #include "convmae/model/autoencoder/masked_autoencoder_vit.h"
 #include "convmae/model/encoder/image_blocks.h"
 
 #include <ATen/ATen.h>
+
+#include "golden/replay/replays.h"
 
 namespace convmae::golden {
 namespace {

@@ -1,5 +1,4 @@
 #include "convmae/classify/classification_loss.h"
-#include "convmae/golden/replays.h"
 #include "convmae/optim/gradients.h"
 #include "convmae/optim/lars.h"
 #include "convmae/optim/optimizer.h"
@@ -7,6 +6,8 @@
 #include "convmae/optim/schedule.h"
 
 #include <ATen/ATen.h>
+
+#include "golden/replay/replays.h"
 
 namespace convmae::golden {
 namespace {

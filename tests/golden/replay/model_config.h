@@ -1,7 +1,8 @@
 #pragma once
 
-#include "convmae/golden/golden_file.h"
 #include "convmae/model/config.h"
+
+#include "golden/replay/golden_file.h"
 
 namespace convmae::golden {
 

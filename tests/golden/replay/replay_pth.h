@@ -1,8 +1,7 @@
 #pragma once
 
-#include "convmae/golden/compare.h"
-#include "convmae/golden/golden_file.h"
-
+#include "golden/replay/compare.h"
+#include "golden/replay/golden_file.h"
 #include <filesystem>
 #include <map>
 #include <string>

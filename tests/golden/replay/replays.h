@@ -1,9 +1,9 @@
 #pragma once
 
-#include "convmae/golden/golden_file.h"
 #include "convmae/model/autoencoder/pretrain_model.h"
 #include "convmae/model/classifier.h"
 
+#include "golden/replay/golden_file.h"
 #include <filesystem>
 #include <memory>
 

@@ -1,4 +1,4 @@
-#include "convmae/golden/golden_file.h"
+#include "golden/replay/golden_file.h"
 
 #include "convmae/base/error.h"
 

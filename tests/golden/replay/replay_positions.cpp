@@ -1,7 +1,8 @@
-#include "convmae/golden/replays.h"
 #include "convmae/model/encoder/position_resize.h"
 
 #include <ATen/ATen.h>
+
+#include "golden/replay/replays.h"
 
 namespace convmae::golden {
 namespace {

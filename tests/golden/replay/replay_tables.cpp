@@ -1,9 +1,9 @@
-#include "convmae/golden/replays.h"
 #include "convmae/model/encoder/position_embedding.h"
 #include "convmae/optim/schedule.h"
 
 #include <ATen/ATen.h>
 
+#include "golden/replay/replays.h"
 #include <cmath>
 #include <sstream>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "convmae/golden/replay_coco.h"
+#include "golden/replay/replay_coco.h"
 
 #include "convmae/coco/evaluation.h"
 #include "convmae/coco/training_selection.h"

@@ -2,13 +2,13 @@
 #include "convmae/data/augment/rand_augment.h"
 #include "convmae/data/resize/resize.h"
 #include "convmae/data/transforms.h"
-#include "convmae/golden/image_tensors.h"
-#include "convmae/golden/replays.h"
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <c10/util/Exception.h>
 
+#include "golden/replay/image_tensors.h"
+#include "golden/replay/replays.h"
 #include <string>
 #include <vector>
 

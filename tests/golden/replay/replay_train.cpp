@@ -1,10 +1,11 @@
-#include "convmae/golden/replays.h"
 #include "convmae/optim/gradients.h"
 #include "convmae/optim/optimizer.h"
 #include "convmae/optim/param_groups.h"
 #include "convmae/optim/schedule.h"
 
 #include <ATen/ATen.h>
+
+#include "golden/replay/replays.h"
 
 namespace convmae::golden {
 

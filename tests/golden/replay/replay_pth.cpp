@@ -1,4 +1,4 @@
-#include "convmae/golden/replay_pth.h"
+#include "golden/replay/replay_pth.h"
 
 #include "convmae/base/error.h"
 #include "convmae/io/pth/pth.h"

@@ -1,4 +1,4 @@
-#include "convmae/golden/image_tensors.h"
+#include "golden/replay/image_tensors.h"
 
 #include <ATen/ops/empty.h>
 #include <c10/util/Exception.h>

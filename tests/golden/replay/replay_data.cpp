@@ -2,11 +2,12 @@
 #include "convmae/data/resize/resize.h"
 #include "convmae/data/sources/file_source.h"
 #include "convmae/data/transforms.h"
-#include "convmae/golden/image_tensors.h"
-#include "convmae/golden/replays.h"
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/flip.h>
+
+#include "golden/replay/image_tensors.h"
+#include "golden/replay/replays.h"
 
 namespace convmae::golden {
 namespace {

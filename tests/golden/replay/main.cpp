@@ -4,15 +4,15 @@
 #include "convmae/base/json_text.h"
 #include "convmae/base/read_file.h"
 #include "convmae/base/standard_streams.h"
-#include "convmae/golden/compare.h"
-#include "convmae/golden/replay_coco.h"
-#include "convmae/golden/replay_pth.h"
-#include "convmae/golden/replays.h"
 #include "convmae/io/atomic_file.h"
 #include "convmae/ops/gemm.h"
 
 #include <c10/util/Exception.h>
 
+#include "golden/replay/compare.h"
+#include "golden/replay/replay_coco.h"
+#include "golden/replay/replay_pth.h"
+#include "golden/replay/replays.h"
 #include <algorithm>
 #include <array>
 #include <cstdio>

@@ -1,8 +1,9 @@
 #include "convmae/base/error.h"
-#include "convmae/golden/model_config.h"
-#include "convmae/golden/replays.h"
 
 #include <ATen/ATen.h>
+
+#include "golden/replay/model_config.h"
+#include "golden/replay/replays.h"
 
 namespace convmae::golden {
 namespace {

@@ -1,7 +1,6 @@
 #pragma once
 
-#include "convmae/golden/golden_file.h"
-
+#include "golden/replay/golden_file.h"
 #include <filesystem>
 
 /// COCO files: the folders `coco_eval` and `coco_load`.

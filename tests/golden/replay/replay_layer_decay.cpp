@@ -1,6 +1,6 @@
-#include "convmae/golden/replays.h"
 #include "convmae/optim/param_groups.h"
 
+#include "golden/replay/replays.h"
 #include <cstdlib>
 
 namespace convmae::golden {

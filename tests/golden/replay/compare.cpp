@@ -1,4 +1,4 @@
-#include "convmae/golden/compare.h"
+#include "golden/replay/compare.h"
 
 #include <ATen/ATen.h>
 
