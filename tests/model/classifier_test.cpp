@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "small_models.h"
+#include "support/small_models.h"
 #include <cmath>
 
 namespace convmae {

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "small_models.h"
+#include "support/small_models.h"
 
 namespace convmae {
 namespace {

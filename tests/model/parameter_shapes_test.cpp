@@ -7,7 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "small_models.h"
+#include "support/small_models.h"
 
 namespace convmae {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "small_models.h"
+#include "support/small_models.h"
 
 namespace convmae {
 namespace {

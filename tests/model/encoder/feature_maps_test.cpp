@@ -5,7 +5,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "small_models.h"
+#include "support/small_models.h"
 #include <vector>
 
 namespace convmae {

@@ -21,7 +21,7 @@ class Store : public testing::Test {
     store_.added();
     if (score) store_.looked_at(step, score);
   }
-  std::string best() const { return model_of_run(scratch_.path()).stem().string(); }
+  std::string best() const { return model_file(scratch_.path()).stem().string(); }
   std::vector<std::string> names() const {
     std::vector<std::string> names;
     for (const auto& path : store_.newest_first()) names.push_back(path.stem().string());

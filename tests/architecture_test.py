@@ -1,0 +1,54 @@
+"""The tree keeps to the table of rooms in docs/architecture.md."""
+
+import re
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = ROOT / "src" / "convmae"
+INCLUDE = re.compile(r'^#include [<"]([^>"]+)[>"]', re.MULTILINE)
+TORCH = re.compile(r"(ATen|torch|c10|caffe2)/")
+
+
+def table():
+    """Rooms by name: what each may include beside itself and base, and whether it sees torch."""
+    rooms = {}
+    for line in (ROOT / "docs" / "architecture.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) != 4 or not re.fullmatch(r"[a-z]+", cells[0]) or cells[0] == "room":
+            continue
+        room, _, torch, may = cells
+        rooms[room] = (set(re.findall(r"[a-z]+", may)), torch == "yes")
+    return rooms
+
+
+class Architecture(unittest.TestCase):
+    def test_every_room_has_a_row(self):
+        folders = {path.name for path in SOURCES.iterdir() if path.is_dir()}
+        self.assertEqual(folders, set(table()))
+
+    def test_includes_follow_the_table(self):
+        rooms = table()
+        for path in SOURCES.rglob("*"):
+            if path.suffix not in (".h", ".cpp", ".inc", ".cu", ".cuh"):
+                continue
+            room = path.relative_to(SOURCES).parts[0]
+            allowed, sees_torch = rooms[room]
+            for name in INCLUDE.findall(path.read_text()):
+                with self.subTest(file=str(path.relative_to(ROOT)), includes=name):
+                    if TORCH.match(name):
+                        self.assertTrue(sees_torch, f"{room} sees no torch header")
+                    parts = name.split("/")
+                    if parts[0] == "convmae" and "all" not in allowed:
+                        self.assertIn(parts[1], allowed | {room, "base"})
+
+    def test_arrows_do_not_run_in_circles(self):
+        rooms = {room: may for room, (may, _) in table().items() if "all" not in may}
+        while rooms:
+            bottom = {room for room, may in rooms.items() if not may & set(rooms) - {room}}
+            self.assertTrue(bottom, f"in a circle: {sorted(rooms)}")
+            rooms = {room: may for room, may in rooms.items() if room not in bottom}
+
+
+if __name__ == "__main__":
+    unittest.main()
