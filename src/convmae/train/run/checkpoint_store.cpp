@@ -280,7 +280,7 @@ std::vector<std::filesystem::path> CheckpointStore::later_than(std::int64_t glob
   return later;
 }
 
-void CheckpointStore::remove_after(std::int64_t global_step) {
+void CheckpointStore::remove_after(std::int64_t global_step) const {
   std::error_code ignored;
   for (const std::filesystem::path& path : later_than(global_step)) {
     std::filesystem::remove(path, ignored);

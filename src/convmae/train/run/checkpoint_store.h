@@ -72,7 +72,7 @@ class CheckpointStore {
   std::vector<std::filesystem::path> later_than(std::int64_t global_step) const;
   /// Deletes what belongs to steps after `global_step`: damaged checkpoints, which were passed
   /// over.
-  void remove_after(std::int64_t global_step);
+  void remove_after(std::int64_t global_step) const;
 
  private:
   std::filesystem::path best_link() const;
