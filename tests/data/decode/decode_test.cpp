@@ -134,7 +134,8 @@ TEST(FastDecode, TakesTheSmallestSizeThatStillCovers) {
 
 TEST(FastDecode, APartIsThatPartOfTheReducedImage) {
   for (const char* name : {"data/images/subsampled_420.jpg", "data/images/subsampled_422.jpg",
-                           "data/images/subsampled_444.jpg", "data/images/progressive_420.jpg"}) {
+                           "data/images/subsampled_444.jpg", "data/images/progressive_420.jpg",
+                           "data/images/restart_420.jpg"}) {
     const std::vector<std::uint8_t> encoded = contents(name);
     std::mt19937 random(5);
     for (int i = 0; i < 100; ++i) {
@@ -157,6 +158,20 @@ TEST(FastDecode, APartIsThatPartOfTheReducedImage) {
           << name << " at 1/" << factor << ": " << wanted.top << " " << wanted.left << " "
           << wanted.height << " " << wanted.width;
     }
+  }
+}
+
+/// All that is inexact then is that colour of a lower resolution is repeated.
+TEST(FastDecode, IsExactForFullColourThatIsNotReduced) {
+  for (const bool full_colour : {true, false}) {
+    const std::vector<std::uint8_t> encoded =
+        contents(full_colour ? "data/images/subsampled_444.jpg" : "data/images/subsampled_420.jpg");
+    Image exact;
+    decode_image(encoded, {}, exact);
+    Image fast;
+    decode_image(encoded, {.fast_cover = exact.size()}, fast);
+    const Box all = whole_image(exact.size());
+    EXPECT_EQ(same_pixels(exact, all, fast, all), full_colour);
   }
 }
 

@@ -1,7 +1,6 @@
 #include "convmae/base/error.h"
 #include "convmae/data/decode/decoders.h"
 #include "convmae/data/decode/exif.h"
-#include "convmae/data/decode/jpeg_scan.h"
 
 #include <jpeglib.h>
 
@@ -11,7 +10,6 @@
 #include <cstdint>
 #include <cstdio>  // jpeglib.h needs FILE
 #include <jerror.h>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -134,15 +132,7 @@ class Decoder {
     if (turned) claim.work = std::max(claim.work, claim.height * claim.width * channels);
     check_claim("JPEG", claim, options);
     Box part = choose_part({info_.image_height, info_.image_width});
-    if (options.fast_cover) {
-      part = reduce_to_cover(*options.fast_cover, part);
-      const std::optional<JpegScan> scan = only_scan();
-      Box where;
-      if (scan && decode_jpeg_scan(*scan, info_.scale_num, part, out, where)) {
-        change_channels(out, channels);
-        return where;
-      }
-    }
+    if (options.fast_cover) part = reduce_to_cover(*options.fast_cover, part);
     if (!calculate_size()) throw_error();
     plan_around(part, {info_.output_height, info_.output_width});
     if (!start()) throw_error();
@@ -212,53 +202,6 @@ class Decoder {
     const auto [top, height] = scaled(part.top, part.height);
     const auto [left, width] = scaled(part.left, part.width);
     return {top, left, height, width};
-  }
-
-  /// The scan, if it is one that decode_jpeg_scan() takes.
-  std::optional<JpegScan> only_scan() const {
-    const int components = info_.num_components;
-    const bool known_colour =
-        components == 1 || (components == 3 && info_.jpeg_color_space == JCS_YCbCr);
-    const bool whole_scan = info_.comps_in_scan == components && info_.Ss == 0 &&
-                            info_.Se == DCTSIZE2 - 1 && info_.Ah == 0 && info_.Al == 0;
-    if (!is_complete() || !known_colour || !whole_scan || info_.progressive_mode != 0 ||
-        info_.arith_code != 0 || info_.data_precision != 8) {
-      return std::nullopt;
-    }
-    JpegScan scan;
-    scan.size = {info_.image_height, info_.image_width};
-    scan.restart_interval = info_.restart_interval;
-    scan.data = {source_.next_input_byte, source_.bytes_in_buffer};
-    for (int i = 0; i < components; ++i) {
-      const jpeg_component_info& info = *info_.cur_comp_info[i];
-      // The library checks these numbers only when it decodes.
-      if (info.quant_tbl_no < 0 || info.quant_tbl_no >= NUM_QUANT_TBLS || info.dc_tbl_no < 0 ||
-          info.dc_tbl_no >= NUM_HUFF_TBLS || info.ac_tbl_no < 0 ||
-          info.ac_tbl_no >= NUM_HUFF_TBLS) {
-        return std::nullopt;
-      }
-      const JQUANT_TBL* const quantisation = info_.quant_tbl_ptrs[info.quant_tbl_no];
-      const JHUFF_TBL* const dc = info_.dc_huff_tbl_ptrs[info.dc_tbl_no];
-      const JHUFF_TBL* const ac = info_.ac_huff_tbl_ptrs[info.ac_tbl_no];
-      const bool in_order = info.component_index == i;
-      if (!in_order || quantisation == nullptr || dc == nullptr || ac == nullptr) {
-        return std::nullopt;
-      }
-      JpegScan::Component& component = scan.components.emplace_back();
-      component.horizontal = info.h_samp_factor;
-      component.vertical = info.v_samp_factor;
-      std::copy_n(quantisation->quantval, DCTSIZE2, component.quantisation.begin());
-      component.dc = code_of(*dc);
-      component.ac = code_of(*ac);
-    }
-    return scan;
-  }
-
-  static HuffmanCode code_of(const JHUFF_TBL& table) {
-    HuffmanCode code;
-    std::copy(std::begin(table.bits), std::end(table.bits), code.counts.begin());
-    std::copy(std::begin(table.huffval), std::end(table.huffval), code.symbols.begin());
-    return code;
   }
 
   bool is_complete() const {
