@@ -101,8 +101,9 @@ double distance_to_block_means(const Image& whole, const Image& part, std::int64
       for (std::int64_t c = 0; c < 3; ++c, ++count) {
         double mean = 0;
         for (std::int64_t i = 0; i < factor * factor; ++i) {
+          const std::int64_t row = y * factor + i / factor;
           const std::int64_t column = x * factor + i % factor;
-          mean += whole.row<std::uint8_t>(y * factor + i / factor)[column * 3 + c];
+          mean += whole.row<std::uint8_t>(row)[column * 3 + c];
         }
         mean /= static_cast<double>(factor * factor);
         sum += std::abs(mean - part.row<std::uint8_t>(y)[x * 3 + c]);
@@ -118,7 +119,7 @@ TEST(FastDecode, TakesTheSmallestSizeThatStillCovers) {
   decode_image(encoded, {}, whole);
   struct Case {
     Size cover;
-    std::int64_t factor;
+    std::int64_t factor = 1;
   };
   for (const auto& [cover, factor] :
        {Case{{257, 333}, 1}, Case{{129, 100}, 1}, Case{{128, 166}, 2}, Case{{100, 60}, 2},
