@@ -6,6 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "src" / "convmae"
+LIBRARY = re.compile(r"\bconvmae_([a-z]+)\b")
 INCLUDE = re.compile(r'^#include [<"]([^>"]+)[>"]', re.MULTILINE)
 TORCH = re.compile(r"(ATen|torch|c10|caffe2)/")
 
@@ -41,6 +42,15 @@ class Architecture(unittest.TestCase):
                     parts = name.split("/")
                     if parts[0] == "convmae" and "all" not in allowed:
                         self.assertIn(parts[1], allowed | {room, "base"})
+
+    def test_libraries_follow_the_table(self):
+        for room, (allowed, _) in table().items():
+            linked = set(LIBRARY.findall((SOURCES / room / "CMakeLists.txt").read_text()))
+            # What CMake's functions are called, and a target that is no library.
+            linked -= {"library", "executable", "commit"}
+            with self.subTest(room=room):
+                if "all" not in allowed:
+                    self.assertLessEqual(linked, allowed | {room, "base"})
 
     def test_arrows_do_not_run_in_circles(self):
         rooms = {room: may for room, (may, _) in table().items() if "all" not in may}
