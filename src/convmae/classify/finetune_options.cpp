@@ -1,11 +1,11 @@
 #include "convmae/classify/finetune_options.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/parse_number.h"
 #include "convmae/base/quote.h"
 #include "convmae/checkpoint/classifier_weights.h"
 #include "convmae/train/option_checks.h"
 
-#include <charconv>
 #include <cmath>
 #include <string_view>
 
@@ -15,11 +15,7 @@ namespace {
 /// The number behind `name` in a part such as "mstd0.5".
 std::optional<double> number_behind(std::string_view part, std::string_view name) {
   if (!part.starts_with(name)) return std::nullopt;
-  part.remove_prefix(name.size());
-  double value = 0;
-  const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
-  if (error != std::errc() || end != part.data() + part.size()) return std::nullopt;
-  return value;
+  return parse_number<double>(part.substr(name.size()));
 }
 
 /// "rand-m9-mstd0.5-inc1": level, deviation of the level, whether a higher level is always a

@@ -1,13 +1,13 @@
 #include "convmae/cli/help.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/parse_number.h"
 #include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
 
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <iostream>
 #include <memory>
@@ -29,9 +29,8 @@ constexpr std::size_t kMargin = 2;
 std::size_t columns() {
   const char* const set = std::getenv("COLUMNS");
   const std::string_view text = set == nullptr ? "" : set;
-  std::size_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || number == 0) {
+  std::size_t number = parse_number<std::size_t>(text).value_or(0);
+  if (number == 0) {
     winsize size{};
     const bool is_terminal = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
     number = is_terminal ? size.ws_col : kUsualColumns;

@@ -2,11 +2,12 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/json_text.h"
+#include "convmae/base/parse_number.h"
 #include "convmae/base/quote.h"
 #include "convmae/base/utf8.h"
 
-#include <charconv>
 #include <cstddef>
+#include <optional>
 #include <sstream>
 #include <string_view>
 
@@ -49,14 +50,12 @@ std::string decoded(std::string_view text) {
     }
     const std::string_view digits =
         text.starts_with(kEscape) ? text.substr(kEscape.size(), kDigits) : std::string_view();
-    unsigned byte = 0;
-    const auto [end, error] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), byte, 16);
-    if (digits.size() != kDigits || error != std::errc() || end != digits.data() + digits.size()) {
+    const std::optional<unsigned> byte = parse_number<unsigned>(digits, 16);
+    if (digits.size() != kDigits || !byte) {
       throw UserError("expected \\xNN, a byte, after each backslash of 'bytes', found " +
                       quote(text.substr(0, kEscape.size() + kDigits)));
     }
-    result += static_cast<char>(byte);
+    result += static_cast<char>(*byte);
     text.remove_prefix(kEscape.size() + kDigits);
   }
   return result;

@@ -1,9 +1,9 @@
 #include "convmae/cli/validators.h"
 
+#include "convmae/base/parse_number.h"
 #include "convmae/base/quote.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -17,29 +17,18 @@ namespace {
 template <typename Fits>
 CLI::Validator number_that(Fits fits, const std::string& range, const std::string& type) {
   const auto check = [fits, range](const std::string& text) -> std::string {
-    double number = 0;
-    const char* const end = text.data() + text.size();
-    const auto [rest, error] = std::from_chars(text.data(), end, number);
-    if (error == std::errc() && rest == end && fits(number)) return {};
+    const std::optional<double> number = parse_number<double>(text);
+    if (number && fits(*number)) return {};
     return "must be a number " + range + ", found " + text;
   };
   return {check, type};
 }
 
-/// All of `text` as a number, or nothing.
-template <typename T, typename... Format>
-std::optional<T> parse(std::string_view text, Format... format) {
-  T number{};
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, number, format...);
-  return error == std::errc() && rest == end ? std::optional(number) : std::nullopt;
-}
-
 template <typename T>
 std::optional<T> parse_whole(std::string_view text) {
   constexpr int kHexadecimal = 16;
-  if (text.starts_with("0x")) return parse<T>(text.substr(2), kHexadecimal);
-  return parse<T>(text);
+  if (text.starts_with("0x")) return parse_number<T>(text.substr(2), kHexadecimal);
+  return parse_number<T>(text);
 }
 
 /// Without blanks around it, as in "0.1, 0.2", and without a plus.
@@ -73,7 +62,7 @@ std::string check_whole(std::string& text) {
 /// CLI11 takes infinity, and numbers in hexadecimal that are as large.
 std::string check_finite(std::string& text) {
   strip(text);
-  const std::optional<double> number = parse<double>(text);
+  const std::optional<double> number = parse_number<double>(text);
   if (number && std::isfinite(*number)) return {};
   return "must be a finite number in double precision, found " + quote(text);
 }

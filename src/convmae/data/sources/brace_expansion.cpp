@@ -1,9 +1,9 @@
 #include "convmae/base/error.h"
+#include "convmae/base/parse_number.h"
 #include "convmae/base/quote.h"
 #include "convmae/data/sources/tar_source.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 
 namespace convmae {
@@ -16,20 +16,13 @@ constexpr std::int64_t kMostNames = 1'000'000;
                   quote(pattern) + ": correct it");
 }
 
-std::optional<std::int64_t> whole_number(std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
-  return value;
-}
-
 /// `000..127` -> its numbers; nothing if it is no range.
 std::vector<std::string> expand_range(std::string_view pattern, std::string_view range) {
   const std::size_t dots = range.find("..");
   if (dots == std::string_view::npos) return {};
   const std::string_view first = range.substr(0, dots);
-  const auto begin = whole_number(first);
-  const auto end = whole_number(range.substr(dots + 2));
+  const auto begin = parse_count(first);
+  const auto end = parse_count(range.substr(dots + 2));
   if (!begin || !end || *end < *begin) fail(pattern, "no ascending range of whole numbers");
   if (*end - *begin >= kMostNames) fail(pattern, "more than a million names");
   std::vector<std::string> numbers;

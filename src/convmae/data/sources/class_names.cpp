@@ -1,9 +1,9 @@
 #include "convmae/data/sources/class_names.h"
 
+#include "convmae/base/parse_number.h"
 #include "convmae/base/quote.h"
 
 #include <algorithm>
-#include <charconv>
 
 namespace convmae {
 
@@ -12,10 +12,7 @@ std::optional<std::int64_t> class_number(std::string_view name) {
   if (point < name.size() && name.find_first_not_of('0', point + 1) != std::string_view::npos) {
     return std::nullopt;
   }
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + point, value);
-  if (error != std::errc() || end != name.data() + point) return std::nullopt;
-  return value;
+  return parse_number<std::int64_t>(name.substr(0, point));
 }
 
 std::int64_t ClassNames::add(std::string_view name) {

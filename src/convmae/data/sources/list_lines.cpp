@@ -1,10 +1,10 @@
 #include "convmae/data/sources/list_lines.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/parse_number.h"
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <utility>
 
 namespace convmae {
@@ -102,7 +102,7 @@ ListLine pair_of(const CsvRow& row, const CsvReader& reader) {
   }
   if (row.fields.size() > 1) return {*std::move(path), trimmed(row.fields.back().text), row.line};
   const std::size_t blank = first.quoted ? std::string::npos : path->find_last_of(' ');
-  if (blank == std::string::npos || !whole_number(std::string_view(*path).substr(blank + 1))) {
+  if (blank == std::string::npos || !parse_count(std::string_view(*path).substr(blank + 1))) {
     return {*std::move(path), "", row.line};
   }
   return {trimmed(std::string_view(*path).substr(0, blank)), path->substr(blank + 1), row.line};
@@ -132,17 +132,10 @@ ListLine line_of(const CsvRow& row, const ListColumns& columns, std::size_t skip
 /// R leaves the names of its rows without a heading.
 bool has_row_name(const CsvRow& row, const ListColumns& columns) {
   return columns.has_heading && row.fields.size() == columns.count + 1 &&
-         (row.fields[0].quoted || whole_number(row.fields[0].text));
+         (row.fields[0].quoted || parse_count(row.fields[0].text));
 }
 
 }  // namespace
-
-std::optional<std::int64_t> whole_number(std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
-  return value;
-}
 
 ListLines parse_list(std::string text, const std::string& name, const IsImage& is_image) {
   const std::optional<std::string> said = take_separator_line(text);

@@ -31,7 +31,4 @@ struct ListLines {
 /// that does not fit.
 ListLines parse_list(std::string text, const std::string& name, const IsImage& is_image);
 
-/// `text` as a whole number of 0 or more.
-std::optional<std::int64_t> whole_number(std::string_view text);
-
 }  // namespace convmae

@@ -1,11 +1,11 @@
 #include "convmae/data/sources/tar.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/parse_number.h"
 #include "convmae/base/quote.h"
 #include "convmae/base/read_file.h"
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <utility>
 
@@ -34,7 +34,7 @@ std::string_view until_nul(std::string_view text) { return text.substr(0, text.f
 
 /// Octal digits between blanks, or GNU's base 256 for what has no room in them. Nothing if it is
 /// neither or too large.
-std::optional<std::int64_t> parse_number(std::string_view text) {
+std::optional<std::int64_t> number_of_field(std::string_view text) {
   const auto first = static_cast<unsigned char>(text.front());
   if (first & 0x80U) {
     if (first != 0x80U) return std::nullopt;  // negative, or above 2^88
@@ -47,22 +47,12 @@ std::optional<std::int64_t> parse_number(std::string_view text) {
   }
   text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
   text = text.substr(0, text.find_first_of(std::string_view(" \0", 2)));
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 8);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
-  return value;
-}
-
-std::optional<std::int64_t> parse_decimal(std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
-  return value;
+  return parse_count(text, 8);
 }
 
 /// The sum of all bytes, with blanks for the checksum itself. Old writers summed signed bytes.
 bool checksum_fits(std::string_view header) {
-  const auto stored = parse_number(header.substr(kChecksum.offset, kChecksum.size));
+  const auto stored = number_of_field(header.substr(kChecksum.offset, kChecksum.size));
   std::int64_t as_unsigned = 0;
   std::int64_t as_signed = 0;
   for (std::size_t i = 0; i < header.size(); ++i) {
@@ -113,7 +103,7 @@ TarReader::Header TarReader::parse_header() const {
     const std::string_view prefix = until_nul(field(kPrefix));
     if (!prefix.empty()) header.name = std::string(prefix) + "/" + header.name;
   }
-  const auto size = parse_number(field(kSize));
+  const auto size = number_of_field(field(kSize));
   if (!size) fail("a member without a proper size");
   header.size = *size;
   return header;
@@ -123,7 +113,7 @@ TarReader::Header TarReader::parse_header() const {
 void TarReader::apply_pax_records(std::string_view records, Header& next) const {
   while (!records.empty()) {
     const std::size_t blank = records.find(' ');
-    const auto length = parse_decimal(records.substr(0, std::min(blank, records.size())));
+    const auto length = parse_count(records.substr(0, std::min(blank, records.size())));
     if (!length || blank == std::string_view::npos ||
         *length <= static_cast<std::int64_t>(blank) + 1 || *length > std::ssize(records) ||
         records[static_cast<std::size_t>(*length) - 1] != '\n') {
@@ -140,7 +130,7 @@ void TarReader::apply_pax_records(std::string_view records, Header& next) const 
       if (value.find('\0') != std::string_view::npos) fail("a name with a zero byte in it");
       next.name = value;
     } else if (key == "size") {
-      const auto size = parse_decimal(value);
+      const auto size = parse_count(value);
       if (!size) fail("a member without a proper size");
       next.size = *size;
     } else if (key.starts_with("GNU.sparse")) {

@@ -2,6 +2,7 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/json_text.h"
+#include "convmae/base/parse_number.h"
 #include "convmae/base/quote.h"
 #include "convmae/base/read_file.h"
 #include "convmae/io/atomic_file.h"
@@ -9,13 +10,11 @@
 #include "convmae/train/run/run_directory.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <functional>
 #include <iterator>
 #include <new>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 namespace convmae {
@@ -33,14 +32,12 @@ constexpr const char* kFreshLink = ".best-link";
 std::optional<std::int64_t> step_of(const std::filesystem::path& path,
                                     std::string_view prefix = kPrefix,
                                     std::string_view suffix = kSuffix) {
-  const std::string name = path.filename().string();
+  const std::string file = path.filename().string();
+  std::string_view name = file;
   if (!name.starts_with(prefix) || !name.ends_with(suffix)) return std::nullopt;
-  const char* const first = name.data() + prefix.size();
-  const char* const last = name.data() + name.size() - suffix.size();
-  std::int64_t step = 0;
-  const auto [end, error] = std::from_chars(first, last, step);
-  if (error != std::errc() || end != last) return std::nullopt;
-  return step;
+  name.remove_prefix(prefix.size());
+  name.remove_suffix(suffix.size());
+  return parse_number<std::int64_t>(name);
 }
 
 /// From the newest to the oldest.
