@@ -3,6 +3,7 @@
 #include "convmae/base/error.h"
 #include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
+#include "convmae/checkpoint/element_type.h"
 #include "convmae/io/sha256.h"
 #include "convmae/io/value_json.h"
 
@@ -26,30 +27,6 @@ constexpr const char* kDigestKey = "convmae.digest";
 
 const char* name_of(CheckpointKind kind) {
   return kind == CheckpointKind::training ? "training" : "weights";
-}
-
-std::optional<DType> dtype_of(at::ScalarType type) {
-  switch (type) {
-    case at::kFloat:
-      return DType::f32;
-    case at::kDouble:
-      return DType::f64;
-    case at::kBFloat16:
-      return DType::bf16;
-    case at::kHalf:
-      return DType::f16;
-    case at::kLong:
-      return DType::i64;
-    default:
-      return std::nullopt;
-  }
-}
-
-std::optional<at::ScalarType> scalar_type_of(DType dtype) {
-  for (const at::ScalarType type : {at::kFloat, at::kDouble, at::kBFloat16, at::kHalf, at::kLong}) {
-    if (dtype_of(type) == dtype) return type;
-  }
-  return std::nullopt;
 }
 
 std::span<const std::byte> bytes_of(const at::Tensor& contiguous) {
@@ -81,6 +58,38 @@ class Digest {
 [[noreturn]] void throw_damaged(const std::filesystem::path& path, const std::string& reason) {
   throw UserError(quote(path.string()) + " is damaged (" + reason +
                   "): use another checkpoint of the run");
+}
+
+/// A tensor in a file of any kind.
+struct StoredTensor {
+  const std::filesystem::path& file;
+  const std::string& name;
+  DType dtype;
+  const std::vector<std::int64_t>& shape;
+  std::function<void(std::span<std::byte>)> read;  ///< fetches the elements in row-major order
+};
+
+void read_stored(const StoredTensor& stored, const at::Tensor& target) {
+  if (at::IntArrayRef(stored.shape) != target.sizes()) {
+    refuse_shape(stored.file, stored.name, stored.shape, target.sizes());
+  }
+  const at::ScalarType type = scalar_type_of(stored.dtype);
+  if (!weight_dtype_of(type)) {
+    throw UserError("tensor " + quote(stored.name) + " of " + quote(stored.file.string()) +
+                    " has the element type " + std::string(torch_name(stored.dtype)) +
+                    ", expected float32, float64, float16 or bfloat16: convert it first");
+  }
+  const at::NoGradGuard no_grad;
+  if (target.is_cpu() && target.is_contiguous() && target.scalar_type() == type) {
+    stored.read({static_cast<std::byte*>(target.mutable_data_ptr()), target.nbytes()});
+    // Else nobody learns of the change who keeps something by the version: copies of weights in
+    // bfloat16 (operand.h), graphs of older steps.
+    target.unsafeGetTensorImpl()->bump_version();
+    return;
+  }
+  const at::Tensor host = at::empty(target.sizes(), at::TensorOptions().dtype(type));
+  stored.read({static_cast<std::byte*>(host.mutable_data_ptr()), host.nbytes()});
+  target.copy_(host);
 }
 
 }  // namespace
@@ -146,7 +155,7 @@ void write_checkpoint(const std::filesystem::path& path, CheckpointKind kind,
   for (const auto& [name, tensor] : tensors) {
     const at::Tensor host = tensor.detach().cpu().contiguous();
     digest.add(name, bytes_of(host));
-    const std::optional<DType> dtype = dtype_of(tensor.scalar_type());
+    const std::optional<DType> dtype = weight_dtype_of(tensor.scalar_type());
     TORCH_CHECK(dtype.has_value(), "no file type for ", name, " of type ", tensor.scalar_type());
     sources.push_back({name, *dtype, tensor.sizes().vec(), [buffer, tensor = tensor] {
                          *buffer = tensor.detach().cpu().contiguous();
@@ -190,32 +199,15 @@ CheckpointFile::CheckpointFile(const std::filesystem::path& path) : file_(path) 
 
 void CheckpointFile::read(const std::string& name, const at::Tensor& target) const {
   const TensorView& tensor = file_.at(name);
-  read_tensor({file_.path(), tensor.name, tensor.dtype, tensor.shape,
+  read_stored({file_.path(), tensor.name, tensor.dtype, tensor.shape,
                [&](std::span<std::byte> out) { file_.read(tensor, out); }},
               target);
 }
 
-void read_tensor(const StoredTensor& stored, const at::Tensor& target) {
-  if (at::IntArrayRef(stored.shape) != target.sizes()) {
-    refuse_shape(stored.file, stored.name, stored.shape, target.sizes());
-  }
-  const std::optional<at::ScalarType> type = scalar_type_of(stored.dtype);
-  if (!type) {
-    throw UserError("tensor " + quote(stored.name) + " of " + quote(stored.file.string()) +
-                    " has the element type " + std::string(torch_name(stored.dtype)) +
-                    ", expected float32, float64, float16 or bfloat16: convert it first");
-  }
-  const at::NoGradGuard no_grad;
-  if (target.is_cpu() && target.is_contiguous() && target.scalar_type() == *type) {
-    stored.read({static_cast<std::byte*>(target.mutable_data_ptr()), target.nbytes()});
-    // Else nobody learns of the change who keeps something by the version: copies of weights in
-    // bfloat16 (operand.h), graphs of older steps.
-    target.unsafeGetTensorImpl()->bump_version();
-    return;
-  }
-  const at::Tensor host = at::empty(target.sizes(), at::TensorOptions().dtype(*type));
-  stored.read({static_cast<std::byte*>(host.mutable_data_ptr()), host.nbytes()});
-  target.copy_(host);
+void read_tensor(const WeightFile& file, const Weight& weight, const at::Tensor& target) {
+  read_stored({file.path(), weight.name, weight.tensor.dtype, weight.tensor.shape,
+               [&](std::span<std::byte> out) { file.read(weight, out); }},
+              target);
 }
 
 void refuse_shape(const std::filesystem::path& file, const std::string& name, at::IntArrayRef shape,

@@ -2,6 +2,7 @@
 
 #include "convmae/checkpoint/preprocessing.h"
 #include "convmae/io/safetensors/safetensors.h"
+#include "convmae/io/weights.h"
 #include "convmae/model/config.h"
 #include "convmae/model/named_tensors.h"
 
@@ -9,12 +10,9 @@
 #include <nlohmann/json.hpp>
 #include <torch/nn/module.h>
 
-#include <cstddef>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <optional>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -88,18 +86,9 @@ class CheckpointFile {
   nlohmann::ordered_json trainer_;
 };
 
-/// A tensor in a file of any kind.
-struct StoredTensor {
-  const std::filesystem::path& file;
-  const std::string& name;
-  DType dtype;
-  const std::vector<std::int64_t>& shape;
-  std::function<void(std::span<std::byte>)> read;  ///< fetches the elements in row-major order
-};
-
 /// Copies a tensor of a file into `target`, which has the same shape, converting the element type.
 /// Throws UserError for another shape or an element type that weights cannot have.
-void read_tensor(const StoredTensor& stored, const at::Tensor& target);
+void read_tensor(const WeightFile& file, const Weight& weight, const at::Tensor& target);
 
 /// Throws the UserError about a tensor of a file whose shape is not the one that a model needs.
 [[noreturn]] void refuse_shape(const std::filesystem::path& file, const std::string& name,

@@ -16,7 +16,6 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
-#include <span>
 
 namespace convmae {
 namespace {
@@ -34,9 +33,7 @@ bool is_new_part(const std::string& name) {
 
 at::Tensor read_all(const WeightFile& file, const Weight& weight) {
   at::Tensor value = at::empty(weight.tensor.shape, at::kFloat);
-  read_tensor({file.path(), weight.name, weight.tensor.dtype, weight.tensor.shape,
-               [&](std::span<std::byte> out) { file.read(weight, out); }},
-              value);
+  read_tensor(file, weight, value);
   return value;
 }
 
@@ -122,9 +119,7 @@ class Transfer {
         weight->tensor.shape[1] != target.size(1)) {
       return take_first_convolution(*weight, target);
     }
-    read_tensor({file_.path(), weight->name, weight->tensor.dtype, weight->tensor.shape,
-                 [&](std::span<std::byte> out) { file_.read(*weight, out); }},
-                target);
+    read_tensor(file_, *weight, target);
     ++taken_;
   }
 

@@ -6,6 +6,7 @@
 #include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
 #include "convmae/checkpoint/checkpoint_file.h"
+#include "convmae/checkpoint/element_type.h"
 #include "convmae/checkpoint/published_notes.h"
 #include "convmae/checkpoint/published_optimizer.h"
 #include "convmae/checkpoint/weights.h"
@@ -33,27 +34,14 @@ bool is_real(DType dtype) {
   return dtype == DType::f32 || dtype == DType::f64 || dtype == DType::f16 || dtype == DType::bf16;
 }
 
-at::ScalarType scalar_type(DType dtype) {
-  switch (dtype) {
-    case DType::f64:
-      return at::kDouble;
-    case DType::f16:
-      return at::kHalf;
-    case DType::bf16:
-      return at::kBFloat16;
-    default:
-      return at::kFloat;
-  }
-}
-
 /// The bytes of one weight in the type that it shall have.
 std::vector<std::byte> bytes_of(const WeightFile& file, const Weight& weight, DType dtype) {
   std::vector<std::byte> bytes(static_cast<std::size_t>(weight.tensor.bytes()));
   file.read(weight, bytes);
   if (weight.tensor.dtype == dtype) return bytes;
   const at::Tensor converted =
-      at::from_blob(bytes.data(), {weight.tensor.numel()}, scalar_type(weight.tensor.dtype))
-          .to(scalar_type(dtype));
+      at::from_blob(bytes.data(), {weight.tensor.numel()}, scalar_type_of(weight.tensor.dtype))
+          .to(scalar_type_of(dtype));
   std::vector<std::byte> result(converted.nbytes());
   std::memcpy(result.data(), converted.const_data_ptr(), result.size());
   return result;

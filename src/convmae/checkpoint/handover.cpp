@@ -12,8 +12,6 @@
 
 #include <ATen/ATen.h>
 
-#include <span>
-
 namespace convmae {
 namespace {
 
@@ -140,15 +138,8 @@ std::string Handover::restore(PretrainModel& model, const AdamW& optimizer) cons
   for (const AdamW::NamedState& item : optimizer.states()) {
     const auto found = optimizer_.states.find(item.name);
     if (found == optimizer_.states.end()) continue;
-    const auto read = [&](const StridedTensor& tensor, const at::Tensor& target) {
-      read_tensor({file_.path(), item.name, tensor.dtype, tensor.shape,
-                   [&](std::span<std::byte> out) {
-                     file_.read({item.name, tensor}, out);
-                   }},
-                  target);
-    };
-    read(found->second.exp_avg, item.state.exp_avg);
-    read(found->second.exp_avg_sq, item.state.exp_avg_sq);
+    read_tensor(file_, {item.name, found->second.exp_avg}, item.state.exp_avg);
+    read_tensor(file_, {item.name, found->second.exp_avg_sq}, item.state.exp_avg_sq);
     item.state.step.fill_(found->second.step);
     ++states;
   }

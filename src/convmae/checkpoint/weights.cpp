@@ -12,7 +12,6 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <span>
 #include <string_view>
 
 namespace convmae {
@@ -39,12 +38,6 @@ void refuse_training_checkpoint(const WeightFile& file) {
                     "--resume " +
                     shell_word((run.empty() ? std::filesystem::path(".") : run).string()));
   }
-}
-
-void read_weight(const WeightFile& file, const Weight& weight, const at::Tensor& target) {
-  read_tensor({file.path(), weight.name, weight.tensor.dtype, weight.tensor.shape,
-               [&](std::span<std::byte> out) { file.read(weight, out); }},
-              target);
 }
 
 /// What this program wrote beside the weights: metadata, or in a `.pth` file an entry of its own.
@@ -114,7 +107,7 @@ LoadedModel load_foreign(const WeightFile& file, const std::function<void(ModelC
   for (const auto& item : loaded.model->named_parameters()) {
     const Weight* const weight = file.find(item.key());
     if (weight != nullptr) {
-      read_weight(file, *weight, item.value());
+      read_tensor(file, *weight, item.value());
     } else if (item.value().requires_grad()) {
       throw UserError(quote(file.path().string()) + " lacks the tensor " + quote(item.key()) +
                       " of the model that its other tensors make: give a whole checkpoint");
@@ -209,7 +202,7 @@ InitReport initialise_from(const std::filesystem::path& path, PretrainModel& mod
     if (!item.value().requires_grad()) continue;
     if (!is_decoder_weight(name)) ++report.encoder_tensors;
     if (const Weight* const weight = file.find(prefix + name)) {
-      read_weight(file, *weight, item.value());
+      read_tensor(file, *weight, item.value());
       ++report.loaded;
     } else if (is_decoder_weight(name)) {
       ++report.missing_decoder;

@@ -17,7 +17,6 @@
 #include <limits>
 #include <malloc.h>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -53,9 +52,7 @@ double load_weights(const std::string& path) {
   std::vector<at::Tensor> tensors;
   for (const Weight& weight : file.weights()) {
     tensors.push_back(at::empty(weight.tensor.shape));
-    read_tensor({file.path(), weight.name, weight.tensor.dtype, weight.tensor.shape,
-                 [&](std::span<std::byte> out) { file.read(weight, out); }},
-                tensors.back());
+    read_tensor(file, weight, tensors.back());
   }
   return process_cpu_seconds() - begin;
 }

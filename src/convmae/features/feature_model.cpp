@@ -12,7 +12,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <span>
 #include <string>
 #include <utility>
 
@@ -72,9 +71,7 @@ std::shared_ptr<Encoder> load_encoder(const WeightFile& file, const std::string&
     }
     // A position table of another grid is replaced by the fixed one of this grid.
     if (fixed && at::IntArrayRef(weight->tensor.shape) != item.value().sizes()) continue;
-    read_tensor({file.path(), weight->name, weight->tensor.dtype, weight->tensor.shape,
-                 [&](std::span<std::byte> out) { file.read(*weight, out); }},
-                item.value());
+    read_tensor(file, *weight, item.value());
   }
   return encoder;
 }

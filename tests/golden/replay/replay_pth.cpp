@@ -1,6 +1,7 @@
 #include "golden/replay/replay_pth.h"
 
 #include "convmae/base/error.h"
+#include "convmae/checkpoint/element_type.h"
 #include "convmae/io/pth/pth.h"
 
 #include <ATen/ATen.h>
@@ -12,49 +13,10 @@
 namespace convmae::golden {
 namespace {
 
-at::ScalarType scalar_type(DType dtype) {
-  switch (dtype) {
-    case DType::f64:
-      return at::kDouble;
-    case DType::f32:
-      return at::kFloat;
-    case DType::f16:
-      return at::kHalf;
-    case DType::bf16:
-      return at::kBFloat16;
-    case DType::i64:
-      return at::kLong;
-    case DType::i32:
-      return at::kInt;
-    case DType::i16:
-      return at::kShort;
-    case DType::i8:
-      return at::kChar;
-    case DType::u64:
-      return at::kUInt64;
-    case DType::u32:
-      return at::kUInt32;
-    case DType::u16:
-      return at::kUInt16;
-    case DType::u8:
-      return at::kByte;
-    case DType::boolean:
-      return at::kBool;
-    case DType::c128:
-      return at::kComplexDouble;
-    case DType::c64:
-      return at::kComplexFloat;
-    case DType::f8_e4m3:
-      return at::kFloat8_e4m3fn;
-    case DType::f8_e5m2:
-      return at::kFloat8_e5m2;
-  }
-  return at::kFloat;
-}
-
 /// The elements in row-major order, as they are.
 at::Tensor elements(const MappedFile& file, const StridedTensor& tensor) {
-  at::Tensor values = at::empty(tensor.shape, at::TensorOptions().dtype(scalar_type(tensor.dtype)));
+  at::Tensor values =
+      at::empty(tensor.shape, at::TensorOptions().dtype(scalar_type_of(tensor.dtype)));
   read_tensor(file, tensor, {static_cast<std::byte*>(values.mutable_data_ptr()), values.nbytes()});
   return values;
 }
