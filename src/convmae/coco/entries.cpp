@@ -4,101 +4,16 @@
 #include "convmae/base/json_number.h"
 #include "convmae/base/quote.h"
 #include "convmae/coco/byte_stream.h"
+#include "convmae/coco/entry_fields.h"
 
 #include <nlohmann/json.hpp>
 
-#include <array>
-#include <limits>
 #include <string_view>
-#include <utility>
 
 namespace convmae::coco {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-/// Where in an entry the reader is.
-enum class Field {
-  other,
-  id,
-  image_id,
-  category_id,
-  height,
-  width,
-  crowd,
-  area,
-  score,
-  name,
-  box,
-  segmentation
-};
-
-constexpr std::array<std::pair<std::string_view, Field>, 12> kFields{
-    {{"id", Field::id},
-     {"image_id", Field::image_id},
-     {"category_id", Field::category_id},
-     {"height", Field::height},
-     {"width", Field::width},
-     {"iscrowd", Field::crowd},
-     {"area", Field::area},
-     {"score", Field::score},
-     {"name", Field::name},
-     {"file_name", Field::name},
-     {"bbox", Field::box},
-     {"segmentation", Field::segmentation}}};
-
-/// Whether entries of that kind have that member; others are skipped, whatever they hold.
-bool belongs(Field field, Entry::Kind kind) {
-  switch (field) {
-    case Field::other:
-      return false;
-    case Field::id:
-      return kind != Entry::Kind::result;
-    case Field::height:
-    case Field::width:
-      return kind == Entry::Kind::image;
-    case Field::name:
-      return kind == Entry::Kind::image || kind == Entry::Kind::category;
-    case Field::crowd:
-    case Field::area:
-      return kind == Entry::Kind::annotation;
-    case Field::score:
-      return kind == Entry::Kind::result;
-    default:
-      return kind == Entry::Kind::annotation || kind == Entry::Kind::result;
-  }
-}
-
-/// What a member must be.
-const char* type_of(Field field) {
-  switch (field) {
-    case Field::area:
-    case Field::score:
-      return "a number";
-    case Field::name:
-      return "text";
-    case Field::box:
-      return "a list of 4 numbers";
-    case Field::segmentation:
-      return "a list of polygons or run lengths";
-    default:
-      return "a whole number";
-  }
-}
-
-const char* kind_name(Entry::Kind kind) {
-  switch (kind) {
-    case Entry::Kind::image:
-      return "image";
-    case Entry::Kind::category:
-      return "category";
-    case Entry::Kind::result:
-      return "result";
-    case Entry::Kind::annotation:
-      break;
-  }
-  return "annotation";
-}
 
 /// Takes the events of nlohmann's parser. Arrays and objects are counted: a file may nest them as
 /// deep as it likes.
@@ -151,7 +66,6 @@ class EntryReader {
   /// The member is not of its type, or not `expected`.
   void fault() { fault(type_of(field_)); }
   void fault(const char* expected);
-  const char* field_name() const;
   void open(bool object);
   std::string place_in_file() const;
 
@@ -192,19 +106,11 @@ void EntryReader::begin_entry() {
   field_ = Field::other;
 }
 
-const char* EntryReader::field_name() const {
-  if (field_ == Field::name) return kind_ == Entry::Kind::image ? "file_name" : "name";
-  for (const auto& [name, field] : kFields) {
-    if (field == field_) return name.data();
-  }
-  return "";
-}
-
 void EntryReader::fault(const char* expected) {
   constexpr std::size_t kMostFaults = 10;
   if (entry_.faults.size() >= kMostFaults) return;
-  entry_.faults.push_back(std::string("expected ") + field_name() + " to be " + expected +
-                          ", found something else");
+  entry_.faults.push_back(std::string("expected ").append(name_of(field_, kind_)) + " to be " +
+                          expected + ", found something else");
 }
 
 void EntryReader::take_member(double value, std::optional<std::int64_t> whole) {
@@ -292,12 +198,7 @@ bool EntryReader::string(std::string& value) {
 bool EntryReader::key(std::string& name) {
   if (in_entry()) {
     if (depth_ == members()) {
-      field_ = Field::other;
-      for (const auto& [known, field] : kFields) {
-        if (name == known && belongs(field, kind_)) field_ = field;
-      }
-      if (name == "name" && kind_ == Entry::Kind::image) field_ = Field::other;
-      if (name == "file_name" && kind_ == Entry::Kind::category) field_ = Field::other;
+      field_ = field_of(name, kind_);
     } else if (in_rle_ && depth_ == members() + 1) {
       rle_key_ = name;
     }
@@ -421,14 +322,6 @@ bool EntryReader::parse_error(std::size_t position, const std::string& last_toke
 }
 
 }  // namespace
-
-std::string Entry::description() const {
-  std::string text = kind_name(kind);
-  if (id) return text + " with id " + std::to_string(*id);
-  text += " number " + std::to_string(position + 1) + " of the list";
-  if (image_id) text += " (image_id " + std::to_string(*image_id) + ")";
-  return text;
-}
 
 FileShape read_entries(const std::filesystem::path& path,
                        const std::function<void(const Entry&)>& visit) {

@@ -6,6 +6,7 @@
 #include "convmae/io/byte_reader.h"
 #include "convmae/io/pth/pickle_integer.h"
 #include "convmae/io/pth/pickle_opcode.h"
+#include "convmae/io/pth/pickle_stack.h"
 
 #include <algorithm>
 #include <bit>
@@ -16,13 +17,12 @@ namespace convmae {
 namespace {
 
 constexpr std::size_t kMostOpcodes = 5'000'000;
-constexpr std::size_t kMostMemos = std::size_t{1} << 20;
 constexpr std::size_t kLongestName = 200;
 
 class Machine {
  public:
   Machine(std::span<const std::byte> bytes, PickleObjects& objects)
-      : reader_(bytes), objects_(objects) {}
+      : reader_(bytes), objects_(objects), stack_(objects.budget()) {}
 
   Value run() {
     for (std::size_t count = 0; count < kMostOpcodes; ++count) {
@@ -43,40 +43,9 @@ class Machine {
 
  private:
   Value finish() {
-    const Value result = pop();
-    if (!stack_.empty() || !marks_.empty()) throw UserError("its pickle leaves values unused");
+    const Value result = stack_.pop();
+    if (!stack_.empty()) throw UserError("its pickle leaves values unused");
     return result;
-  }
-
-  void push(const Value& value) {
-    if (stack_.size() == stack_.capacity()) {
-      objects_.budget().charge(sizeof(Value) * std::max<std::size_t>(stack_.size(), 1));
-    }
-    stack_.push_back(value);
-  }
-
-  /// The lowest place that opcodes may take from: the last mark.
-  std::size_t floor() const { return marks_.empty() ? 0 : marks_.back(); }
-
-  Value& top() {
-    if (stack_.size() <= floor()) throw UserError("its pickle takes a value where there is none");
-    return stack_.back();
-  }
-
-  Value pop() {
-    const Value value = top();
-    stack_.pop_back();
-    return value;
-  }
-
-  /// Removes the last mark and returns what was above it, which stays valid until the next push.
-  std::span<const Value> pop_to_mark() {
-    if (marks_.empty()) throw UserError("its pickle closes a mark that it did not set");
-    const std::size_t begin = marks_.back();
-    marks_.pop_back();
-    popped_.assign(stack_.begin() + static_cast<std::ptrdiff_t>(begin), stack_.end());
-    stack_.resize(begin);
-    return popped_;
   }
 
   std::string_view checked_text(std::uint64_t size) {
@@ -98,51 +67,51 @@ class Machine {
   bool push_constant(Opcode opcode) {
     switch (opcode) {
       case Opcode::none:
-        push({});
+        stack_.push({});
         return true;
       case Opcode::newtrue:
-        push(true);
+        stack_.push(true);
         return true;
       case Opcode::newfalse:
-        push(false);
+        stack_.push(false);
         return true;
       case Opcode::binint:
-        push(std::int64_t{reader_.number<std::int32_t>()});
+        stack_.push(std::int64_t{reader_.number<std::int32_t>()});
         return true;
       case Opcode::binint1:
-        push(std::int64_t{reader_.number<std::uint8_t>()});
+        stack_.push(std::int64_t{reader_.number<std::uint8_t>()});
         return true;
       case Opcode::binint2:
-        push(std::int64_t{reader_.number<std::uint16_t>()});
+        stack_.push(std::int64_t{reader_.number<std::uint16_t>()});
         return true;
       case Opcode::long1:
-        push(integer(reader_.number<std::uint8_t>()));
+        stack_.push(integer(reader_.number<std::uint8_t>()));
         return true;
       case Opcode::long4:
-        push(integer(reader_.number<std::uint32_t>()));
+        stack_.push(integer(reader_.number<std::uint32_t>()));
         return true;
       case Opcode::binfloat:
-        push(big_endian_double());
+        stack_.push(big_endian_double());
         return true;
       case Opcode::short_binstring:  // what Python 2 called a string
       case Opcode::short_binunicode:
-        push(checked_text(reader_.number<std::uint8_t>()));
+        stack_.push(checked_text(reader_.number<std::uint8_t>()));
         return true;
       case Opcode::binstring:
       case Opcode::binunicode:
-        push(checked_text(reader_.number<std::uint32_t>()));
+        stack_.push(checked_text(reader_.number<std::uint32_t>()));
         return true;
       case Opcode::binunicode8:
-        push(checked_text(reader_.number<std::uint64_t>()));
+        stack_.push(checked_text(reader_.number<std::uint64_t>()));
         return true;
       case Opcode::short_binbytes:
-        push(checked_bytes(reader_.number<std::uint8_t>()));
+        stack_.push(checked_bytes(reader_.number<std::uint8_t>()));
         return true;
       case Opcode::binbytes:
-        push(checked_bytes(reader_.number<std::uint32_t>()));
+        stack_.push(checked_bytes(reader_.number<std::uint32_t>()));
         return true;
       case Opcode::binbytes8:
-        push(checked_bytes(reader_.number<std::uint64_t>()));
+        stack_.push(checked_bytes(reader_.number<std::uint64_t>()));
         return true;
       default:
         return false;
@@ -155,11 +124,8 @@ class Machine {
   }
 
   Value tuple_of_last(std::size_t count) {
-    if (stack_.size() < floor() + count) {
-      throw UserError("its pickle takes a value where there is none");
-    }
-    const Value tuple = tuple_of(std::span(stack_).last(count));
-    stack_.resize(stack_.size() - count);
+    const Value tuple = tuple_of(stack_.last(count));
+    stack_.drop(count);
     return tuple;
   }
 
@@ -176,38 +142,38 @@ class Machine {
   bool push_container(Opcode opcode) {
     switch (opcode) {
       case Opcode::empty_tuple:
-        push(tuple_of({}));
+        stack_.push(tuple_of({}));
         return true;
       case Opcode::tuple1:
-        push(tuple_of_last(1));
+        stack_.push(tuple_of_last(1));
         return true;
       case Opcode::tuple2:
-        push(tuple_of_last(2));
+        stack_.push(tuple_of_last(2));
         return true;
       case Opcode::tuple3:
-        push(tuple_of_last(3));
+        stack_.push(tuple_of_last(3));
         return true;
       case Opcode::tuple:
-        push(tuple_of(pop_to_mark()));
+        stack_.push(tuple_of(stack_.pop_to_mark()));
         return true;
       case Opcode::empty_list:
       case Opcode::empty_set:  // a set is read as the list of its items
-        push(new_list());
+        stack_.push(new_list());
         return true;
       case Opcode::list:
       case Opcode::frozenset: {
         const Value list = new_list();
-        add_items(list, pop_to_mark());
-        push(list);
+        add_items(list, stack_.pop_to_mark());
+        stack_.push(list);
         return true;
       }
       case Opcode::empty_dict:
-        push(new_dict());
+        stack_.push(new_dict());
         return true;
       case Opcode::dict: {
         const Value dict = new_dict();
-        set_items(dict, pop_to_mark());
-        push(dict);
+        set_items(dict, stack_.pop_to_mark());
+        stack_.push(dict);
         return true;
       }
       default:
@@ -230,30 +196,30 @@ class Machine {
   bool change(Opcode opcode) {
     switch (opcode) {
       case Opcode::append: {
-        const Value item = pop();
-        add_items(top(), {&item, 1});
+        const Value item = stack_.pop();
+        add_items(stack_.top(), {&item, 1});
         return true;
       }
       case Opcode::appends:
       case Opcode::additems: {
-        const std::span<const Value> items = pop_to_mark();
-        add_items(top(), items);
+        const std::span<const Value> items = stack_.pop_to_mark();
+        add_items(stack_.top(), items);
         return true;
       }
       case Opcode::setitem: {
-        const Value value = pop();
-        const Value items[] = {pop(), value};
-        set_items(top(), items);
+        const Value value = stack_.pop();
+        const Value items[] = {stack_.pop(), value};
+        set_items(stack_.top(), items);
         return true;
       }
       case Opcode::setitems: {
-        const std::span<const Value> items = pop_to_mark();
-        set_items(top(), items);
+        const std::span<const Value> items = stack_.pop_to_mark();
+        set_items(stack_.top(), items);
         return true;
       }
       case Opcode::build: {
-        const Value state = pop();
-        objects_.build(top(), state);
+        const Value state = stack_.pop();
+        objects_.build(stack_.top(), state);
         return true;
       }
       default:
@@ -283,8 +249,8 @@ class Machine {
   }
 
   Value stack_symbol() {
-    const Value name = pop();
-    const Value module = pop();
+    const Value name = stack_.pop();
+    const Value module = stack_.pop();
     if (!name.text() || !module.text()) throw UserError("its pickle has a name that is not text");
     return symbol(*module.text(), *name.text());
   }
@@ -292,81 +258,59 @@ class Machine {
   bool use_stack(Opcode opcode) {
     switch (opcode) {
       case Opcode::mark:
-        objects_.budget().charge(sizeof(std::size_t));
-        marks_.push_back(stack_.size());
+        stack_.mark();
         return true;
       case Opcode::pop:
-        // on an empty stretch, Python's pickler uses it to remove the mark
-        if (!marks_.empty() && stack_.size() == marks_.back()) {
-          marks_.pop_back();
-        } else {
-          pop();
-        }
+        stack_.pop_or_unmark();
         return true;
       case Opcode::pop_mark:
-        pop_to_mark();
+        stack_.pop_to_mark();
         return true;
       case Opcode::dup:
-        push(Value(top()));
+        stack_.push(Value(stack_.top()));
         return true;
       case Opcode::global: {
         const std::string_view module = line();
-        push(symbol(module, line()));
+        stack_.push(symbol(module, line()));
         return true;
       }
       case Opcode::stack_global:
-        push(stack_symbol());
+        stack_.push(stack_symbol());
         return true;
       case Opcode::reduce: {
-        const Value arguments = pop();
-        push(objects_.call(pop(), arguments));
+        const Value arguments = stack_.pop();
+        stack_.push(objects_.call(stack_.pop(), arguments));
         return true;
       }
       case Opcode::newobj: {
-        const Value arguments = pop();
-        push(objects_.create(pop(), arguments));
+        const Value arguments = stack_.pop();
+        stack_.push(objects_.create(stack_.pop(), arguments));
         return true;
       }
       case Opcode::binpersid:
-        push(objects_.storage(pop()));
+        stack_.push(objects_.storage(stack_.pop()));
         return true;
       default:
         return false;
     }
   }
 
-  void put(std::size_t index) {
-    if (index >= kMostMemos) throw UserError("its pickle remembers over a million values");
-    if (index >= memo_.size()) {
-      objects_.budget().charge((index + 1 - memo_.size()) * sizeof(memo_[0]));
-      memo_.resize(index + 1);
-    }
-    memo_[index] = top();
-  }
-
-  void get(std::size_t index) {
-    if (index >= memo_.size() || !memo_[index]) {
-      throw UserError("its pickle recalls a value that it did not remember");
-    }
-    push(*memo_[index]);
-  }
-
   bool use_memo(Opcode opcode) {
     switch (opcode) {
       case Opcode::binput:
-        put(reader_.number<std::uint8_t>());
+        stack_.remember(reader_.number<std::uint8_t>());
         return true;
       case Opcode::long_binput:
-        put(reader_.number<std::uint32_t>());
+        stack_.remember(reader_.number<std::uint32_t>());
         return true;
       case Opcode::memoize:
-        put(memo_.size());
+        stack_.remember(stack_.remembered());
         return true;
       case Opcode::binget:
-        get(reader_.number<std::uint8_t>());
+        stack_.recall(reader_.number<std::uint8_t>());
         return true;
       case Opcode::long_binget:
-        get(reader_.number<std::uint32_t>());
+        stack_.recall(reader_.number<std::uint32_t>());
         return true;
       case Opcode::proto: {
         const auto protocol = reader_.number<std::uint8_t>();
@@ -386,10 +330,7 @@ class Machine {
 
   ByteReader reader_;
   PickleObjects& objects_;
-  std::vector<Value> stack_;
-  std::vector<Value> popped_;
-  std::vector<std::size_t> marks_;
-  std::vector<std::optional<Value>> memo_;
+  PickleStack stack_;
 };
 
 }  // namespace
