@@ -104,6 +104,13 @@ class DetectEval(ProgramTest):
                                "none.json")
         self.assert_user_error(run_program("detect"), "convmae detect --help")
 
+    def test_a_file_that_cannot_be_written_is_refused_before_anything_is_read(self):
+        out = self.folder / "nowhere" / "out.json"
+        result = run_program("detect", "eval", "--results", self.folder / "none.json", "--annotations",
+                             self.folder / "none.json", "--json", out)
+        self.assert_user_error(result, str(out))
+        self.assertNotIn("none.json", result.stderr)
+
 
 if __name__ == "__main__":
     unittest.main()

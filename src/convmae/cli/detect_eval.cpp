@@ -133,6 +133,7 @@ class DetectEvalCommand {
   }
 
   void run() {
+    if (!json_.empty()) require_writable(json_);
     const coco::Dataset truth = coco::Dataset::read(annotations_);
     const coco::Results results = coco::Results::read(results_, truth);
     std::printf("%zu images, %zu annotations of %zu categories, %zu detections\n",
