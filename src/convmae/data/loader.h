@@ -1,63 +1,15 @@
 #pragma once
 
-#include "convmae/data/batch_plan.h"
+#include "convmae/data/batch_queue.h"
 #include "convmae/data/buffer_pool.h"
-#include "convmae/data/sources/source.h"
 #include "convmae/data/transforms.h"
 
-#include <condition_variable>
 #include <cstdint>
-#include <deque>
-#include <exception>
-#include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <string>
-#include <thread>
-#include <unordered_set>
 #include <vector>
 
 namespace convmae {
-
-/// What becomes of a sample that cannot be used.
-enum class OnBadSample {
-  replace,    ///< another one takes its place: training
-  leave_out,  ///< its batch is so much shorter: where every sample counts for itself
-  error,      ///< `next` throws
-};
-
-/// A sample that could not be read or decoded.
-struct BadSample {
-  std::int64_t sample = 0;
-  std::string name;
-  std::string error;
-};
-
-struct LoaderConfig {
-  std::int64_t batch_size = 64;  ///< of this rank
-  std::int64_t rank = 0;
-  std::int64_t world_size = 1;
-  bool shuffle = true;
-  bool drop_last = true;
-  std::uint64_t seed = 0;
-  std::int64_t start_epoch = 0;
-  std::int64_t start_step = 0;   ///< within `start_epoch`
-  std::int64_t end_epoch = 1;    ///< the first epoch that is not delivered
-  std::int64_t num_workers = 2;  ///< 0: `next` does the work itself
-  std::int64_t prefetch = 3;     ///< batches in work or waiting, at most
-
-  OnBadSample on_bad_sample = OnBadSample::replace;
-  /// More distinct bad samples than this share of the source stop the run; one is always allowed,
-  /// but never all of them.
-  double max_bad_share = 0.001;
-  /// Called by `next`, once for each distinct bad sample, in an order that does not depend on
-  /// threads.
-  std::function<void(const BadSample&)> report_bad;
-  /// Called by `next` at most once, with a line on the first image whose values look as if they
-  /// were not scaled.
-  std::function<void(const std::string&)> hint;
-};
 
 struct Batch {
   std::int64_t epoch = 0;
@@ -74,67 +26,27 @@ struct Batch {
   std::vector<std::int64_t> labels;  ///< ImageSource::kNoLabel where there is none
 };
 
-/// Delivers batches in a defined order, prepared ahead by worker threads. Every byte of a batch is
-/// a function of the source, the transform, the seed, the epoch, the step and the rank alone.
-///
-/// A bad sample under OnBadSample::replace is replaced by a draw from the whole source, keyed by
-/// the position that it would have had. Under OnBadSample::leave_out a batch of which nothing is
-/// left is not delivered.
+/// A queue of images of one size: workers write their pixels where the batch has them. Every byte
+/// of a batch is a function of the source, the transform, the seed, the epoch, the step and the
+/// rank alone.
 class Loader {
  public:
   /// Throws UserError if the numbers make no sense, if the source has less than one batch or if the
   /// system refuses a thread.
-  Loader(std::shared_ptr<const ImageSource> source, TransformConfig transform, LoaderConfig config);
-  Loader(const Loader&) = delete;
-  Loader& operator=(const Loader&) = delete;
-  /// Stops the workers after the sample each has in hand. Batches handed out stay valid.
-  ~Loader();
+  Loader(std::shared_ptr<const ImageSource> source, const TransformConfig& transform,
+         LoaderConfig config);
 
-  /// The next batch; nothing after the last one of `end_epoch - 1`. Throws what a worker threw, and
-  /// UserError for bad samples that are not allowed; then the loader is at its end.
+  /// As BatchQueue::next. Batches handed out outlive the loader.
   std::optional<Batch> next();
 
-  std::int64_t steps_per_epoch() const { return plan_.steps_per_epoch(); }
-  const ImageSource& source() const { return *source_; }
-  /// How long `next` has kept its callers in all.
-  double seconds_waited() const { return seconds_waited_; }
-  std::int64_t bad_samples() const { return std::ssize(known_bad_); }
+  std::int64_t steps_per_epoch() const { return queue_.steps_per_epoch(); }
+  const ImageSource& source() const { return queue_.source(); }
+  double seconds_waited() const { return queue_.seconds_waited(); }
+  std::int64_t bad_samples() const { return queue_.bad_samples(); }
 
  private:
-  struct Work;
-  struct Worker;
-
-  void schedule();
-  void run_worker();
-  void stop();
-  void load(Worker& worker, Work& work, std::int64_t index) const;
-  std::shared_ptr<Work> take_front();
-  void account(const BadSample& bad);
-  void settle_failures(Work& work);
-  void give_hint(const Work& work);
-
-  std::shared_ptr<const ImageSource> source_;
-  TransformConfig transform_;
-  LoaderConfig config_;
-  BatchPlan plan_;
   std::int64_t values_per_sample_;
-  BufferPool pool_;
-
-  // Touched by the thread that calls next() alone.
-  std::int64_t next_epoch_;
-  std::int64_t next_step_;
-  std::shared_ptr<const std::vector<std::int64_t>> order_;
-  std::unique_ptr<Worker> inline_worker_;
-  std::unordered_set<std::int64_t> known_bad_;
-  double seconds_waited_ = 0;
-  bool has_hinted_ = false;
-
-  std::mutex mutex_;
-  std::condition_variable work_added_;
-  std::condition_variable batch_done_;
-  std::deque<std::shared_ptr<Work>> queue_;  // in the order of delivery
-  bool stopping_ = false;
-  std::vector<std::thread> threads_;
+  BatchQueue queue_;
 };
 
 }  // namespace convmae

@@ -1,0 +1,54 @@
+#pragma once
+
+#include "convmae/base/geometry.h"
+#include "convmae/coco/rle.h"
+#include "convmae/data/sources/source.h"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace convmae {
+
+/// The class of each pixel of an image, [height, width].
+struct LabelMap {
+  static constexpr std::uint8_t kIgnored = 255;  ///< counts for nothing: padding, or unlabelled
+
+  std::vector<std::uint8_t> classes;
+};
+
+/// What an image shows, in pixels of that image.
+struct Objects {
+  std::vector<coco::XywhBox> boxes;
+  std::vector<std::int64_t> classes;
+};
+
+/// What a worker makes of an image for tasks whose images differ in size.
+struct Sample {
+  std::vector<float> pixels;  ///< [channels, size.height, size.width], normalised
+  Size size;
+  Size content;  ///< of the image in it, from the upper left corner: the rest is padding
+  std::int64_t label = ImageSource::kNoLabel;
+  std::optional<LabelMap> map;  ///< of `size`
+  std::optional<Objects> objects;
+};
+
+/// Samples of different sizes in one block.
+struct PaddedBatch {
+  std::vector<float> pixels;  ///< [count, channels, size.height, size.width]
+  Size size;
+  std::vector<Size> contents;
+  std::vector<std::int64_t> labels;
+  std::vector<std::uint8_t> maps;  ///< [count, size.height, size.width]; empty if there are none
+  std::vector<Objects> objects;    ///< empty if there are none
+};
+
+/// One block of samples, at least one: as high and as wide as the largest of them, rounded up to
+/// `multiple`, with padding on the right and below: 0, the mean of normalised pixels, and
+/// LabelMap::kIgnored. All have `channels` channels. All have a map or none has, and so with
+/// objects; other samples are a violated invariant (std::logic_error).
+PaddedBatch pad_together(std::span<const Sample> samples, std::int64_t channels,
+                         std::int64_t multiple = 1);
+
+}  // namespace convmae
