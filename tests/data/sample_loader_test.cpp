@@ -49,7 +49,7 @@ using Texts = SampleLoader<Made>;
 
 std::function<Texts::Make()> texts(const std::set<std::int64_t>& bad = {}) {
   return [bad] {
-    return [bad](std::int64_t sample, const DrawKey& key) {
+    return [bad](const ImageSource& /*source*/, std::int64_t sample, const DrawKey& key) {
       if (sample % 5 == 0) std::this_thread::sleep_for(std::chrono::microseconds(300));
       if (bad.contains(sample)) throw UserError("it is bad");
       return Made(std::to_string(sample) + "/" + std::to_string(key.epoch) + "/" +
@@ -133,7 +133,7 @@ TEST(SampleLoader, CallsTheMakerOnceInEachThread) {
 
 /// Images of a size of their own, in batches that are as large as the largest of each.
 TEST(SampleLoader, ABatchMayHoldImagesOfDifferentSizes) {
-  const auto make = [](std::int64_t sample, const DrawKey& /*key*/) {
+  const auto make = [](const ImageSource& /*source*/, std::int64_t sample, const DrawKey& /*key*/) {
     Sample made;
     made.size = made.content = {1 + sample, 9 - sample};
     made.pixels.assign(static_cast<std::size_t>(made.size.height * made.size.width),

@@ -149,7 +149,7 @@ void BatchQueue::load(const BatchRecipe::Make& make, Work& work, std::int64_t pl
     std::int64_t sample = work.order ? (*work.order)[static_cast<std::size_t>(position)] : position;
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
       try {
-        work.hints[i] = make(delivery.memory.get(), place, sample, key);
+        work.hints[i] = make(*source_, delivery.memory.get(), place, sample, key);
         delivery.samples[i] = sample;
         return;
       } catch (const UserError& error) {

@@ -61,11 +61,12 @@ struct LoaderConfig {
 /// What a queue's batches consist of. Both functions hold all that they need: threads call them
 /// until the queue is gone.
 struct BatchRecipe {
-  /// Makes the sample of that number in the source, at `place` of what `begin` gave, and returns
+  /// Makes the sample of that number of the source, at `place` of what `begin` gave, and returns
   /// what its values suggest (LoaderConfig::hint), mostly nothing. Throws UserError for a bad
   /// sample, of which nothing is left then.
-  using Make = std::function<std::string(void* memory, std::int64_t place, std::int64_t sample,
-                                         const DrawKey& key)>;
+  using Make =
+      std::function<std::string(const ImageSource& source, void* memory, std::int64_t place,
+                                std::int64_t sample, const DrawKey& key)>;
 
   /// The memory of a batch of so many samples. Called by the thread that calls `next`.
   std::function<std::shared_ptr<void>(std::int64_t count)> begin;

@@ -28,21 +28,20 @@ std::int64_t values_of(std::int64_t samples, std::int64_t values_per_sample) {
 /// What a thread keeps from sample to sample.
 class Worker {
  public:
-  Worker(std::shared_ptr<const ImageSource> source, const TransformConfig& config)
-      : source_(std::move(source)),
-        transform_(config),
-        values_per_sample_(transform_.values_per_sample()) {}
+  explicit Worker(const TransformConfig& config)
+      : transform_(config), values_per_sample_(transform_.values_per_sample()) {}
 
-  std::string make(Memory& memory, std::int64_t place, std::int64_t sample, const DrawKey& key) {
+  std::string make(const ImageSource& source, Memory& memory, std::int64_t place,
+                   std::int64_t sample, const DrawKey& key) {
     try {
-      source_->read(sample, bytes_);
+      source.read(sample, bytes_);
       transform_.apply(bytes_, key, memory.pixels.get() + place * values_per_sample_);
     } catch (...) {
       forget_giant();
       throw;
     }
     forget_giant();
-    memory.labels[static_cast<std::size_t>(place)] = source_->label(sample);
+    memory.labels[static_cast<std::size_t>(place)] = source.label(sample);
     return transform_.take_hint();
   }
 
@@ -53,23 +52,22 @@ class Worker {
     }
   }
 
-  std::shared_ptr<const ImageSource> source_;
   SampleTransform transform_;
   std::int64_t values_per_sample_;
   std::vector<std::uint8_t> bytes_;
 };
 
-BatchRecipe recipe_of(const std::shared_ptr<const ImageSource>& source,
-                      const TransformConfig& transform, BufferPool pool) {
+BatchRecipe recipe_of(TransformConfig transform, BufferPool pool) {
   BatchRecipe recipe;
   recipe.begin = [pool = std::move(pool)](std::int64_t count) mutable {
     return std::make_shared<Memory>(
         Memory{pool.take(), std::vector<std::int64_t>(static_cast<std::size_t>(count))});
   };
-  recipe.maker = [source, transform] {
-    return [worker = std::make_shared<Worker>(source, transform)](
-               void* memory, std::int64_t place, std::int64_t sample, const DrawKey& key) {
-      return worker->make(*static_cast<Memory*>(memory), place, sample, key);
+  recipe.maker = [transform = std::move(transform)] {
+    return [worker = std::make_shared<Worker>(transform)](const ImageSource& source, void* memory,
+                                                          std::int64_t place, std::int64_t sample,
+                                                          const DrawKey& key) {
+      return worker->make(source, *static_cast<Memory*>(memory), place, sample, key);
     };
   };
   return recipe;
@@ -77,14 +75,11 @@ BatchRecipe recipe_of(const std::shared_ptr<const ImageSource>& source,
 
 }  // namespace
 
-Loader::Loader(std::shared_ptr<const ImageSource> source, const TransformConfig& transform,
+Loader::Loader(std::shared_ptr<const ImageSource> source, TransformConfig transform,
                LoaderConfig config)
     : values_per_sample_(SampleTransform(transform).values_per_sample()),
-      queue_(source,
-             recipe_of(source, transform,
-                       BufferPool(values_of(std::min(config.batch_size, source->size()),
-                                            values_per_sample_))),
-             std::move(config)) {}
+      pool_(values_of(std::min(config.batch_size, source->size()), values_per_sample_)),
+      queue_(std::move(source), recipe_of(std::move(transform), pool_), std::move(config)) {}
 
 std::optional<Batch> Loader::next() {
   std::optional<BatchQueue::Delivery> delivery = queue_.next();

@@ -33,8 +33,7 @@ class Loader {
  public:
   /// Throws UserError if the numbers make no sense, if the source has less than one batch or if the
   /// system refuses a thread.
-  Loader(std::shared_ptr<const ImageSource> source, const TransformConfig& transform,
-         LoaderConfig config);
+  Loader(std::shared_ptr<const ImageSource> source, TransformConfig transform, LoaderConfig config);
 
   /// As BatchQueue::next. Batches handed out outlive the loader.
   std::optional<Batch> next();
@@ -46,6 +45,7 @@ class Loader {
 
  private:
   std::int64_t values_per_sample_;
+  BufferPool pool_;
   BatchQueue queue_;
 };
 

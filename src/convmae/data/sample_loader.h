@@ -17,8 +17,8 @@ namespace convmae {
 template <typename T>
 class SampleLoader {
  public:
-  /// Makes the sample of that number in the source. Throws UserError for a bad one.
-  using Make = std::function<T(std::int64_t sample, const DrawKey& key)>;
+  /// Makes the sample of that number of the source. Throws UserError for a bad one.
+  using Make = std::function<T(const ImageSource& source, std::int64_t sample, const DrawKey& key)>;
 
   struct Batch {
     std::int64_t epoch = 0;
@@ -64,9 +64,9 @@ class SampleLoader {
       return std::make_shared<Memory>(static_cast<std::size_t>(count));
     };
     recipe.maker = [maker = std::move(maker)] {
-      return [make = maker()](void* memory, std::int64_t place, std::int64_t sample,
-                              const DrawKey& key) {
-        memory_of(memory)[static_cast<std::size_t>(place)].emplace(make(sample, key));
+      return [make = maker()](const ImageSource& source, void* memory, std::int64_t place,
+                              std::int64_t sample, const DrawKey& key) {
+        memory_of(memory)[static_cast<std::size_t>(place)].emplace(make(source, sample, key));
         return std::string();
       };
     };
