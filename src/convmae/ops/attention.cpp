@@ -11,11 +11,13 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <cstddef>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -53,6 +55,9 @@ struct Operands {
     }
   }
   std::int64_t dim() const { return query.size(2); }
+  ScoreShape shape(std::int64_t heads) const {
+    return {query.size(0), heads, query.size(1), key_value.size(1)};
+  }
 };
 
 /// The part of `x` [B, tokens, n] that begins at `column` of image `image`.
@@ -172,12 +177,17 @@ class Attention : public torch::autograd::Function<Attention> {
 
 /// Where there is no kernel of ours: another device, half precision.
 Tensor library_attention(const Operands& operands, std::int64_t heads,
-                         const std::optional<Tensor>& visible) {
+                         const std::optional<Tensor>& visible, const ScoreBias& score_bias) {
   const auto split = [heads](const Tensor& x) {
     return x.unflatten(2, {heads, x.size(2) / heads}).transpose(1, 2);
   };
   std::optional<Tensor> mask;
   if (visible) mask = visible->unsqueeze(1).unsqueeze(1);
+  if (!score_bias.empty()) {
+    const Tensor full =
+        full_bias(score_bias, operands.shape(heads)).to(operands.query.scalar_type());
+    mask = mask ? at::where(*mask, full, -std::numeric_limits<double>::infinity()) : full;
+  }
   const auto parts = operands.key_value.chunk(2, 2);
   return at::scaled_dot_product_attention(split(operands.query), split(parts[0]), split(parts[1]),
                                           mask)
@@ -185,8 +195,17 @@ Tensor library_attention(const Operands& operands, std::int64_t heads,
       .flatten(2);
 }
 
+/// Gives the bias a gradient of zeros where nothing was attended to.
+Tensor with_unused(Tensor out, const ScoreBias& bias) {
+  for (const Tensor& x : {bias.table, bias.rows, bias.columns}) {
+    if (x.defined()) out = out + x.narrow(1, 0, 0).sum().to(out.scalar_type());
+  }
+  return out;
+}
+
 Tensor attention(const Tensor& first, const std::optional<Tensor>& second, std::int64_t heads,
-                 const Projection& projection, const std::optional<Tensor>& visible) {
+                 const Projection& projection, const std::optional<Tensor>& visible,
+                 const ScoreBias& score_bias) {
   const Operands operands(first, second);
   TORCH_CHECK(operands.dim() % heads == 0, "attention: a width of ", operands.dim(),
               " cannot be split into ", heads, " heads");
@@ -194,8 +213,14 @@ Tensor attention(const Tensor& first, const std::optional<Tensor>& second, std::
                            visible->size(1) == operands.key_value.size(1) &&
                            visible->scalar_type() == at::kBool),
               "attention: visible must be bool [B, tokens]");
-  if (!has_kernel(first) || operands.query.numel() == 0 || operands.key_value.numel() == 0) {
-    return linear(library_attention(operands, heads, visible), projection.weight, projection.bias);
+  if (!score_bias.empty()) checked_grid(score_bias, operands.shape(heads));
+  if (operands.query.numel() == 0 || operands.key_value.numel() == 0) {
+    return linear(with_unused(library_attention(operands, heads, visible, {}), score_bias),
+                  projection.weight, projection.bias);
+  }
+  if (!has_kernel(first) || !score_bias.empty()) {
+    return linear(library_attention(operands, heads, visible, score_bias), projection.weight,
+                  projection.bias);
   }
   const Tensor operand = projection.weight.matrix_in(first.scalar_type());
   TORCH_CHECK(operand.size(1) == operands.dim(), "attention: the projection must take ",
@@ -210,21 +235,22 @@ Tensor attention(const Tensor& first, const std::optional<Tensor>& second, std::
 }  // namespace
 
 Tensor self_attention(const Tensor& qkv, std::int64_t heads, const Projection& projection,
-                      const std::optional<Tensor>& visible) {
+                      const std::optional<Tensor>& visible, const ScoreBias& score_bias) {
   TORCH_CHECK(qkv.dim() == 3 && qkv.size(2) % 3 == 0,
               "self_attention: qkv must be [B, tokens, 3C], found ", qkv.sizes());
-  return attention(qkv, std::nullopt, heads, projection, visible);
+  return attention(qkv, std::nullopt, heads, projection, visible, score_bias);
 }
 
 Tensor cross_attention(const Tensor& query, const Tensor& key_value, std::int64_t heads,
-                       const Projection& projection, const std::optional<Tensor>& visible) {
+                       const Projection& projection, const std::optional<Tensor>& visible,
+                       const ScoreBias& score_bias) {
   TORCH_CHECK(query.dim() == 3 && key_value.dim() == 3 && key_value.size(0) == query.size(0) &&
                   key_value.size(2) == 2 * query.size(2),
               "cross_attention: query must be [B, R, C] and key_value [B, tokens, 2C], found ",
               query.sizes(), " and ", key_value.sizes());
   TORCH_CHECK(query.scalar_type() == key_value.scalar_type(),
               "cross_attention: query and key_value must be of one type");
-  return attention(query, key_value, heads, projection, visible);
+  return attention(query, key_value, heads, projection, visible, score_bias);
 }
 
 }  // namespace convmae::ops

@@ -1,0 +1,117 @@
+#include "convmae/ops/score_bias.h"
+
+#include <ATen/ops/arange.h>
+
+namespace convmae::ops {
+namespace {
+
+using at::Tensor;
+
+void check_places(const Tensor& places, std::int64_t images, std::int64_t tokens,
+                  const BiasGrid& grid, const char* name) {
+  TORCH_CHECK(
+      places.scalar_type() == at::kLong && places.sizes() == at::IntArrayRef({images, tokens}),
+      "attention: ", name, " must be int64 [", images, ", ", tokens, "], found ",
+      places.scalar_type(), " ", places.sizes());
+  // Elsewhere the library looks.
+  if (!places.device().is_cpu() || places.numel() == 0) return;
+  const std::int64_t smallest = places.min().item<std::int64_t>();
+  const std::int64_t largest = places.max().item<std::int64_t>();
+  TORCH_CHECK(smallest >= 0 && largest < grid.height * grid.width, "attention: ", name, " from ",
+              smallest, " to ", largest, " are not all in a grid of ", grid.height, " x ",
+              grid.width);
+}
+
+BiasGrid grid_of(const ScoreBias& bias) {
+  if (bias.table.defined()) {
+    TORCH_CHECK(bias.table.dim() == 3 && bias.table.size(1) % 2 == 1 && bias.table.size(2) % 2 == 1,
+                "attention: a table of biases must be [heads, 2h-1, 2w-1], found ",
+                bias.table.sizes());
+    return {(bias.table.size(1) + 1) / 2, (bias.table.size(2) + 1) / 2};
+  }
+  TORCH_CHECK(bias.rows.defined() && bias.columns.defined() && bias.rows.dim() == 4 &&
+                  bias.columns.dim() == 4,
+              "attention: biases by row [B, heads, R, h] and by column [B, heads, R, w] go "
+              "together");
+  return {bias.rows.size(3), bias.columns.size(3)};
+}
+
+bool is_bias(const Tensor& x, at::IntArrayRef sizes) {
+  return x.is_floating_point() && x.sizes() == sizes;
+}
+
+/// Places as [B or 1, tokens].
+Tensor places_of(const Tensor& places, std::int64_t tokens, const Tensor& like) {
+  return places.defined() ? places
+                          : at::arange(tokens, like.options().dtype(at::kLong).requires_grad(false))
+                                .unsqueeze(0);
+}
+
+}  // namespace
+
+BiasGrid checked_grid(const ScoreBias& bias, const ScoreShape& scores) {
+  const BiasGrid grid = grid_of(bias);
+  TORCH_CHECK(!bias.table.defined() ||
+                  is_bias(bias.table, {scores.heads, 2 * grid.height - 1, 2 * grid.width - 1}),
+              "attention: a table of biases for ", scores.heads, " heads expected, found ",
+              bias.table.sizes());
+  TORCH_CHECK(bias.rows.defined() == bias.columns.defined(),
+              "attention: biases by row and by column go together");
+  if (bias.rows.defined()) {
+    TORCH_CHECK(
+        is_bias(bias.rows, {scores.images, scores.heads, scores.queries, grid.height}) &&
+            is_bias(bias.columns, {scores.images, scores.heads, scores.queries, grid.width}),
+        "attention: biases by row and by column must be [", scores.images, ", ", scores.heads, ", ",
+        scores.queries, ", ", grid.height, " and ", grid.width, "], found ", bias.rows.sizes(),
+        " and ", bias.columns.sizes());
+  }
+  if (bias.key_places.defined()) {
+    check_places(bias.key_places, scores.images, scores.keys, grid, "key_places");
+  } else {
+    TORCH_CHECK(scores.keys == grid.height * grid.width, "attention: a bias for ", grid.height,
+                " x ", grid.width, " keys, and ", scores.keys, " of them without places");
+  }
+  if (bias.query_places.defined()) {
+    check_places(bias.query_places, scores.images, scores.queries, grid, "query_places");
+  } else {
+    // Rows and columns do not ask where a query lies.
+    TORCH_CHECK(!bias.table.defined() || scores.queries == scores.keys,
+                "attention: ", scores.queries, " queries without places cannot lie where ",
+                scores.keys, " keys do");
+  }
+  return grid;
+}
+
+Tensor full_bias(const ScoreBias& bias, const ScoreShape& scores) {
+  const BiasGrid grid = checked_grid(bias, scores);
+  const Tensor& like = bias.table.defined() ? bias.table : bias.rows;
+  const Tensor keys = places_of(bias.key_places, scores.keys, like);
+  Tensor sum;
+  if (bias.table.defined()) {
+    const Tensor queries = bias.query_places.defined() ? bias.query_places : keys;
+    const auto distance = [&](const Tensor& from, const Tensor& to) {
+      return from.unsqueeze(2) - to.unsqueeze(1);
+    };
+    const auto row_of = [&](const Tensor& place) { return place.floor_divide(grid.width); };
+    const auto column_of = [&](const Tensor& place) { return place.remainder(grid.width); };
+    const Tensor index =
+        (distance(row_of(queries), row_of(keys)) + (grid.height - 1)) * (2 * grid.width - 1) +
+        distance(column_of(queries), column_of(keys)) + (grid.width - 1);
+    sum = bias.table.flatten(1)
+              .index_select(1, index.flatten())
+              .unflatten(1, index.sizes())
+              .transpose(0, 1);
+  }
+  if (bias.rows.defined()) {
+    const auto of_keys = [&](const Tensor& x, const Tensor& index) {
+      return x.gather(3, index.unsqueeze(1).unsqueeze(1).expand(
+                             {scores.images, scores.heads, scores.queries, scores.keys}));
+    };
+    const Tensor decomposed = of_keys(bias.rows, keys.floor_divide(grid.width)) +
+                              of_keys(bias.columns, keys.remainder(grid.width));
+    sum = sum.defined() ? sum + decomposed : decomposed;
+  }
+  return sum;
+}
+
+}  // namespace convmae::ops
