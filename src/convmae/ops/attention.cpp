@@ -1,5 +1,6 @@
 #include "convmae/ops/attention.h"
 
+#include "convmae/ops/column_sums.h"
 #include "convmae/ops/cpu_features.h"
 #include "convmae/ops/gemm.h"
 #include "convmae/ops/kernels/attention.h"
@@ -70,26 +71,62 @@ Rows mutable_rows_of(const Tensor& x, std::int64_t image, std::int64_t column) {
   return {mutable_bytes_of(x) + offset * x.element_size(), x.stride(1)};
 }
 
+/// Part `index` of `parts` equal ones of a contiguous tensor, which may be undefined.
+const std::byte* part_of(const Tensor& x, std::int64_t index, std::int64_t parts) {
+  if (!x.defined()) return nullptr;
+  return bytes_of(x) + index * (x.numel() / parts) * x.element_size();
+}
+std::byte* mutable_part_of(const Tensor& x, std::int64_t index, std::int64_t parts) {
+  if (!x.defined()) return nullptr;
+  return mutable_bytes_of(x) + index * (x.numel() / parts) * x.element_size();
+}
+
+/// What is added to the scores: tokens that may be seen, and a bias. All is contiguous, the bias in
+/// the accumulation type.
+struct Added {
+  std::optional<Tensor> visible;
+  ScoreBias bias;
+
+  /// Writes down the part of one head of one image.
+  void describe(attention_kernel::Head& head, std::int64_t image, std::int64_t number,
+                const ScoreShape& shape) const {
+    if (visible) head.visible = visible->const_data_ptr<bool>() + image * head.keys;
+    if (bias.empty()) return;
+    const auto places = [&](const Tensor& x) {
+      return reinterpret_cast<const std::int64_t*>(part_of(x, image, shape.images));
+    };
+    const std::int64_t index = image * shape.heads + number;
+    const BiasGrid grid = bias.grid();
+    head.bias = {.height = grid.height,
+                 .width = grid.width,
+                 .table = part_of(bias.table, number, shape.heads),
+                 .rows = part_of(bias.rows, index, shape.images * shape.heads),
+                 .columns = part_of(bias.columns, index, shape.images * shape.heads),
+                 .query_places = places(bias.places_of_queries()),
+                 .key_places = places(bias.key_places)};
+  }
+};
+
 /// Calls work(head, image, number of the head, scratch) for every head of every image. A head is
 /// always one thread's, so that the number of threads changes no bit.
 template <typename Work>
-void for_each_head(const Operands& operands, const std::optional<Tensor>& visible,
-                   std::int64_t heads, const attention_kernel::Kernels& kernels, Work&& work) {
-  const std::int64_t images = operands.query.size(0);
+void for_each_head(const Operands& operands, const Added& added, std::int64_t heads,
+                   const attention_kernel::Kernels& kernels, Work&& work) {
+  const ScoreShape shape = operands.shape(heads);
   const std::int64_t dim = operands.dim() / heads;
   const auto head_at = [&](std::int64_t image, std::int64_t number) {
     attention_kernel::Head head;
-    head.queries = operands.query.size(1);
-    head.keys = operands.key_value.size(1);
+    head.queries = shape.queries;
+    head.keys = shape.keys;
     head.dim = dim;
     head.query = rows_of(operands.query, image, number * dim);
     head.key = rows_of(operands.key_value, image, number * dim);
     head.value = rows_of(operands.key_value, image, operands.dim() + number * dim);
-    if (visible) head.visible = visible->const_data_ptr<bool>() + image * head.keys;
+    added.describe(head, image, number, shape);
     return head;
   };
   const std::int64_t scratch_bytes = kernels.scratch_bytes(head_at(0, 0));
-  at::parallel_for(0, images * heads, 1, [&](std::int64_t begin, std::int64_t end) {
+  at::parallel_for(0, shape.images * heads, 1, [&](std::int64_t begin, std::int64_t end) {
     const Tensor scratch = at::empty({scratch_bytes}, at::kByte);  // aligned to 64 bytes
     for (std::int64_t i = begin; i < end; ++i) {
       work(head_at(i / heads, i % heads), i / heads, i % heads, scratch.mutable_data_ptr());
@@ -104,20 +141,29 @@ std::optional<Tensor> optional(const Tensor& x) {
 class Attention : public torch::autograd::Function<Attention> {
  public:
   /// weight [out, C], operand the same in the type of the queries, bias [out]; see Operands for
-  /// `first` and `second`. All are contiguous. Absent tensors come last: they have no number for
-  /// needs_input_grad().
+  /// `first` and `second`, ScoreBias for `table`, `rows` and `columns`, which may be undefined, and
+  /// the places. All are contiguous, the biases of scores in the accumulation type. Absent tensors
+  /// come last: they have no number for needs_input_grad().
   static Tensor forward(AutogradContext* context, const Tensor& first, const Tensor& weight,
-                        const Tensor& operand, const Tensor& bias,
+                        const Tensor& operand, const Tensor& bias, const Tensor& table,
+                        const Tensor& rows, const Tensor& columns,
                         const std::optional<Tensor>& second, const std::optional<Tensor>& visible,
-                        std::int64_t heads) {
+                        const std::optional<Tensor>& key_places,
+                        const std::optional<Tensor>& query_places, std::int64_t heads) {
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
     const Operands operands(first, second);
+    const Added added{visible,
+                      {.table = table,
+                       .rows = rows,
+                       .columns = columns,
+                       .key_places = key_places.value_or(Tensor()),
+                       .query_places = query_places.value_or(Tensor())}};
     const Tensor& query = operands.query;
     const Tensor out = at::empty({query.size(0), query.size(1), operands.dim()}, query.options());
     const Tensor log_sum = at::empty({query.size(0), heads, query.size(1)},
                                      query.options().dtype(accumulation_type(query)));
     const auto kernels = kernels_for(query);
-    for_each_head(operands, visible, heads, kernels,
+    for_each_head(operands, added, heads, kernels,
                   [&](const attention_kernel::Head& head, std::int64_t image, std::int64_t number,
                       void* scratch) {
                     kernels.forward(head,
@@ -125,8 +171,9 @@ class Attention : public torch::autograd::Function<Attention> {
                                      mutable_rows_of(log_sum, image, number * head.queries).data},
                                     scratch);
                   });
-    context->save_for_backward(
-        {first, operand, log_sum, second.value_or(Tensor()), visible.value_or(Tensor())});
+    context->save_for_backward({first, operand, log_sum, second.value_or(Tensor()),
+                                visible.value_or(Tensor()), table, rows, columns,
+                                added.bias.key_places, added.bias.query_places});
     context->saved_data["heads"] = heads;
     context->saved_data["weight_type"] = weight.scalar_type();
     return product(out.flatten(0, 1), operand, bias)
@@ -140,18 +187,34 @@ class Attention : public torch::autograd::Function<Attention> {
     const Tensor& operand = saved[1];
     const Tensor& log_sum = saved[2];
     const std::optional<Tensor> second = optional(saved[3]);
-    const std::optional<Tensor> visible = optional(saved[4]);
+    const Added added{optional(saved[4]),
+                      {.table = saved[5],
+                       .rows = saved[6],
+                       .columns = saved[7],
+                       .key_places = saved[8],
+                       .query_places = saved[9]}};
     const at::ScalarType weight_type = context->saved_data["weight_type"].toScalarType();
     const Operands operands(first, second);
     const Tensor grad = grads[0].contiguous().flatten(0, 1);
     const Tensor grad_out = input_gradient(grad, operand).view(operands.query.sizes());
     const Tensor out = at::empty_like(grad_out);
-    variable_list result(7);
+    const std::int64_t heads = context->saved_data["heads"].toInt();
+    const ScoreShape shape = operands.shape(heads);
+    variable_list result(12);
     result[0] = at::empty_like(first);
-    if (second) result[4] = at::empty_like(*second);
-    const Operands gradients(result[0], optional(result[4]));
+    if (second) result[7] = at::empty_like(*second);
+    const Operands gradients(result[0], optional(result[7]));
+    // Of each image's share, and their sum, neither depends on the number of threads.
+    Tensor table_grads;
+    if (context->needs_input_grad(4)) {
+      table_grads = at::empty({shape.images, added.bias.table.numel()}, added.bias.table.options());
+    }
+    if (context->needs_input_grad(5) || context->needs_input_grad(6)) {
+      result[5] = at::empty_like(added.bias.rows);
+      result[6] = at::empty_like(added.bias.columns);
+    }
     const auto kernels = kernels_for(first);
-    for_each_head(operands, visible, context->saved_data["heads"].toInt(), kernels,
+    for_each_head(operands, added, heads, kernels,
                   [&](const attention_kernel::Head& head, std::int64_t image, std::int64_t number,
                       void* scratch) {
                     const std::int64_t column = number * head.dim;
@@ -163,8 +226,14 @@ class Attention : public torch::autograd::Function<Attention> {
                     pass.grad_key = mutable_rows_of(gradients.key_value, image, column);
                     pass.grad_value =
                         mutable_rows_of(gradients.key_value, image, operands.dim() + column);
+                    const std::int64_t index = image * heads + number;
+                    const std::int64_t parts = shape.images * heads;
+                    pass.grad_bias = {.table = mutable_part_of(table_grads, index, parts),
+                                      .rows = mutable_part_of(result[5], index, parts),
+                                      .columns = mutable_part_of(result[6], index, parts)};
                     kernels.backward(head, pass, scratch);
                   });
+    if (table_grads.defined()) result[4] = column_sums(table_grads).view(added.bias.table.sizes());
     if (context->needs_input_grad(1)) {
       result[1] = weight_gradient(grad, out.flatten(0, 1), weight_type);
     }
@@ -213,12 +282,12 @@ Tensor attention(const Tensor& first, const std::optional<Tensor>& second, std::
                            visible->size(1) == operands.key_value.size(1) &&
                            visible->scalar_type() == at::kBool),
               "attention: visible must be bool [B, tokens]");
-  if (!score_bias.empty()) checked_grid(score_bias, operands.shape(heads));
+  if (!score_bias.empty()) check(score_bias, operands.shape(heads));
   if (operands.query.numel() == 0 || operands.key_value.numel() == 0) {
     return linear(with_unused(library_attention(operands, heads, visible, {}), score_bias),
                   projection.weight, projection.bias);
   }
-  if (!has_kernel(first) || !score_bias.empty()) {
+  if (!has_kernel(first)) {
     return linear(library_attention(operands, heads, visible, score_bias), projection.weight,
                   projection.bias);
   }
@@ -226,10 +295,16 @@ Tensor attention(const Tensor& first, const std::optional<Tensor>& second, std::
   TORCH_CHECK(operand.size(1) == operands.dim(), "attention: the projection must take ",
               operands.dim(), " channels, found a weight of ", operand.sizes());
   const auto contiguous = [](const std::optional<Tensor>& x) {
-    return x ? std::optional<Tensor>(x->contiguous()) : std::nullopt;
+    return x && x->defined() ? std::optional<Tensor>(x->contiguous()) : std::nullopt;
+  };
+  const auto accumulated = [&](const Tensor& x) {
+    return x.defined() ? x.to(accumulation_type(first)).contiguous() : x;
   };
   return Attention::apply(first.contiguous(), projection.weight.matrix(), operand, projection.bias,
-                          contiguous(second), contiguous(visible), heads);
+                          accumulated(score_bias.table), accumulated(score_bias.rows),
+                          accumulated(score_bias.columns), contiguous(second), contiguous(visible),
+                          contiguous(score_bias.key_places), contiguous(score_bias.query_places),
+                          heads);
 }
 
 }  // namespace

@@ -22,20 +22,6 @@ void check_places(const Tensor& places, std::int64_t images, std::int64_t tokens
               grid.width);
 }
 
-BiasGrid grid_of(const ScoreBias& bias) {
-  if (bias.table.defined()) {
-    TORCH_CHECK(bias.table.dim() == 3 && bias.table.size(1) % 2 == 1 && bias.table.size(2) % 2 == 1,
-                "attention: a table of biases must be [heads, 2h-1, 2w-1], found ",
-                bias.table.sizes());
-    return {(bias.table.size(1) + 1) / 2, (bias.table.size(2) + 1) / 2};
-  }
-  TORCH_CHECK(bias.rows.defined() && bias.columns.defined() && bias.rows.dim() == 4 &&
-                  bias.columns.dim() == 4,
-              "attention: biases by row [B, heads, R, h] and by column [B, heads, R, w] go "
-              "together");
-  return {bias.rows.size(3), bias.columns.size(3)};
-}
-
 bool is_bias(const Tensor& x, at::IntArrayRef sizes) {
   return x.is_floating_point() && x.sizes() == sizes;
 }
@@ -49,14 +35,24 @@ Tensor places_of(const Tensor& places, std::int64_t tokens, const Tensor& like) 
 
 }  // namespace
 
-BiasGrid checked_grid(const ScoreBias& bias, const ScoreShape& scores) {
-  const BiasGrid grid = grid_of(bias);
+BiasGrid ScoreBias::grid() const {
+  if (table.defined()) return {(table.size(1) + 1) / 2, (table.size(2) + 1) / 2};
+  return {rows.size(3), columns.size(3)};
+}
+
+void check(const ScoreBias& bias, const ScoreShape& scores) {
+  TORCH_CHECK(
+      bias.rows.defined() == bias.columns.defined() &&
+          (!bias.rows.defined() || (bias.rows.dim() == 4 && bias.columns.dim() == 4)),
+      "attention: biases by row [B, heads, R, h] and by column [B, heads, R, w] go together");
+  TORCH_CHECK(!bias.table.defined() || bias.table.dim() == 3,
+              "attention: a table of biases must be [heads, 2h-1, 2w-1], found ",
+              bias.table.sizes());
+  const BiasGrid grid = bias.grid();
   TORCH_CHECK(!bias.table.defined() ||
                   is_bias(bias.table, {scores.heads, 2 * grid.height - 1, 2 * grid.width - 1}),
-              "attention: a table of biases for ", scores.heads, " heads expected, found ",
-              bias.table.sizes());
-  TORCH_CHECK(bias.rows.defined() == bias.columns.defined(),
-              "attention: biases by row and by column go together");
+              "attention: a table of biases must be [", scores.heads, ", 2h-1, 2w-1], found ",
+              bias.table.scalar_type(), " ", bias.table.sizes());
   if (bias.rows.defined()) {
     TORCH_CHECK(
         is_bias(bias.rows, {scores.images, scores.heads, scores.queries, grid.height}) &&
@@ -79,11 +75,10 @@ BiasGrid checked_grid(const ScoreBias& bias, const ScoreShape& scores) {
                 "attention: ", scores.queries, " queries without places cannot lie where ",
                 scores.keys, " keys do");
   }
-  return grid;
 }
 
 Tensor full_bias(const ScoreBias& bias, const ScoreShape& scores) {
-  const BiasGrid grid = checked_grid(bias, scores);
+  const BiasGrid grid = bias.grid();
   const Tensor& like = bias.table.defined() ? bias.table : bias.rows;
   const Tensor keys = places_of(bias.key_places, scores.keys, like);
   Tensor sum;

@@ -6,6 +6,11 @@
 
 namespace convmae::ops {
 
+struct BiasGrid {
+  std::int64_t height = 0;
+  std::int64_t width = 0;
+};
+
 /// What an attention adds to its scores, query key^T / sqrt(D), before the softmax: something that
 /// depends on where query and key lie in a grid of h x w places. Either form may be absent
 /// (undefined); where both are there they add up. All are of a floating type, not necessarily that
@@ -29,6 +34,12 @@ struct ScoreBias {
   at::Tensor query_places;
 
   bool empty() const { return !table.defined() && !rows.defined() && !columns.defined(); }
+  /// Of a bias that is not empty and fits its scores.
+  BiasGrid grid() const;
+  /// Undefined if query i lies at place i.
+  const at::Tensor& places_of_queries() const {
+    return query_places.defined() ? query_places : key_places;
+  }
 };
 
 /// The sizes of an attention that a bias must fit.
@@ -39,14 +50,8 @@ struct ScoreShape {
   std::int64_t keys = 0;
 };
 
-/// The grid of a bias that is not empty.
-struct BiasGrid {
-  std::int64_t height = 0;
-  std::int64_t width = 0;
-};
-
-/// Throws c10::Error if the bias does not fit the scores.
-BiasGrid checked_grid(const ScoreBias& bias, const ScoreShape& scores);
+/// Throws c10::Error if the bias, which is not empty, does not fit the scores.
+void check(const ScoreBias& bias, const ScoreShape& scores);
 
 /// All that the bias adds, in full: [B or 1, heads, R, N], differentiable.
 at::Tensor full_bias(const ScoreBias& bias, const ScoreShape& scores);

@@ -17,6 +17,23 @@ struct Rows {
   std::int64_t stride = 0;
 };
 
+/// What is added to the scores of one head, in the accumulation type; see ops::ScoreBias. Null is
+/// what is absent.
+struct Bias {
+  std::int64_t height = 0;                     ///< h of the grid
+  std::int64_t width = 0;                      ///< w
+  const void* table = nullptr;                 ///< [2h-1, 2w-1]
+  const void* rows = nullptr;                  ///< [queries, h]
+  const void* columns = nullptr;               ///< [queries, w]
+  const std::int64_t* query_places = nullptr;  ///< [queries]
+  const std::int64_t* key_places = nullptr;    ///< [keys]
+};
+struct BiasGradient {
+  void* table = nullptr;
+  void* rows = nullptr;
+  void* columns = nullptr;
+};
+
 /// One head of one sequence.
 struct Head {
   std::int64_t queries = 0;
@@ -26,6 +43,7 @@ struct Head {
   ConstRows key;                  ///< [keys, dim]
   ConstRows value;                ///< [keys, dim]
   const bool* visible = nullptr;  ///< [keys] keys that may be attended to; null for all
+  Bias bias;
 };
 
 struct Forward {
@@ -40,6 +58,7 @@ struct Backward {
   Rows grad_query;                ///< [queries, dim]
   Rows grad_key;                  ///< [keys, dim]
   Rows grad_value;                ///< [keys, dim]
+  BiasGradient grad_bias;         ///< null for what is absent or not wanted
 };
 
 /// `scratch` is memory of `scratch_bytes`, aligned to 64 bytes. Accumulation is in double for f64,
