@@ -4,6 +4,7 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "ops/attention_oracle.h"
 #include "support/not_finite.h"
 #include <limits>
 #include <optional>
@@ -14,24 +15,10 @@
 namespace convmae {
 namespace {
 
-/// The definition, in the type of its operands.
-at::Tensor plain(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                 int64_t heads, const std::optional<at::Tensor>& visible) {
-  const auto split = [heads](const at::Tensor& x) {
-    return x.unflatten(2, {heads, x.size(2) / heads}).transpose(1, 2);
-  };
-  const int64_t dim = query.size(2) / heads;
-  at::Tensor scores =
-      split(query).matmul(split(key).transpose(2, 3)) / std::sqrt(static_cast<double>(dim));
-  if (visible) {
-    scores = scores.masked_fill(visible->logical_not().unsqueeze(1).unsqueeze(1),
-                                -std::numeric_limits<double>::infinity());
-  }
-  return scores.softmax(3).matmul(split(value)).transpose(1, 2).flatten(2);
-}
-
-/// A projection that changes nothing.
-ops::Projection none(int64_t width) { return {torch::eye(width), torch::zeros({width})}; }
+using attention_oracle::expect_close;
+using attention_oracle::none;
+using attention_oracle::plain;
+using attention_oracle::with_gradients;
 
 struct Case {
   int64_t images;
@@ -40,28 +27,6 @@ struct Case {
   int64_t heads;
   int64_t dim;
 };
-
-std::vector<at::Tensor> with_gradients(const at::Tensor& out,
-                                       const std::vector<at::Tensor>& leaves) {
-  torch::manual_seed(1);
-  const at::Tensor weight = torch::randn(out.sizes(), torch::kDouble);
-  (out.to(torch::kDouble) * weight).sum().backward();
-  std::vector<at::Tensor> all{out.detach()};
-  for (const at::Tensor& leaf : leaves) all.push_back(leaf.grad());
-  return all;
-}
-
-void expect_close(const std::vector<at::Tensor>& ours, const std::vector<at::Tensor>& expected,
-                  double tolerance) {
-  for (size_t i = 0; i < ours.size(); ++i) {
-    ASSERT_EQ(ours[i].sizes(), expected[i].sizes());
-    // Gradients of a single key are differences of numbers of order 1.
-    const auto scale = expected[i].abs().max().clamp_min(1).item<double>();
-    EXPECT_LE((ours[i].to(torch::kDouble) - expected[i]).abs().max().item<double>(),
-              tolerance * scale)
-        << i;
-  }
-}
 
 void check(const Case& c, at::ScalarType type, double tolerance, bool masked) {
   SCOPED_TRACE(testing::Message() << c.images << ' ' << c.queries << ' ' << c.keys << ' ' << c.heads

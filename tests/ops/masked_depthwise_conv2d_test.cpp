@@ -61,7 +61,7 @@ Oracle make_oracle(const Case& c, unsigned seed) {
   return o;
 }
 
-double worst(const at::Tensor& a, const at::Tensor& b) {
+double largest_difference(const at::Tensor& a, const at::Tensor& b) {
   EXPECT_EQ(a.sizes(), b.sizes());
   if (a.numel() == 0) return 0;
   return ((a.to(torch::kDouble) - b).abs().max() / b.abs().max().clamp_min(1)).item<double>();
@@ -81,11 +81,11 @@ void expect_equal(const Case& c, unsigned seed, at::ScalarType type, double tole
   const at::Tensor out = ops::masked_depthwise_conv2d(x, weight, bias, o.kept, o.slot, c.nesting);
   (out * o.cotangent.to(type)).sum().backward();
 
-  EXPECT_LE(worst(out.detach(), o.out.detach()), tolerance);
-  EXPECT_LE(worst(map.grad(), o.grad_map), tolerance);
-  EXPECT_LE(worst(weight.grad(), o.grad_weight), tolerance);
+  EXPECT_LE(largest_difference(out.detach(), o.out.detach()), tolerance);
+  EXPECT_LE(largest_difference(map.grad(), o.grad_map), tolerance);
+  EXPECT_LE(largest_difference(weight.grad(), o.grad_weight), tolerance);
   if (c.bias) {
-    EXPECT_LE(worst(bias->grad(), o.grad_bias), tolerance);
+    EXPECT_LE(largest_difference(bias->grad(), o.grad_bias), tolerance);
   }
 }
 

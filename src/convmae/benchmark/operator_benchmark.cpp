@@ -9,11 +9,13 @@
 #include "convmae/ops/layer_norm.h"
 #include "convmae/ops/masked_depthwise_conv2d.h"
 #include "convmae/ops/mlp.h"
+#include "convmae/ops/score_bias.h"
 
 #include <ATen/ATen.h>
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 
 namespace convmae {
 namespace {
@@ -59,13 +61,15 @@ OperatorCost depthwise(at::ScalarType type, std::int64_t batch, int stage, std::
 }
 
 OperatorCost attention(at::ScalarType type, std::int64_t batch, const std::string& where,
-                       std::int64_t tokens, std::int64_t heads, std::int64_t dim) {
+                       std::int64_t tokens, std::int64_t heads, std::int64_t dim,
+                       const ops::ScoreBias& bias = {}) {
   const std::int64_t width = heads * dim;
   const at::Tensor qkv = leaf({batch, tokens, 3 * width}, type);
   const ops::Projection projection{leaf({width, width}, type), leaf({width}, type)};
   OperatorCost cost{.name = "self_attention",
                     .size = where + ", " + std::to_string(tokens) + " tokens"};
-  cost.cpu_seconds = seconds_of([&] { return ops::self_attention(qkv, heads, projection); });
+  cost.cpu_seconds =
+      seconds_of([&] { return ops::self_attention(qkv, heads, projection, std::nullopt, bias); });
   // Two products forward; six backward, as scores and result are computed again. Then the
   // projection.
   cost.flops = 8 * 2.0 * static_cast<double>(batch * tokens * tokens * width) +
@@ -131,6 +135,9 @@ MachineLimits measure_limits(c10::ScalarType type) {
 
 std::vector<OperatorCost> benchmark_operators(c10::ScalarType type, std::int64_t batch_size) {
   const std::int64_t n = batch_size;
+  const ops::ScoreBias table{.table = leaf({12, 27, 27}, at::kFloat)};
+  const ops::ScoreBias decomposed{.rows = leaf({n, 12, 196, 14}, type),
+                                  .columns = leaf({n, 12, 196, 14}, type)};
   return {depthwise(type, n, 1, 256, 25),
           depthwise(type, n, 2, 384, 25),
           depthwise(type, n, 1, 256, 100),
@@ -138,6 +145,8 @@ std::vector<OperatorCost> benchmark_operators(c10::ScalarType type, std::int64_t
           attention(type, n, "stage 3", 49, 12, 64),
           attention(type, n, "decoder", 196, 16, 32),
           attention(type, n, "stage 3, all visible", 196, 12, 64),
+          attention(type, n, "the same with a table of biases", 196, 12, 64, table),
+          attention(type, n, "the same with biases by row and column", 196, 12, 64, decomposed),
           gelu(type, n * 49 * 16, 1024),
           layer_norm(type, n * 49 * 16, 256),
           layer_norm(type, n * 196, 512),

@@ -141,21 +141,22 @@ std::optional<Tensor> optional(const Tensor& x) {
 class Attention : public torch::autograd::Function<Attention> {
  public:
   /// weight [out, C], operand the same in the type of the queries, bias [out]; see Operands for
-  /// `first` and `second`, ScoreBias for `table`, `rows` and `columns`, which may be undefined, and
-  /// the places. All are contiguous, the biases of scores in the accumulation type. Absent tensors
-  /// come last: they have no number for needs_input_grad().
+  /// `first` and `second`, ScoreBias for `table`, `rows`, `columns` and the places. All are
+  /// contiguous, the biases of scores in the accumulation type. What may be absent comes last: only
+  /// tensors that are there have a number for needs_input_grad().
   static Tensor forward(AutogradContext* context, const Tensor& first, const Tensor& weight,
-                        const Tensor& operand, const Tensor& bias, const Tensor& table,
-                        const Tensor& rows, const Tensor& columns,
-                        const std::optional<Tensor>& second, const std::optional<Tensor>& visible,
+                        const Tensor& operand, const Tensor& bias,
+                        const std::optional<Tensor>& table, const std::optional<Tensor>& rows,
+                        const std::optional<Tensor>& columns, const std::optional<Tensor>& second,
+                        const std::optional<Tensor>& visible,
                         const std::optional<Tensor>& key_places,
                         const std::optional<Tensor>& query_places, std::int64_t heads) {
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
     const Operands operands(first, second);
     const Added added{visible,
-                      {.table = table,
-                       .rows = rows,
-                       .columns = columns,
+                      {.table = table.value_or(Tensor()),
+                       .rows = rows.value_or(Tensor()),
+                       .columns = columns.value_or(Tensor()),
                        .key_places = key_places.value_or(Tensor()),
                        .query_places = query_places.value_or(Tensor())}};
     const Tensor& query = operands.query;
@@ -172,8 +173,9 @@ class Attention : public torch::autograd::Function<Attention> {
                                     scratch);
                   });
     context->save_for_backward({first, operand, log_sum, second.value_or(Tensor()),
-                                visible.value_or(Tensor()), table, rows, columns,
-                                added.bias.key_places, added.bias.query_places});
+                                visible.value_or(Tensor()), added.bias.table, added.bias.rows,
+                                added.bias.columns, added.bias.key_places,
+                                added.bias.query_places});
     context->saved_data["heads"] = heads;
     context->saved_data["weight_type"] = weight.scalar_type();
     return product(out.flatten(0, 1), operand, bias)
@@ -204,12 +206,17 @@ class Attention : public torch::autograd::Function<Attention> {
     result[0] = at::empty_like(first);
     if (second) result[7] = at::empty_like(*second);
     const Operands gradients(result[0], optional(result[7]));
-    // Of each image's share, and their sum, neither depends on the number of threads.
+    std::size_t number_of_input = 4;
+    const auto is_wanted = [&](const Tensor& x) {
+      return x.defined() && context->needs_input_grad(number_of_input++);
+    };
+    // Each image's share; neither these nor their sum depend on the number of threads.
     Tensor table_grads;
-    if (context->needs_input_grad(4)) {
-      table_grads = at::empty({shape.images, added.bias.table.numel()}, added.bias.table.options());
+    if (const Tensor& table = added.bias.table; is_wanted(table)) {
+      table_grads = at::empty({shape.images, table.numel()}, table.options());
     }
-    if (context->needs_input_grad(5) || context->needs_input_grad(6)) {
+    const bool rows_wanted = is_wanted(added.bias.rows);
+    if (is_wanted(added.bias.columns) || rows_wanted) {
       result[5] = at::empty_like(added.bias.rows);
       result[6] = at::empty_like(added.bias.columns);
     }
@@ -298,7 +305,8 @@ Tensor attention(const Tensor& first, const std::optional<Tensor>& second, std::
     return x && x->defined() ? std::optional<Tensor>(x->contiguous()) : std::nullopt;
   };
   const auto accumulated = [&](const Tensor& x) {
-    return x.defined() ? x.to(accumulation_type(first)).contiguous() : x;
+    return x.defined() ? std::optional<Tensor>(x.to(accumulation_type(first)).contiguous())
+                       : std::nullopt;
   };
   return Attention::apply(first.contiguous(), projection.weight.matrix(), operand, projection.bias,
                           accumulated(score_bias.table), accumulated(score_bias.rows),

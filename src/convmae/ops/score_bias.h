@@ -20,18 +20,18 @@ struct ScoreBias {
   /// table[head, yq - yk + h - 1, xq - xk + w - 1]. This is the relative position bias of BEiT
   /// (arXiv 2106.08254) and Swin, whose tables [(2h-1)(2w-1), heads] are the same with the heads
   /// last.
-  at::Tensor table;
+  at::Tensor table = {};
   /// [B, heads, R, h] and [B, heads, R, w], both or none: the key at yk and xk adds
   /// rows[b, head, query, yk] + columns[b, head, query, xk]. With the products of a query, as it is
   /// before it is scaled, and the vectors of its relative rows and columns these are the decomposed
   /// relative positions of MViTv2 (arXiv 2112.01526, equation 4) and ViTDet.
-  at::Tensor rows;
-  at::Tensor columns;
+  at::Tensor rows = {};
+  at::Tensor columns = {};
   /// [B, N] int64: where each key lies, as the number y * w + x of its place. If absent, key i lies
   /// at place i, and there are N = h * w of them; this is the faster case.
-  at::Tensor key_places;
+  at::Tensor key_places = {};
   /// [B, R] int64: where each query lies. If absent, query i lies where key i does.
-  at::Tensor query_places;
+  at::Tensor query_places = {};
 
   bool empty() const { return !table.defined() && !rows.defined() && !columns.defined(); }
   /// Of a bias that is not empty and fits its scores.
