@@ -66,8 +66,8 @@ TEST(AttentionBiasNotFinite, HidingAllKeysLeavesNothingToDivideBy) {
 TEST(AttentionBiasNotFinite, NotANumberAndInfinityArrive) {
   torch::manual_seed(9);
   constexpr int64_t kHeads = 2;
-  for (const auto& [height, width, dim] :
-       {std::tuple(2, 3, 4), std::tuple(5, 4, 16), std::tuple(2, 17, 16)}) {
+  using Sizes = std::tuple<int64_t, int64_t, int64_t>;
+  for (const auto& [height, width, dim] : {Sizes(2, 3, 4), Sizes(5, 4, 16), Sizes(2, 17, 16)}) {
     const int64_t tokens = height * width;
     const std::vector<at::Tensor> numbers{
         not_finite::coarse({1, tokens, 3 * kHeads * dim}),

@@ -1,5 +1,6 @@
 #include "convmae/ops/score_bias.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 
 namespace convmae::ops {
@@ -15,8 +16,8 @@ void check_places(const Tensor& places, std::int64_t images, std::int64_t tokens
       places.scalar_type(), " ", places.sizes());
   // Elsewhere the library looks.
   if (!places.device().is_cpu() || places.numel() == 0) return;
-  const std::int64_t smallest = places.min().item<std::int64_t>();
-  const std::int64_t largest = places.max().item<std::int64_t>();
+  const auto smallest = places.min().item<std::int64_t>();
+  const auto largest = places.max().item<std::int64_t>();
   TORCH_CHECK(smallest >= 0 && largest < grid.height * grid.width, "attention: ", name, " from ",
               smallest, " to ", largest, " are not all in a grid of ", grid.height, " x ",
               grid.width);
