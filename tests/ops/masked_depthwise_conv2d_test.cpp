@@ -136,7 +136,7 @@ TEST(MaskedDepthwiseConv2d, NotANumberArrivesAtAllThatItReaches) {
       for (int64_t row = 0; row < 7; ++row) {
         const int64_t channel = (row * 11 + 5) % channels;
         at::Tensor map = torch::zeros({1, 1, 6, 8}, torch::kDouble);
-        const int64_t block = kept[0][row].item<int64_t>();
+        const auto block = kept[0][row].item<int64_t>();
         map[0][0][block / 4 * 2 + 1][block % 4 * 2] = 1;  // cell 2 of the block
         const at::Tensor near =
             torch::conv2d(map, torch::ones({1, 1, 3, 3}, torch::kDouble), {}, 1, 1);
