@@ -17,7 +17,7 @@ using testing::ThrowsMessage;
 
 ClassifierConfig tiny_classifier_config() {
   ClassifierConfig config;
-  config.encoder = tiny_config();
+  config.encoder = tiny_config().encoder;
   config.num_classes = 3;
   return config;
 }

@@ -27,16 +27,16 @@ class RecordedRun {
  public:
   ModelConfig model_config() const {
     ModelConfig config;
-    config.img_size = {config_.at("img_size"), config_.at("img_size")};
-    config_.at("embed_dim").get_to(config.embed_dim);
-    config_.at("depth").get_to(config.depth);
-    config_.at("mlp_ratio").get_to(config.mlp_ratio);
-    config_.at("num_heads").get_to(config.num_heads);
-    config_.at("decoder_embed_dim").get_to(config.decoder_embed_dim);
-    config_.at("decoder_depth").get_to(config.decoder_depth);
-    config_.at("decoder_num_heads").get_to(config.decoder_num_heads);
-    config_.at("mask_ratio").get_to(config.mask_ratio);
-    config_.at("norm_pix_loss").get_to(config.norm_pix_loss);
+    config.encoder.img_size = {config_.at("img_size"), config_.at("img_size")};
+    config_.at("embed_dim").get_to(config.encoder.embed_dim);
+    config_.at("depth").get_to(config.encoder.depth);
+    config_.at("mlp_ratio").get_to(config.encoder.mlp_ratio);
+    config_.at("num_heads").get_to(config.encoder.num_heads);
+    config_.at("decoder_embed_dim").get_to(config.decoder.embed_dim);
+    config_.at("decoder_depth").get_to(config.decoder.depth);
+    config_.at("decoder_num_heads").get_to(config.decoder.num_heads);
+    config_.at("mask_ratio").get_to(config.masking.ratio);
+    config_.at("norm_pix_loss").get_to(config.decoder.norm_pix_loss);
     return config;
   }
 
@@ -113,7 +113,9 @@ class HandoverTest : public testing::Test {
     }
     const ModelConfig config = run_.model_config();
     const CheckpointInfo info{
-        config, default_preprocessing(config.in_chans, config.img_size), {{"epoch", 3}}};
+        config,
+        default_preprocessing(config.encoder.in_chans, config.encoder.img_size),
+        {{"epoch", 3}}};
     const std::filesystem::path own = scratch_.path() / "own.safetensors";
     save_training_checkpoint(own, *model_, optimizer_, info, {}, pytorch_groups(optimizer_));
     convert_weights(own, pth_, to_pth());
@@ -165,8 +167,8 @@ TEST_F(HandoverTest, KnowsEpochAndSettings) {
   const Handover handover(pth_);
   EXPECT_EQ(handover.epochs_done(), 3);
   const Json settings = handover.settings();
-  EXPECT_EQ(settings.at("embed_dim"), Json(run_.model_config().embed_dim));
-  EXPECT_EQ(settings.at("num_heads"), run_.model_config().num_heads);
+  EXPECT_EQ(settings.at("embed_dim"), Json(run_.model_config().encoder.embed_dim));
+  EXPECT_EQ(settings.at("num_heads"), run_.model_config().encoder.num_heads);
   EXPECT_EQ(settings.at("weight_decay"), 0.05);
   EXPECT_EQ(settings.at("beta2"), 0.95);
 }

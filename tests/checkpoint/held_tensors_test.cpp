@@ -49,32 +49,43 @@ TEST_F(HeldTensorsTest, WhatIsHeldIsTaken) {
 
 TEST_F(HeldTensorsTest, ADescriptionOfMoreIsRefused) {
   const std::int64_t width = std::int64_t{1} << 18;
-  expect_refused([](CheckpointInfo& i) { i.model.depth[2] = 10000; },
+  expect_refused([](CheckpointInfo& i) { i.model.encoder.depth[2] = 10000; },
                  "lacks the tensor 'blocks3.1");
-  expect_refused([&](CheckpointInfo& i) { i.model.embed_dim = {width, width, width}; }, "shape");
-  expect_refused([](CheckpointInfo& i) { i.model.mlp_ratio[1] = 80000; }, "shape");
+  expect_refused(
+      [&](CheckpointInfo& i) {
+        i.model.encoder.embed_dim = {width, width, width};
+      },
+      "shape");
+  expect_refused([](CheckpointInfo& i) { i.model.encoder.mlp_ratio[1] = 80000; }, "shape");
   expect_refused(
       [](CheckpointInfo& i) {
-        i.model.in_chans = 1, i.preprocessing.mean = {0.5}, i.preprocessing.std = {0.5};
+        i.model.encoder.in_chans = 1, i.preprocessing.mean = {0.5}, i.preprocessing.std = {0.5};
       },
       "shape");
 }
 
 TEST_F(HeldTensorsTest, ANonsensicalDescriptionIsRefused) {
   const std::int64_t half = std::int64_t{1} << 32;
-  expect_refused([](CheckpointInfo& i) { i.model.depth = {}; }, "depth takes 3 numbers");
-  expect_refused([](CheckpointInfo& i) { i.model.patch_size = {4}; }, "patch_size takes 3 numbers");
-  expect_refused([&](CheckpointInfo& i) { i.model.patch_size = {half, half, 1}; }, "counting");
-  expect_refused([](CheckpointInfo& i) { i.model.mlp_ratio[0] = 0; }, "mlp_ratio");
-  expect_refused([](CheckpointInfo& i) { i.model.mlp_ratio[2] = 1e300; }, "mlp_ratio");
-  expect_refused([](CheckpointInfo& i) { i.model.kernel_size = {5, 4}; }, "kernel_size");
-  expect_refused([](CheckpointInfo& i) { i.model.num_heads = 0; }, "num_heads");
-  expect_refused([&](CheckpointInfo& i) { i.model.depth[2] = half; }, "depth must be");
+  expect_refused([](CheckpointInfo& i) { i.model.encoder.depth = {}; }, "depth takes 3 numbers");
+  expect_refused([](CheckpointInfo& i) { i.model.encoder.patch_size = {4}; },
+                 "patch_size takes 3 numbers");
+  expect_refused(
+      [&](CheckpointInfo& i) {
+        i.model.encoder.patch_size = {half, half, 1};
+      },
+      "counting");
+  expect_refused([](CheckpointInfo& i) { i.model.encoder.mlp_ratio[0] = 0; }, "mlp_ratio");
+  expect_refused([](CheckpointInfo& i) { i.model.encoder.mlp_ratio[2] = 1e300; }, "mlp_ratio");
+  expect_refused([](CheckpointInfo& i) { i.model.encoder.kernel_size = {5, 4}; }, "kernel_size");
+  expect_refused([](CheckpointInfo& i) { i.model.encoder.num_heads = 0; }, "num_heads");
+  expect_refused([&](CheckpointInfo& i) { i.model.encoder.depth[2] = half; }, "depth must be");
 }
 
 TEST_F(HeldTensorsTest, ImagesOfAnotherSizeThanTheTableAreRefusedUnlessItCanBeMade) {
   const auto sized = [](std::int64_t side) {
-    return [side](CheckpointInfo& i) { i.model.img_size = i.preprocessing.size = {side, side}; };
+    return [side](CheckpointInfo& i) {
+      i.model.encoder.img_size = i.preprocessing.size = {side, side};
+    };
   };
   expect_refused(sized(32768), "over 67108864 numbers");
   write(sized(4096));
@@ -98,11 +109,11 @@ TEST_F(HeldTensorsTest, PreprocessingThatDoesNotFitTheModelIsRefused) {
 
 TEST_F(HeldTensorsTest, DecodersAreRefusedByWhoeverMakesOne) {
   for (const Change& change : {
-           Change([](CheckpointInfo& i) { i.model.decoder_depth = 5000; }),
-           Change([](CheckpointInfo& i) { i.model.decoder_embed_dim = 1 << 20; }),
-           Change([](CheckpointInfo& i) { i.model.decoder_embed_dim = 0; }),
-           Change([](CheckpointInfo& i) { i.model.decoder_embed_dim = -16; }),
-           Change([](CheckpointInfo& i) { i.model.decoder_depth = -1; }),
+           Change([](CheckpointInfo& i) { i.model.decoder.depth = 5000; }),
+           Change([](CheckpointInfo& i) { i.model.decoder.embed_dim = 1 << 20; }),
+           Change([](CheckpointInfo& i) { i.model.decoder.embed_dim = 0; }),
+           Change([](CheckpointInfo& i) { i.model.decoder.embed_dim = -16; }),
+           Change([](CheckpointInfo& i) { i.model.decoder.depth = -1; }),
        }) {
     write(change);
     EXPECT_THROW(load_model(file_), UserError);
@@ -111,7 +122,7 @@ TEST_F(HeldTensorsTest, DecodersAreRefusedByWhoeverMakesOne) {
 }
 
 TEST_F(HeldTensorsTest, ClassifiersAreComparedToo) {
-  ClassifierConfig config{tiny_config(), Pool::mean, ClassifierHead::linear, 2};
+  ClassifierConfig config{tiny_config().encoder, Pool::mean, ClassifierHead::linear, 2};
   Classifier classifier(config);
   classifier.initialise(1);
   const auto write_task = [&](const nlohmann::ordered_json& task) {

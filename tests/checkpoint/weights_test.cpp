@@ -80,7 +80,7 @@ TEST_F(Weights, WithAHoleInTheEncoderAreRefusedByName) {
 TEST_F(Weights, OfAnotherImageSizeKeepTheModelsPositions) {
   save_weights(file_, *model_, tiny_info());
   ModelConfig config = tiny_config();
-  config.img_size = {64, 64};
+  config.encoder.img_size = {64, 64};
   const auto model = make_pretrain_model(config);
   model->initialise(2);
   initialise_from(file_, *model);

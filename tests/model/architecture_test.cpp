@@ -56,7 +56,7 @@ OwnedShapes with_prefix(OwnedShapes weights, const std::string& prefix) {
 TEST(Architecture, PublishedPretrainingModel) {
   const auto found = infer(published("convmae_convvit_base_patch16 (pretrain)"));
   ASSERT_TRUE(found.has_value());
-  EXPECT_EQ(found->encoder, Architecture::Encoder::conv_vit);
+  EXPECT_EQ(found->encoder, EncoderKind::conv_vit);
   EXPECT_EQ(found->preset, "base");
   EXPECT_EQ(found->in_chans, 3);
   EXPECT_THAT(found->patch_size, ElementsAre(4, 2, 2));
@@ -86,7 +86,7 @@ TEST(Architecture, PublishedHeads) {
 TEST(Architecture, PublishedMae) {
   const auto found = infer(published("mae_vit_base_patch16 (pretrain)"));
   ASSERT_TRUE(found.has_value());
-  EXPECT_EQ(found->encoder, Architecture::Encoder::vit);
+  EXPECT_EQ(found->encoder, EncoderKind::vit);
   EXPECT_TRUE(found->class_token);
   EXPECT_EQ(found->positions, 196);
   EXPECT_THAT(found->patch_size, ElementsAre(16));
@@ -109,13 +109,13 @@ TEST(Architecture, EveryModelOfOursIsRecognisedFromItsWeights) {
 
 TEST(Architecture, OtherSizesComeFromTheShapes) {
   ModelConfig config = model_preset("nano", Method::convmae);
-  config.img_size = {56, 56};
-  config.in_chans = 5;
-  config.patch_size = {1, 2, 2};
-  config.depth = {1, 3, 2};
-  config.mlp_ratio = {2, 3, 1.5};
-  config.kernel_size = {7, 3};
-  config.decoder_depth = 1;
+  config.encoder.img_size = {56, 56};
+  config.encoder.in_chans = 5;
+  config.encoder.patch_size = {1, 2, 2};
+  config.encoder.depth = {1, 3, 2};
+  config.encoder.mlp_ratio = {2, 3, 1.5};
+  config.encoder.kernel_size = {7, 3};
+  config.decoder.depth = 1;
   const auto found = infer(weights_of(config));
   ASSERT_TRUE(found.has_value());
   EXPECT_EQ(found->preset, "");
@@ -188,11 +188,11 @@ TEST(Architecture, WhatShapesDoNotTellIsNotGuessed) {
   EXPECT_THAT(message(published("convvit_base_patch16 (finetune, global_pool=True)")),
               HasSubstr("encoder alone"));
   ModelConfig config = model_preset("nano", Method::convmae);
-  config.embed_dim = {8, 12, 20};
-  config.num_heads = 5;
+  config.encoder.embed_dim = {8, 12, 20};
+  config.encoder.num_heads = 5;
   EXPECT_THAT(message(weights_of(config)), HasSubstr("attention heads"));
   config = model_preset("nano", Method::convmae);
-  config.img_size = {64, 96};
+  config.encoder.img_size = {64, 96};
   EXPECT_THAT(message(weights_of(config)), HasSubstr("no square image"));
   OwnedShapes huge = weights_of(model_preset("nano", Method::convmae));
   for (OwnedShape& weight : huge) {

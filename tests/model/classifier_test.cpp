@@ -21,9 +21,9 @@ std::shared_ptr<Classifier> random_classifier(const ClassifierConfig& config) {
   return classifier;
 }
 
-ClassifierConfig config_of(const ModelConfig& encoder, Pool pool) {
+ClassifierConfig config_of(const ModelConfig& pretrained, Pool pool) {
   ClassifierConfig config;
-  config.encoder = encoder;
+  config.encoder = pretrained.encoder;
   config.pool = pool;
   config.num_classes = 5;
   return config;
@@ -33,18 +33,18 @@ ClassifierConfig config_of(const ModelConfig& encoder, Pool pool) {
 /// same tokens that a classifier pools.
 TEST(Classifier, PoolsTheTokensOfTheDenseFormulation) {
   torch::manual_seed(1);
-  ModelConfig encoder = small_config();
-  encoder.fusion = false;
-  auto classifier = random_classifier(config_of(encoder, Pool::token));
-  const at::Tensor images = random_images(encoder, 2);
+  ModelConfig config = small_config();
+  config.encoder.fusion = false;
+  auto classifier = random_classifier(config_of(config, Pool::token));
+  const at::Tensor images = random_images(config, 2);
 
   dense::Parameters parameters;
-  auto pretrained = make_random_model(encoder, 1);
+  auto pretrained = make_random_model(config, 1);
   for (const auto& p : pretrained->named_parameters()) parameters[p.key()] = p.value();
   for (const auto& p : classifier->named_parameters()) parameters[p.key()] = p.value();
   const torch::NoGradGuard no_grad;
   const dense::Output expected =
-      dense::convmae_forward(parameters, encoder, images, torch::ones({2, 12}, torch::kDouble));
+      dense::convmae_forward(parameters, config, images, torch::ones({2, 12}, torch::kDouble));
   const at::Tensor features = classifier->encoder().forward(images);
   EXPECT_TRUE(torch::allclose(features, expected.latent.select(1, 0), 1e-9, 1e-11));
   const at::Tensor logits =
@@ -81,10 +81,10 @@ TEST(Classifier, TheMeanOfAVisionTransformerLeavesTheClassTokenOut) {
 
 TEST(Classifier, ComputesInTheTypeOfTheImages) {
   const torch::NoGradGuard no_grad;
-  for (const ModelConfig& encoder : {small_config(), small_vit_config()}) {
-    auto classifier = random_classifier(config_of(encoder, Pool::mean));
+  for (const ModelConfig& config : {small_config(), small_vit_config()}) {
+    auto classifier = random_classifier(config_of(config, Pool::mean));
     classifier->to(torch::kFloat);
-    const at::Tensor images = random_images(encoder, 2).to(torch::kBFloat16);
+    const at::Tensor images = random_images(config, 2).to(torch::kBFloat16);
     EXPECT_EQ(classifier->encoder().forward(images).scalar_type(), torch::kBFloat16);
     EXPECT_EQ(classifier->forward(images).scalar_type(), torch::kFloat);
   }

@@ -72,7 +72,7 @@ TEST(ModelConfig, JsonWithUnknownMissingOrWrongKeysIsRefused) {
     ASSERT_NE(at, std::string::npos);
     EXPECT_THROW(model_config_from_json(bad.replace(at, std::string(from).size(), to)), UserError);
   }
-  EXPECT_EQ(model_config_from_json(good).img_size, (Size{224, 224}));
+  EXPECT_EQ(model_config_from_json(good).encoder.img_size, (Size{224, 224}));
 }
 
 TEST(ModelConfig, DeepJsonIsNoStackOverflow) {
@@ -85,70 +85,70 @@ TEST(ModelConfig, DeepJsonIsNoStackOverflow) {
 TEST(ModelConfig, RefusesWhatIsNoModel) {
   const std::vector<std::function<void(ModelConfig&)>> mistakes{
       [](ModelConfig& c) {
-        c.img_size = {224, 230};
+        c.encoder.img_size = {224, 230};
       },
       [](ModelConfig& c) {
-        c.img_size = {0, 0};
+        c.encoder.img_size = {0, 0};
       },
       [](ModelConfig& c) {
-        c.img_size = {32768, 32768};
+        c.encoder.img_size = {32768, 32768};
       },
       [](ModelConfig& c) {
-        c.patch_size = {std::int64_t{1} << 32, std::int64_t{1} << 32, 1};
+        c.encoder.patch_size = {std::int64_t{1} << 32, std::int64_t{1} << 32, 1};
       },
       [](ModelConfig& c) {
-        c.depth = {2, 2, 300000};
+        c.encoder.depth = {2, 2, 300000};
       },
       [](ModelConfig& c) {
-        c.embed_dim = {256, 384, std::int64_t{1} << 40};
+        c.encoder.embed_dim = {256, 384, std::int64_t{1} << 40};
       },
       [](ModelConfig& c) {
-        c.mlp_ratio = {4, 0, 4};
+        c.encoder.mlp_ratio = {4, 0, 4};
       },
       [](ModelConfig& c) {
-        c.mlp_ratio = {4, 4, 1e300};
+        c.encoder.mlp_ratio = {4, 4, 1e300};
       },
       [](ModelConfig& c) {
-        c.mlp_ratio = {4, std::nan(""), 4};
+        c.encoder.mlp_ratio = {4, std::nan(""), 4};
       },
-      [](ModelConfig& c) { c.in_chans = std::int64_t{1} << 40; },
-      [](ModelConfig& c) { c.decoder_embed_dim = 0; },
-      [](ModelConfig& c) { c.decoder_embed_dim = -16; },
-      [](ModelConfig& c) { c.decoder_embed_dim = std::int64_t{1} << 62; },
-      [](ModelConfig& c) { c.decoder_depth = std::int64_t{1} << 62; },
+      [](ModelConfig& c) { c.encoder.in_chans = std::int64_t{1} << 40; },
+      [](ModelConfig& c) { c.decoder.embed_dim = 0; },
+      [](ModelConfig& c) { c.decoder.embed_dim = -16; },
+      [](ModelConfig& c) { c.decoder.embed_dim = std::int64_t{1} << 62; },
+      [](ModelConfig& c) { c.decoder.depth = std::int64_t{1} << 62; },
       [](ModelConfig& c) {
         c.method = Method::fastconvmae;
-        c.img_size = {4096, 4096};
-        c.groups = 65536;
+        c.encoder.img_size = {4096, 4096};
+        c.masking.groups = 65536;
       },
-      [](ModelConfig& c) { c.mask_ratio = 0; },
-      [](ModelConfig& c) { c.mask_ratio = 1; },
-      [](ModelConfig& c) { c.mask_ratio = 0.999; },
-      [](ModelConfig& c) { c.mask_ratio = 1e-18; },
+      [](ModelConfig& c) { c.masking.ratio = 0; },
+      [](ModelConfig& c) { c.masking.ratio = 1; },
+      [](ModelConfig& c) { c.masking.ratio = 0.999; },
+      [](ModelConfig& c) { c.masking.ratio = 1e-18; },
       [](ModelConfig& c) {
-        c.kernel_size = {5, 4};
-      },
-      [](ModelConfig& c) {
-        c.kernel_size = {5, 17};
-      },
-      [](ModelConfig& c) { c.kernel_size = {5}; },
-      [](ModelConfig& c) {
-        c.patch_size = {4, 2};
+        c.encoder.kernel_size = {5, 4};
       },
       [](ModelConfig& c) {
-        c.patch_size = {4, 0, 2};
+        c.encoder.kernel_size = {5, 17};
+      },
+      [](ModelConfig& c) { c.encoder.kernel_size = {5}; },
+      [](ModelConfig& c) {
+        c.encoder.patch_size = {4, 2};
       },
       [](ModelConfig& c) {
-        c.embed_dim = {256, 384, 770};
+        c.encoder.patch_size = {4, 0, 2};
       },
-      [](ModelConfig& c) { c.num_heads = 0; },
-      [](ModelConfig& c) { c.in_chans = 0; },
-      [](ModelConfig& c) { c.decoder_num_heads = 7; },
       [](ModelConfig& c) {
-        c.depth = {2, -1, 2};
+        c.encoder.embed_dim = {256, 384, 770};
       },
-      [](ModelConfig& c) { c.method = Method::fastconvmae, c.groups = 1; },
-      [](ModelConfig& c) { c.method = Method::fastconvmae, c.groups = 197; },
+      [](ModelConfig& c) { c.encoder.num_heads = 0; },
+      [](ModelConfig& c) { c.encoder.in_chans = 0; },
+      [](ModelConfig& c) { c.decoder.num_heads = 7; },
+      [](ModelConfig& c) {
+        c.encoder.depth = {2, -1, 2};
+      },
+      [](ModelConfig& c) { c.method = Method::fastconvmae, c.masking.groups = 1; },
+      [](ModelConfig& c) { c.method = Method::fastconvmae, c.masking.groups = 197; },
   };
   for (size_t i = 0; i < mistakes.size(); ++i) {
     ModelConfig config;

@@ -26,17 +26,17 @@ double giga(std::int64_t macs) { return static_cast<double>(macs) / 1e9; }
 /// Small enough to count by hand: 4x6 blocks of 8 pixels, of which 6 stay.
 ModelConfig small() {
   ModelConfig config;
-  config.img_size = {32, 48};
-  config.in_chans = 2;
-  config.patch_size = {2, 2, 2};
-  config.embed_dim = {4, 8, 12};
-  config.depth = {1, 1, 2};
-  config.mlp_ratio = {2, 3, 4};
-  config.kernel_size = {3, 5};
-  config.num_heads = 2;
-  config.decoder_embed_dim = 8;
-  config.decoder_depth = 1;
-  config.decoder_num_heads = 2;
+  config.encoder.img_size = {32, 48};
+  config.encoder.in_chans = 2;
+  config.encoder.patch_size = {2, 2, 2};
+  config.encoder.embed_dim = {4, 8, 12};
+  config.encoder.depth = {1, 1, 2};
+  config.encoder.mlp_ratio = {2, 3, 4};
+  config.encoder.kernel_size = {3, 5};
+  config.encoder.num_heads = 2;
+  config.decoder.embed_dim = 8;
+  config.decoder.depth = 1;
+  config.decoder.num_heads = 2;
   return config;
 }
 
@@ -99,18 +99,18 @@ TEST(Cost, ParametersByHand) {
 
 TEST(Cost, OfWhatCannotBeCountedIsRefused) {
   ModelConfig config = small();
-  config.img_size = {8192, 8192};  // of 1,048,576 tokens
-  config.in_chans = 1;
+  config.encoder.img_size = {8192, 8192};  // of 1,048,576 tokens
+  config.encoder.in_chans = 1;
   EXPECT_GT(total_cost(costs_of(config)).dense_macs, std::int64_t{1} << 40);
-  config.patch_size = {1, 1, 1};
-  config.embed_dim = {1 << 20, 1 << 20, 1 << 20};
+  config.encoder.patch_size = {1, 1, 1};
+  config.encoder.embed_dim = {1 << 20, 1 << 20, 1 << 20};
   EXPECT_THROW(costs_of(config), UserError);
 }
 
 TEST(Cost, UnevenGroupsCountEveryViewByItself) {
   ModelConfig config = small();
   config.method = Method::fastconvmae;
-  config.groups = 5;  // of 24 blocks: 4, 4, 4, 4 and 8
+  config.masking.groups = 5;  // of 24 blocks: 4, 4, 4, 4 and 8
   const auto layers = costs_of(config);
   EXPECT_EQ(layer(layers, "patch_embed4").visible_macs, 24 * 12 * 12);
   EXPECT_EQ(layer(layers, "blocks3.0").visible_macs,
@@ -120,17 +120,17 @@ TEST(Cost, UnevenGroupsCountEveryViewByItself) {
 
 TEST(Cost, AblationsChangeTheCostOfWhatTheySwitch) {
   ModelConfig config = small();
-  config.masked_conv = false;
+  config.encoder.masked_conv = false;
   const auto unmasked = costs_of(config);
   EXPECT_EQ(layer(unmasked, "blocks2.0").visible_macs, layer(unmasked, "blocks2.0").dense_macs);
   EXPECT_LT(layer(unmasked, "patch_embed3").visible_macs,
             layer(unmasked, "patch_embed3").dense_macs);
   config = small();
-  config.fusion = false;
+  config.encoder.fusion = false;
   EXPECT_EQ(total_cost(costs_of(small())).trainable - total_cost(costs_of(config)).trainable,
             (4 * 4 * 4 + 1) * 12 + (2 * 2 * 8 + 1) * 12);
   config = small();
-  config.mask_unit = MaskUnit::position;
+  config.masking.unit = MaskUnit::position;
   const LayerCost total = total_cost(costs_of(config));
   EXPECT_EQ(total.visible_macs, total.dense_macs);
 }

@@ -43,12 +43,12 @@ std::vector<ModelConfig> models() {
   ModelConfig fast = small_config();
   fast.method = Method::fastconvmae;
   ModelConfig bare = small_config();
-  bare.fusion = false;
-  bare.use_pos_embed = false;
-  bare.depth = {0, 2, 0};
-  bare.mlp_ratio = {1.5, 2, 0};
-  bare.decoder_depth = 0;
-  bare.in_chans = 5;
+  bare.encoder.fusion = false;
+  bare.encoder.use_pos_embed = false;
+  bare.encoder.depth = {0, 2, 0};
+  bare.encoder.mlp_ratio = {1.5, 2, 0};
+  bare.decoder.depth = 0;
+  bare.encoder.in_chans = 5;
   return {small_config(), fast, bare, small_vit_config(), model_preset("nano", Method::convmae)};
 }
 
@@ -64,8 +64,8 @@ TEST(ParameterShapes, AreEncoders) {
   for (const ModelConfig& config : models()) {
     if (config.method == Method::mae) continue;
     Listed listed;
-    for_each_encoder_parameter(config, write_to(listed));
-    EXPECT_EQ(listed, parts_of(Encoder(config, EncoderTail::none)));
+    for_each_parameter(config.encoder, write_to(listed));
+    EXPECT_EQ(listed, parts_of(Encoder(config.encoder, EncoderTail::none)));
   }
 }
 
@@ -73,7 +73,7 @@ TEST(ParameterShapes, AreClassifiers) {
   for (const ModelConfig& config : models()) {
     for (const Pool pool : {Pool::mean, Pool::token}) {
       for (const ClassifierHead head : {ClassifierHead::linear, ClassifierHead::probe}) {
-        const ClassifierConfig classifier{config, pool, head, 7};
+        const ClassifierConfig classifier{config.encoder, pool, head, 7};
         Listed listed;
         for_each_parameter(classifier, write_to(listed));
         EXPECT_EQ(listed, parts_of(Classifier(classifier), /*has_fixed=*/false));
@@ -84,8 +84,8 @@ TEST(ParameterShapes, AreClassifiers) {
 
 TEST(ParameterShapes, ComeOneByOneAndCanBeLeft) {
   ModelConfig config = small_config();
-  config.depth = {1, 1, 10000};
-  config.embed_dim = {1 << 20, 1 << 20, 1 << 20};
+  config.encoder.depth = {1, 1, 10000};
+  config.encoder.embed_dim = {1 << 20, 1 << 20, 1 << 20};
   int visited = 0;
   const auto leave = [&](const ParameterShape& p) {
     ++visited;
@@ -97,8 +97,9 @@ TEST(ParameterShapes, ComeOneByOneAndCanBeLeft) {
 
 TEST(ParameterShapes, OfWhatCannotBeCountedAreRefused) {
   ModelConfig config = small_config();
-  config.embed_dim = {std::int64_t{1} << 20, std::int64_t{1} << 20, 16};
-  config.patch_size = {1, std::int64_t{1} << 20, 1};
+  config.encoder.embed_dim = {std::int64_t{1} << 20, std::int64_t{1} << 20, 16};
+  config.encoder.patch_size = {1, std::int64_t{1} << 20, 1};
+  config.encoder.img_size = {std::int64_t{1} << 20, std::int64_t{1} << 20};
   EXPECT_THROW(for_each_parameter(config, [](const ParameterShape&) {}), UserError);
 }
 

@@ -20,10 +20,10 @@ namespace {
 std::shared_ptr<PretrainModel> model_of(MaskUnit unit, std::vector<std::int64_t> strides,
                                         bool norm_pix_loss) {
   ModelConfig config = tiny_config();
-  config.img_size = {8, 8};
-  config.patch_size = std::move(strides);
-  config.mask_unit = unit;
-  config.norm_pix_loss = norm_pix_loss;
+  config.encoder.img_size = {8, 8};
+  config.encoder.patch_size = std::move(strides);
+  config.masking.unit = unit;
+  config.decoder.norm_pix_loss = norm_pix_loss;
   return make_pretrain_model(config);
 }
 
@@ -44,21 +44,22 @@ TEST(PixelMask, CoversWhatAModelDoesNotSee) {
   for (const std::vector<std::int64_t>& strides :
        {std::vector<std::int64_t>{4, 2, 2}, {2, 3, 1}, {4, 1, 4}}) {
     ModelConfig config = tiny_config();
-    config.mask_unit = MaskUnit::position;
-    config.patch_size = strides;
-    config.img_size = {96, 48};
+    config.masking.unit = MaskUnit::position;
+    config.encoder.patch_size = strides;
+    config.encoder.img_size = {96, 48};
     const auto model = make_pretrain_model(config);
     model->initialise(1);
     const at::Tensor images = at::randn({2, 3, 96, 48});
     const at::Tensor noise = at::rand({2, model->noise_length()});
     const PretrainOutput output = model->forward(images, noise, Predict::all);
-    const at::Tensor removed = pixel_mask(output.mask, config.img_size);
+    const at::Tensor removed = pixel_mask(output.mask, config.encoder.img_size);
     const at::Tensor other = images + 100 * removed;
     EXPECT_TRUE(at::equal(model->forward(other, noise, Predict::all).pred, output.pred));
     EXPECT_FALSE(at::equal(model->forward(images + 100 * (1 - removed), noise, Predict::all).pred,
                            output.pred));
-    const std::vector<Reconstruction> pictures = reconstruct(
-        *model, images, output, {{0.5, 0.5, 0.5}, {0.2, 0.2, 0.2}, config.img_size}, {"a", "b"});
+    const std::vector<Reconstruction> pictures =
+        reconstruct(*model, images, output,
+                    {{0.5, 0.5, 0.5}, {0.2, 0.2, 0.2}, config.encoder.img_size}, {"a", "b"});
     for (std::int64_t i = 0; i < 2; ++i) {
       const Reconstruction& picture = pictures[static_cast<std::size_t>(i)];
       ASSERT_EQ(picture.block, strides[0]);

@@ -10,26 +10,27 @@ namespace convmae {
 /// A ConvMAE small enough for tests; 3 stages, everything that the large ones have.
 inline ModelConfig small_config() {
   ModelConfig config;
-  config.img_size = {48, 64};
-  config.embed_dim = {6, 10, 16};
-  config.depth = {2, 1, 2};
-  config.mlp_ratio = {2, 3, 2};
-  config.num_heads = 4;
-  config.decoder_embed_dim = 12;
-  config.decoder_depth = 2;
-  config.decoder_num_heads = 3;
-  config.mask_ratio = 0.7;
+  config.encoder.img_size = {48, 64};
+  config.encoder.embed_dim = {6, 10, 16};
+  config.encoder.depth = {2, 1, 2};
+  config.encoder.mlp_ratio = {2, 3, 2};
+  config.encoder.num_heads = 4;
+  config.decoder.embed_dim = 12;
+  config.decoder.depth = 2;
+  config.decoder.num_heads = 3;
+  config.masking.ratio = 0.7;
   return config;
 }
 
 inline ModelConfig small_vit_config() {
   ModelConfig config = small_config();
   config.method = Method::mae;
-  config.patch_size = {16};
-  config.embed_dim = {16};
-  config.depth = {2};
-  config.mlp_ratio = {3};
-  config.kernel_size = {};
+  config.encoder.kind = EncoderKind::vit;
+  config.encoder.patch_size = {16};
+  config.encoder.embed_dim = {16};
+  config.encoder.depth = {2};
+  config.encoder.mlp_ratio = {3};
+  config.encoder.kernel_size = {};
   return config;
 }
 
@@ -51,9 +52,12 @@ inline std::shared_ptr<PretrainModel> make_random_model(const ModelConfig& confi
   return model;
 }
 
-inline at::Tensor random_images(const ModelConfig& config, int64_t batch) {
+inline at::Tensor random_images(const EncoderConfig& config, int64_t batch) {
   return torch::randn({batch, config.in_chans, config.img_size.height, config.img_size.width},
                       torch::kDouble);
+}
+inline at::Tensor random_images(const ModelConfig& config, int64_t batch) {
+  return random_images(config.encoder, batch);
 }
 
 }  // namespace convmae

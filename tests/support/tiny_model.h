@@ -15,13 +15,13 @@ namespace convmae {
 /// A model of every part that takes a millisecond a step.
 inline ModelConfig tiny_config() {
   ModelConfig config;
-  config.img_size = {32, 48};
-  config.embed_dim = {8, 12, 16};
-  config.depth = {1, 1, 1};
-  config.num_heads = 2;
-  config.decoder_embed_dim = 16;
-  config.decoder_depth = 1;
-  config.decoder_num_heads = 2;
+  config.encoder.img_size = {32, 48};
+  config.encoder.embed_dim = {8, 12, 16};
+  config.encoder.depth = {1, 1, 1};
+  config.encoder.num_heads = 2;
+  config.decoder.embed_dim = 16;
+  config.decoder.depth = 1;
+  config.decoder.num_heads = 2;
   return config;
 }
 

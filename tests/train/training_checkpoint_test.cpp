@@ -134,7 +134,7 @@ TEST_F(TrainingCheckpoint, APositionIsOneThatARunCanHave) {
 TEST_F(TrainingCheckpoint, WithParametersOfAFusionThatIsOffContinues) {
   train_a_little(*model_, optimizer_, 3);
   CheckpointInfo info = tiny_info();
-  info.model.fusion = false;
+  info.model.encoder.fusion = false;
   save_training_checkpoint(file_, *model_, optimizer_, info, some_state());
   const auto model = make_pretrain_model(info.model);
   AdamW optimizer(weight_decay_groups(*model, 0.05), {});
@@ -192,7 +192,7 @@ TEST_F(TrainingCheckpoint, EveryShortenedFileIsNoticed) {
 TEST_F(TrainingCheckpoint, AnotherModelIsNamed) {
   save();
   CheckpointInfo asked = tiny_info();
-  asked.model.decoder_depth = 2;
+  asked.model.decoder.depth = 2;
   const CheckpointFile file(file_);
   EXPECT_THAT([&] { check_model(file.info(), asked); },
               ThrowsMessage<UserError>(HasSubstr("decoder_depth 1, asked for 2")));

@@ -27,17 +27,15 @@ struct Workload {
 };
 
 at::Tensor random_images(const StepBenchmarkOptions& options) {
-  const Size size = options.model.img_size;
-  return at::randn({options.batch_size, options.model.in_chans, size.height, size.width});
+  const Size size = options.model.encoder.img_size;
+  return at::randn({options.batch_size, options.model.encoder.in_chans, size.height, size.width});
 }
 
 std::function<at::Tensor()> dense_pretraining(const StepBenchmarkOptions& options,
                                               const PretrainModel& model, const at::Tensor& images,
                                               const at::Tensor& noise) {
-  const auto& strides = options.model.patch_size;
-  const Size grid =
-      Geometry(options.model.img_size, {strides.at(0), strides.at(1), strides.at(2)}).grid();
-  const std::int64_t kept = num_kept(noise.size(1), options.model.mask_ratio);
+  const Size grid = geometry_of(options.model.encoder).grid();
+  const std::int64_t kept = num_kept(noise.size(1), options.model.masking.ratio);
   const at::Tensor keep = 1 - sample_blocks(noise, kept, grid).mask();
   dense::Parameters parameters;
   for (const auto& parameter : model.named_parameters()) {
@@ -64,7 +62,7 @@ Workload pretraining(const StepBenchmarkOptions& options) {
 
 Workload classification(const StepBenchmarkOptions& options) {
   const auto model = std::make_shared<Classifier>(
-      ClassifierConfig{.encoder = options.model, .num_classes = options.num_classes});
+      ClassifierConfig{.encoder = options.model.encoder, .num_classes = options.num_classes});
   model->initialise(options.seed);
   const at::Tensor images = random_images(options).to(options.compute_type);
   if (options.task == BenchmarkTask::inference) {

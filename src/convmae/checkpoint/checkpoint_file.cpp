@@ -129,8 +129,8 @@ std::optional<CheckpointInfo> described_model(const std::map<std::string, std::s
                       metadata.contains(kTaskKey) ? parse_shallow_json(metadata.at(kTaskKey))
                                                   : nlohmann::ordered_json()};
   // Whoever reads on may rely on the lengths of its lists and on what fits into 64 bits.
-  validate_encoder(info.model);
-  validate(info.preprocessing, info.model.in_chans, info.model.img_size);
+  validate(info.model.encoder);
+  validate(info.preprocessing, info.model.encoder.in_chans, info.model.encoder.img_size);
   return info;
 }
 

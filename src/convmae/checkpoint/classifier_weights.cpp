@@ -1,6 +1,5 @@
 #include "convmae/checkpoint/classifier_weights.h"
 
-#include "convmae/base/checked.h"
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/checkpoint/head_classes.h"
@@ -37,25 +36,10 @@ at::Tensor read_all(const WeightFile& file, const Weight& weight) {
   return value;
 }
 
-/// Of strides in a file. Throws UserError if their product does not fit.
-std::int64_t block_of(const ModelConfig& config) {
-  std::optional<std::int64_t> block = 1;
-  for (const std::int64_t stride : config.patch_size) {
-    if (block) block = checked_multiply(*block, stride);
-  }
-  if (!block) throw UserError("the product of its strides is beyond 64 bits");
-  return *block;
-}
-
-Size grid_of(const ModelConfig& config) {
-  const std::int64_t block = block_of(config);
-  return {config.img_size.height / block, config.img_size.width / block};
-}
-
 /// The grid of a file's position table: as the file says, else a square.
 Size grid_of_file(const WeightFile& file, std::int64_t positions) {
   if (const std::optional<CheckpointInfo> info = described_by_itself(file)) {
-    const Size grid = grid_of(info->model);
+    const Size grid = geometry_of(info->model.encoder).grid();
     if (grid.height * grid.width == positions) return grid;
   }
   const auto side = std::llround(std::sqrt(static_cast<double>(positions)));
@@ -167,8 +151,7 @@ class Transfer {
 
   /// A table that the file does not have was the fixed one.
   void take_positions(const Weight* weight, const at::Tensor& target) {
-    const ModelConfig& config = classifier_.config().encoder;
-    const Size grid = grid_of(config);
+    const Size grid = geometry_of(classifier_.config().encoder).grid();
     const std::int64_t leading = target.size(1) - grid.height * grid.width;
     if (weight == nullptr) {
       if (target.size(2) % 4 != 0) {
@@ -223,12 +206,10 @@ LoadedClassifier load_own(const WeightFile& weights) {
 }
 
 /// The sizes of the encoder in a file that does not describe itself.
-ModelConfig encoder_of_shapes(const WeightFile& file, const Architecture& architecture) {
-  const Method method =
-      architecture.encoder == Architecture::Encoder::vit ? Method::mae : Method::convmae;
-  std::optional<ModelConfig> encoder;
+EncoderConfig encoder_of_shapes(const WeightFile& file, const Architecture& architecture) {
+  std::optional<EncoderConfig> encoder;
   for (const std::string& name : model_preset_names()) {
-    const ModelConfig preset = model_preset(name, method);
+    const EncoderConfig preset = model_preset(name, architecture.method()).encoder;
     if (preset.embed_dim.back() == architecture.embed_dim.back()) encoder = preset;
   }
   if (!encoder) {
@@ -247,13 +228,11 @@ ModelConfig encoder_of_shapes(const WeightFile& file, const Architecture& archit
   try {
     if (architecture.positions) {
       const Size grid = grid_of_file(file, *architecture.positions);
-      const std::int64_t block = block_of(*encoder);
-      const std::optional<std::int64_t> height = checked_multiply(grid.height, block);
-      const std::optional<std::int64_t> width = checked_multiply(grid.width, block);
-      if (!height || !width) throw UserError("the size of its images is beyond 64 bits");
-      encoder->img_size = {*height, *width};
+      const std::optional<Size> size = image_of(grid, encoder->patch_size);
+      if (!size) throw UserError("the size of its images is beyond 64 bits");
+      encoder->img_size = *size;
     }
-    validate_encoder(*encoder);
+    validate(*encoder);
   } catch (const UserError& error) {
     throw UserError("cannot rebuild the encoder of " + quote(file.path().string()) + ": " +
                     error.what());
@@ -276,15 +255,12 @@ ClassifierConfig config_of_shapes(const WeightFile& file, const Architecture& ar
 }
 
 /// By the names of the flags.
-nlohmann::ordered_json sizes_json(const ModelConfig& model) {
-  nlohmann::ordered_json json = {{"method", to_string(model.method)},
-                                 {"input_size", {model.img_size.height, model.img_size.width}},
-                                 {"in_chans", model.in_chans},
-                                 {"patch_size", model.patch_size},
-                                 {"embed_dim", model.embed_dim},
-                                 {"depth", model.depth},
-                                 {"mlp_ratio", model.mlp_ratio},
-                                 {"num_heads", model.num_heads}};
+nlohmann::ordered_json sizes_json(Method method, const EncoderConfig& model) {
+  nlohmann::ordered_json json = {
+      {"method", to_string(method)},  {"input_size", {model.img_size.height, model.img_size.width}},
+      {"in_chans", model.in_chans},   {"patch_size", model.patch_size},
+      {"embed_dim", model.embed_dim}, {"depth", model.depth},
+      {"mlp_ratio", model.mlp_ratio}, {"num_heads", model.num_heads}};
   if (!model.kernel_size.empty()) json["kernel_size"] = model.kernel_size;
   return json;
 }
@@ -322,8 +298,8 @@ nlohmann::ordered_json encoder_settings(const std::filesystem::path& path) {
   const HeldTensors held(file, architecture ? architecture->prefix : "",
                          HeldTensors::Lacking::tables);
   if (const std::optional<CheckpointInfo> info = described_by_itself(file)) {
-    for_each_encoder_parameter(info->model, held);
-    nlohmann::ordered_json settings = sizes_json(info->model);
+    for_each_parameter(info->model.encoder, held);
+    nlohmann::ordered_json settings = sizes_json(info->model.method, info->model.encoder);
     settings["mean"] = info->preprocessing.mean;
     settings["std"] = info->preprocessing.std;
     return settings;
@@ -332,9 +308,9 @@ nlohmann::ordered_json encoder_settings(const std::filesystem::path& path) {
     throw UserError(quote(path.string()) +
                     " holds no model that this program knows: see `convmae inspect`");
   }
-  const ModelConfig encoder = encoder_of_shapes(file, *architecture);
-  for_each_encoder_parameter(encoder, held);
-  return sizes_json(encoder);
+  const EncoderConfig encoder = encoder_of_shapes(file, *architecture);
+  for_each_parameter(encoder, held);
+  return sizes_json(architecture->method(), encoder);
 }
 
 ClassifierConfig config_of_task(const std::filesystem::path& file, const CheckpointInfo& info) {
@@ -351,7 +327,7 @@ ClassifierConfig config_of_task(const std::filesystem::path& file, const Checkpo
                     "are no list of names");
   }
   ClassifierConfig config;
-  config.encoder = info.model;
+  config.encoder = info.model.encoder;
   config.pool = parse_pool(pool.get<std::string>());
   config.head = task.value("head", nlohmann::ordered_json()) == "probe" ? ClassifierHead::probe
                                                                         : ClassifierHead::linear;

@@ -29,8 +29,8 @@ void take_numbers(const Json& from, std::initializer_list<const char*> names, Js
 /// Throws UserError unless the file holds the tensors of that model.
 void expect_shapes(const WeightFile& file, ModelConfig config) {
   // What is not known is asked for later, and no shape depends on it.
-  if (config.num_heads == 0) config.num_heads = 1;
-  if (config.decoder_num_heads == 0) config.decoder_num_heads = 1;
+  if (config.encoder.num_heads == 0) config.encoder.num_heads = 1;
+  if (config.decoder.num_heads == 0) config.decoder.num_heads = 1;
   validate(config);
   for_each_parameter(config, HeldTensors(file, "", HeldTensors::Lacking::tables));
 }

@@ -33,10 +33,10 @@ void apply_training_arguments(const Json& arguments, ModelConfig& config) {
     config.method = Method::fastconvmae;
   }
   const Json ratio = arguments.value("mask_ratio", Json());
-  if (ratio.is_number()) config.mask_ratio = ratio.get<double>();
+  if (ratio.is_number()) config.masking.ratio = ratio.get<double>();
   const Json normalised = arguments.value("norm_pix_loss", Json());
-  if (normalised.is_boolean()) config.norm_pix_loss = normalised.get<bool>();
-  if (normalised.is_number()) config.norm_pix_loss = normalised.get<double>() != 0;
+  if (normalised.is_boolean()) config.decoder.norm_pix_loss = normalised.get<bool>();
+  if (normalised.is_number()) config.decoder.norm_pix_loss = normalised.get<double>() != 0;
 }
 
 }  // namespace convmae

@@ -70,8 +70,9 @@ CheckpointInfo infer_info(const WeightFile& file) {
                     error.what());
   }
   apply_training_arguments(training_arguments(file), info.model);
-  validate_encoder(info.model);
-  info.preprocessing = default_preprocessing(info.model.in_chans, info.model.img_size);
+  validate(info.model.encoder);
+  info.preprocessing =
+      default_preprocessing(info.model.encoder.in_chans, info.model.encoder.img_size);
   return info;
 }
 

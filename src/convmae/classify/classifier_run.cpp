@@ -55,7 +55,7 @@ void ClassifierRun::open_data() {
 
 ClassifierConfig ClassifierRun::classifier_config() const {
   ClassifierConfig config;
-  config.encoder = options_.model_config;
+  config.encoder = options_.model_config.encoder;
   config.pool = parse_pool(options_.pool);
   config.head = head_;
   config.num_classes = std::ssize(classes_);

@@ -62,10 +62,10 @@ class FinetuneRun : public ClassifierRun {
     const auto epoch = static_cast<std::uint64_t>(batch.epoch);
     const std::vector<std::int64_t> labels = labels_of(batch, class_of());
     const MixingPolicy mixing = options_.mixing();
-    const Size size = options_.model_config.img_size;
+    const Size size = options_.model_config.encoder.img_size;
     std::vector<float> targets = mix_batch(
         mixing, {options_.seed, epoch, static_cast<std::uint64_t>(batch.global_indices.front())},
-        {batch.pixels.get(), batch.count, options_.model_config.in_chans, size}, labels,
+        {batch.pixels.get(), batch.count, options_.model_config.encoder.in_chans, size}, labels,
         classifier().config().num_classes);
     const at::Tensor target =
         at::from_blob(targets.data(), {batch.count, classifier().config().num_classes}, at::kFloat);

@@ -60,7 +60,7 @@ RandAugment parse_policy(const std::string& text) {
 }
 
 void check_model(const ClassifierOptions& options) {
-  validate_encoder(options.model_config);
+  validate(options.model_config.encoder);
   validate_training(options);
   parse_pool(options.pool);
   parse_in_chans_init(options.in_chans_init);
@@ -125,9 +125,9 @@ void validate(const FinetuneOptions& options) {
   require_share(options.smoothing, "smoothing");
   require(options.reprob >= 0 && options.reprob <= 1,
           "--reprob must lie in 0..1, found " + std::to_string(options.reprob));
-  require(!options.rand_augment() || options.model_config.in_chans == 3,
+  require(!options.rand_augment() || options.model_config.encoder.in_chans == 3,
           "RandAugment works on images with 3 channels, here are " +
-              std::to_string(options.model_config.in_chans) + ": give --aa none");
+              std::to_string(options.model_config.encoder.in_chans) + ": give --aa none");
   validate(options.mixing(), options.batch_size);
 }
 

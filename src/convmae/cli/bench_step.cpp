@@ -205,7 +205,7 @@ class BenchStepCommand {
     if (against_.empty()) return;
     if (against_ != "dense") throw UserError("--against must be dense, found " + quote(against_));
     StepBenchmarkOptions& options = report_.options;
-    if (options.model.method != Method::convmae || options.model.mask_unit != MaskUnit::block ||
+    if (options.model.method != Method::convmae || options.model.masking.unit != MaskUnit::block ||
         options.compute_type != c10::kFloat) {
       throw UserError(
           "--against dense is there for --method convmae with block-wise masks in fp32 alone");

@@ -43,7 +43,8 @@ class ClassifierCommand : public TrainingCommand<Options> {
  private:
   nlohmann::ordered_json settings_of_init() const override {
     nlohmann::ordered_json settings = encoder_settings(options_.init);
-    if (in_chans_->count() > 0 && settings.at("in_chans") != options_.model_config.in_chans) {
+    if (in_chans_->count() > 0 &&
+        settings.at("in_chans") != options_.model_config.encoder.in_chans) {
       settings.erase("mean");  // they are other channels'
       settings.erase("std");
     }

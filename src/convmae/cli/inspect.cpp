@@ -96,7 +96,7 @@ Json method_json(const WeightFile& file, const Architecture& architecture) {
   } catch (const UserError&) {
     return nullptr;  // what the file says is shown below
   }
-  if (architecture.encoder == Architecture::Encoder::vit) return to_string(Method::mae);
+  if (architecture.encoder == EncoderKind::vit) return to_string(Method::mae);
   const Json arguments = training_arguments(file);
   const Json model = arguments.is_object() ? arguments.value("model", Json()) : Json();
   if (model.is_string()) {
@@ -112,7 +112,7 @@ Json method_json(const WeightFile& file, const Architecture& architecture) {
 Json architecture_json(const WeightFile& file) {
   const std::optional<Architecture> found = architecture_of(file);
   if (!found) return nullptr;
-  const bool vit = found->encoder == Architecture::Encoder::vit;
+  const bool vit = found->encoder == EncoderKind::vit;
   Json json{{"encoder", vit ? "mae" : "convmae"},
             {"method", method_json(file, *found)},
             {"model", found->preset.empty() ? Json() : Json(found->preset)},

@@ -27,29 +27,33 @@ void ModelFlags::add_encoder(OptionTable& table, Part part) {
       "method", [this](const std::string& name) { method_ = parse_method(name); },
       [this] { return to_string(method_); }, "convmae, fastconvmae or mae");
   options_ = {
-      table.add("input_size,img_size", config_.img_size, "Pixels: a side, or height and width"),
-      table.add("in_chans", config_.in_chans, "Channels of an image"),
-      table.add("patch_size", config_.patch_size, "Strides of the stages (mae: the patch side)"),
-      table.add("embed_dim", config_.embed_dim, "Widths of the stages"),
-      table.add("depth", config_.depth, "Blocks of the stages"),
-      table.add("mlp_ratio", config_.mlp_ratio, "Hidden width of the MLPs, by stage"),
-      table.add("num_heads", config_.num_heads, "Attention heads of the encoder"),
+      table.add("input_size,img_size", config_.encoder.img_size,
+                "Pixels: a side, or height and width"),
+      table.add("in_chans", config_.encoder.in_chans, "Channels of an image"),
+      table.add("patch_size", config_.encoder.patch_size,
+                "Strides of the stages (mae: the patch side)"),
+      table.add("embed_dim", config_.encoder.embed_dim, "Widths of the stages"),
+      table.add("depth", config_.encoder.depth, "Blocks of the stages"),
+      table.add("mlp_ratio", config_.encoder.mlp_ratio, "Hidden width of the MLPs, by stage"),
+      table.add("num_heads", config_.encoder.num_heads, "Attention heads of the encoder"),
   };
   if (part == Part::encoder) options_.push_back(add_kernel_size(table));
 }
 
 CLI::Option* ModelFlags::add_kernel_size(OptionTable& table) {
-  return table.add("kernel_size", config_.kernel_size, "Depthwise kernels of stages 1 and 2, odd");
+  return table.add("kernel_size", config_.encoder.kernel_size,
+                   "Depthwise kernels of stages 1 and 2, odd");
 }
 
 void ModelFlags::add_pretraining(OptionTable& table) {
   const std::vector<CLI::Option*> pretraining{
-      table.add("mask_ratio", config_.mask_ratio, "Share of the blocks that is removed"),
-      table.add("norm_pix_loss", config_.norm_pix_loss, "Predict blocks normalised one by one"),
-      table.add("groups", config_.groups, "Complementary masks of fastconvmae"),
-      table.add("decoder_embed_dim", config_.decoder_embed_dim, "Width of the decoder"),
-      table.add("decoder_depth", config_.decoder_depth, "Blocks of the decoder"),
-      table.add("decoder_num_heads", config_.decoder_num_heads, "Attention heads of the decoder"),
+      table.add("mask_ratio", config_.masking.ratio, "Share of the blocks that is removed"),
+      table.add("norm_pix_loss", config_.decoder.norm_pix_loss,
+                "Predict blocks normalised one by one"),
+      table.add("groups", config_.masking.groups, "Complementary masks of fastconvmae"),
+      table.add("decoder_embed_dim", config_.decoder.embed_dim, "Width of the decoder"),
+      table.add("decoder_depth", config_.decoder.depth, "Blocks of the decoder"),
+      table.add("decoder_num_heads", config_.decoder.num_heads, "Attention heads of the decoder"),
   };
   options_.insert(options_.end(), pretraining.begin(), pretraining.end());
 }
@@ -58,15 +62,16 @@ void ModelFlags::add_ablations(OptionTable& table) {
   table.group("The paper's ablations");
   const std::vector<CLI::Option*> ablations{
       add_kernel_size(table),
-      table.add("masked_conv", config_.masked_conv, "Keep removed blocks out of convolutions"),
-      table.add("fusion", config_.fusion, "Add stages 1 and 2 to the encoder's result"),
-      table.add("use_pos_embed", config_.use_pos_embed, "Position table of the encoder"),
-      table.add("use_decoder_pos_embed", config_.use_decoder_pos_embed,
+      table.add("masked_conv", config_.encoder.masked_conv,
+                "Keep removed blocks out of convolutions"),
+      table.add("fusion", config_.encoder.fusion, "Add stages 1 and 2 to the encoder's result"),
+      table.add("use_pos_embed", config_.encoder.use_pos_embed, "Position table of the encoder"),
+      table.add("use_decoder_pos_embed", config_.decoder.use_pos_embed,
                 "Position table of the decoder"),
       table.add_parsed(
           "mask_unit",
-          [this](const std::string& name) { config_.mask_unit = parse_mask_unit(name); },
-          [this] { return to_string(config_.mask_unit); }, "Remove a whole block, or position"),
+          [this](const std::string& name) { config_.masking.unit = parse_mask_unit(name); },
+          [this] { return to_string(config_.masking.unit); }, "Remove a whole block, or position"),
   };
   options_.insert(options_.end(), ablations.begin(), ablations.end());
 }

@@ -99,7 +99,7 @@ class ImageReconstructor {
     const ModelConfig& config = model_.config();
     print_json({{"checkpoint", checkpoint.string()},
                 {"method", to_string(config.method)},
-                {"input_size", {config.img_size.height, config.img_size.width}},
+                {"input_size", {config.encoder.img_size.height, config.encoder.img_size.width}},
                 {"baseline", baseline_name()},
                 {"images", std::move(rows_)},
                 {"mean_loss", loss},
@@ -110,8 +110,8 @@ class ImageReconstructor {
  private:
   /// What the loss is compared with (baseline_loss).
   const char* baseline_name() const {
-    return model_.config().norm_pix_loss ? "of each block's own mean"
-                                         : "of the visible pixels' mean";
+    return model_.config().decoder.norm_pix_loss ? "of each block's own mean"
+                                                 : "of the visible pixels' mean";
   }
 
   void print_row(const std::string& name, double loss, double baseline) {
@@ -149,15 +149,16 @@ int run(ReconstructOptions& options) {
   options.inference.use_threads();
   const std::filesystem::path file = model_file(options.checkpoint);
   const LoadedModel loaded = load_model(file, [&](ModelConfig& config) {
-    if (options.mask_ratio) config.mask_ratio = *options.mask_ratio;
-    if (options.groups) config.groups = *options.groups;
+    if (options.mask_ratio) config.masking.ratio = *options.mask_ratio;
+    if (options.groups) config.masking.groups = *options.groups;
   });
   loaded.model->set_compute_type(options.inference.type());
   const ModelConfig& config = loaded.model->config();
   if (!options.json) {
     std::printf("%s: %s, %lldx%lld pixels\n", printable(file.string()).c_str(),
-                to_string(config.method).c_str(), static_cast<long long>(config.img_size.height),
-                static_cast<long long>(config.img_size.width));
+                to_string(config.method).c_str(),
+                static_cast<long long>(config.encoder.img_size.height),
+                static_cast<long long>(config.encoder.img_size.width));
   }
   ImageReconstructor reconstructor(loaded, options);
   for (const std::string& image : options.images) {

@@ -25,32 +25,33 @@ CheckpointInfo encoder_info(const WeightFile& file, const Architecture& architec
   if (std::optional<CheckpointInfo> described = described_by_itself(file)) {
     info = std::move(*described);
   } else {
-    info.model = encoder_shapes_of(architecture);
+    info.model.encoder = encoder_shapes_of(architecture);
     // A stage without blocks has no kernel: any odd number describes it.
-    std::ranges::replace(info.model.kernel_size, 0, 1);
+    std::ranges::replace(info.model.encoder.kernel_size, 0, 1);
   }
-  if (num_heads) info.model.num_heads = *num_heads;
-  if (info.model.num_heads == 0) {
+  if (num_heads) info.model.encoder.num_heads = *num_heads;
+  if (info.model.encoder.num_heads == 0) {
     throw UserError(
         quote(file.path().string()) +
         " does not tell the number of attention heads of its encoder: give --num_heads");
   }
   try {
-    validate_encoder(info.model);
+    validate(info.model.encoder);
   } catch (const UserError& error) {
     throw UserError("cannot rebuild the encoder of " + quote(file.path().string()) + ": " +
                     error.what());
   }
   if (info.preprocessing.mean.empty()) {
-    info.preprocessing = default_preprocessing(info.model.in_chans, info.model.img_size);
+    info.preprocessing =
+        default_preprocessing(info.model.encoder.in_chans, info.model.encoder.img_size);
   }
   return info;
 }
 
 std::shared_ptr<Encoder> load_encoder(const WeightFile& file, const std::string& prefix,
-                                      ModelConfig config) {
+                                      EncoderConfig config) {
   HeldTensors held(file, prefix, HeldTensors::Lacking::tables);
-  for_each_encoder_parameter(config, std::ref(held));
+  for_each_parameter(config, std::ref(held));
   // A fixed table is computed only where the file has none.
   config.use_pos_embed = config.use_pos_embed && held.makes_tables();
   if (config.use_pos_embed && config.embed_dim.back() % 4 != 0) {
@@ -99,14 +100,14 @@ FeatureModel FeatureModel::load(const std::filesystem::path& path,
     throw UserError(quote(chosen.string()) +
                     " holds no encoder that this program knows: see `convmae inspect`");
   }
-  if (architecture->encoder == Architecture::Encoder::vit) {
+  if (architecture->encoder == EncoderKind::vit) {
     LoadedModel loaded = load_model(chosen);
     loaded.model->set_compute_type(type);
     hold_weights_as(*loaded.model, type);
     return {loaded.model, std::move(loaded.info.preprocessing)};
   }
   const CheckpointInfo info = encoder_info(file, *architecture, num_heads);
-  auto encoder = load_encoder(file, architecture->prefix, info.model);
+  auto encoder = load_encoder(file, architecture->prefix, info.model.encoder);
   hold_weights_as(*encoder, type);
   return {
       encoder,

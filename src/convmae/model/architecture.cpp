@@ -1,6 +1,5 @@
 #include "convmae/model/architecture.h"
 
-#include "convmae/base/checked.h"
 #include "convmae/base/error.h"
 
 #include <cmath>
@@ -107,8 +106,7 @@ void read_positions(const Names& names, Architecture& result) {
   result.class_token = names.has("cls_token");
   const Shape table = names.find("pos_embed", 3);
   if (!table.empty()) result.positions = table[1] - (result.class_token ? 1 : 0);
-  const std::string block =
-      result.encoder == Architecture::Encoder::vit ? "blocks.0." : "blocks3.0.";
+  const std::string block = result.encoder == EncoderKind::vit ? "blocks.0." : "blocks3.0.";
   result.layer_scale = names.has(block + "gamma_1");
   const std::string bias_table = "relative_position_bias_table";
   if (const Shape own = names.find(block + "attn." + bias_table, 2); !own.empty()) {
@@ -161,13 +159,9 @@ void read_heads(const Names& names, Architecture& result) {
   }
 }
 
-Method method_of(const Architecture& architecture) {
-  return architecture.encoder == Architecture::Encoder::vit ? Method::mae : Method::convmae;
-}
-
 std::string preset_of(const Architecture& architecture) {
   for (const std::string& name : model_preset_names()) {
-    const ModelConfig preset = model_preset(name, method_of(architecture));
+    const EncoderConfig preset = model_preset(name, architecture.method()).encoder;
     if (preset.embed_dim == architecture.embed_dim && preset.depth == architecture.depth) {
       return name;
     }
@@ -178,16 +172,14 @@ std::string preset_of(const Architecture& architecture) {
 /// The image with so many blocks, if it is square.
 Size square_image(std::int64_t blocks, const std::vector<std::int64_t>& strides) {
   const auto root = std::llround(std::sqrt(static_cast<double>(blocks)));
-  std::optional<std::int64_t> side = root * root == blocks ? std::optional(root) : std::nullopt;
-  for (const std::int64_t stride : strides) {
-    if (side) side = checked_multiply(*side, stride);
-  }
-  if (!side) {
+  const std::optional<Size> size =
+      root * root == blocks ? image_of({root, root}, strides) : std::nullopt;
+  if (!size) {
     throw UserError("its " + std::to_string(blocks) +
                     " positions make no square image, and its size is not in the file: give a "
                     "checkpoint of convmae, which says it");
   }
-  return {*side, *side};
+  return *size;
 }
 
 }  // namespace
@@ -196,14 +188,14 @@ std::optional<Architecture> architecture_of(std::span<const NamedShape> weights)
   Architecture result;
   std::optional<std::string> prefix = prefix_before(weights, "patch_embed1.proj.weight");
   if (!prefix) {
-    result.encoder = Architecture::Encoder::vit;
+    result.encoder = EncoderKind::vit;
     prefix = prefix_before(weights, "patch_embed.proj.weight");
   }
   if (!prefix) return std::nullopt;
   result.prefix = *prefix;
   const Names names(weights, *prefix);
-  const bool known = result.encoder == Architecture::Encoder::vit ? read_vit(names, result)
-                                                                  : read_conv_stages(names, result);
+  const bool known = result.encoder == EncoderKind::vit ? read_vit(names, result)
+                                                        : read_conv_stages(names, result);
   if (!known) return std::nullopt;
   read_positions(names, result);
   read_decoder(names, result);
@@ -212,23 +204,23 @@ std::optional<Architecture> architecture_of(std::span<const NamedShape> weights)
   return result;
 }
 
-ModelConfig encoder_shapes_of(const Architecture& architecture) {
+EncoderConfig encoder_shapes_of(const Architecture& architecture) {
   if (!architecture.positions) {
     throw UserError("it has no table of positions, which would tell the size of images");
   }
-  ModelConfig config;
-  config.method = method_of(architecture);
+  EncoderConfig config;
+  config.kind = architecture.encoder;
   config.in_chans = architecture.in_chans;
   config.patch_size = architecture.patch_size;
   config.embed_dim = architecture.embed_dim;
   config.depth = architecture.depth;
   config.mlp_ratio = architecture.mlp_ratio;
   config.kernel_size = architecture.kernel_size;
-  config.fusion = architecture.encoder == Architecture::Encoder::vit || architecture.fusion;
+  config.fusion = architecture.encoder == EncoderKind::vit || architecture.fusion;
   config.img_size = square_image(*architecture.positions, config.patch_size);
   config.num_heads = 0;
   for (const std::string& name : model_preset_names()) {
-    const ModelConfig named = model_preset(name, config.method);
+    const EncoderConfig named = model_preset(name, architecture.method()).encoder;
     if (named.embed_dim.back() == config.embed_dim.back()) {
       config.num_heads = named.num_heads;
       break;
@@ -241,15 +233,17 @@ ModelConfig pretrain_shapes_of(const Architecture& architecture) {
   if (!architecture.decoder) {
     throw UserError("an encoder alone cannot fill in blocks: give a checkpoint of pretraining");
   }
-  ModelConfig config = encoder_shapes_of(architecture);
-  config.decoder_embed_dim = architecture.decoder->dim;
-  config.decoder_depth = architecture.decoder->depth;
-  config.decoder_num_heads = 0;
+  ModelConfig config;
+  config.method = architecture.method();
+  config.encoder = encoder_shapes_of(architecture);
+  config.decoder.embed_dim = architecture.decoder->dim;
+  config.decoder.depth = architecture.decoder->depth;
+  config.decoder.num_heads = 0;
   for (const std::string& name : model_preset_names()) {
     const ModelConfig named = model_preset(name, config.method);
-    if (named.embed_dim.back() == config.embed_dim.back() &&
-        named.decoder_embed_dim == config.decoder_embed_dim) {
-      config.decoder_num_heads = named.decoder_num_heads;
+    if (named.encoder.embed_dim.back() == config.encoder.embed_dim.back() &&
+        named.decoder.embed_dim == config.decoder.embed_dim) {
+      config.decoder.num_heads = named.decoder.num_heads;
       break;
     }
   }
@@ -258,7 +252,7 @@ ModelConfig pretrain_shapes_of(const Architecture& architecture) {
 
 ModelConfig pretrain_config_of(const Architecture& architecture) {
   ModelConfig config = pretrain_shapes_of(architecture);
-  if (config.num_heads == 0 || config.decoder_num_heads == 0) {
+  if (config.encoder.num_heads == 0 || config.decoder.num_heads == 0) {
     throw UserError(
         "its widths belong to no named model, so the number of attention heads is not "
         "known: give a checkpoint of convmae, which says it");

@@ -18,19 +18,15 @@ struct NamedShape {
 };
 
 /// What names and shapes of weights say about the model that they belong to. One number a stage in
-/// the lists, as in ModelConfig; 0 for the MLP ratio or kernel of a stage without blocks.
+/// the lists, as in EncoderConfig; 0 for the MLP ratio or kernel of a stage without blocks.
 struct Architecture {
-  enum class Encoder {
-    conv_vit,  ///< of ConvMAE and FastConvMAE
-    vit,       ///< of MAE
-  };
   struct Decoder {
     std::int64_t dim = 0;
     std::int64_t depth = 0;
     double mlp_ratio = 0;
   };
 
-  Encoder encoder = Encoder::conv_vit;
+  EncoderKind encoder = EncoderKind::conv_vit;
   /// What stands before the encoder's names: "", "backbone.", "backbone.bottom_up.".
   std::string prefix;
   std::int64_t in_chans = 0;
@@ -52,15 +48,17 @@ struct Architecture {
   std::vector<std::string> heads;
   /// The named model with these widths and depths (`model_preset`), or empty.
   std::string preset;
+
+  /// The method that pretrains such an encoder; FastConvMAE's is that of ConvMAE.
+  Method method() const { return encoder == EncoderKind::vit ? Method::mae : Method::convmae; }
 };
 
 /// Nothing if there is no encoder that this program knows. Shapes may be anything.
 std::optional<Architecture> architecture_of(std::span<const NamedShape> weights);
 
-/// What shapes tell of an encoder; what a configuration says of decoders means nothing in the
-/// result. The number of attention heads is that of the named model of the same width, or 0 if
-/// there is none. Throws UserError if the positions make no square image.
-ModelConfig encoder_shapes_of(const Architecture& architecture);
+/// What shapes tell of an encoder. The number of attention heads is that of the named model of the
+/// same width, or 0 if there is none. Throws UserError if the positions make no square image.
+EncoderConfig encoder_shapes_of(const Architecture& architecture);
 
 /// What shapes tell of a pretraining model, both numbers of attention heads in the same way. Throws
 /// UserError also if there is no decoder.

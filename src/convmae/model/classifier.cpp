@@ -9,7 +9,7 @@
 namespace convmae {
 
 void validate(const ClassifierConfig& config) {
-  validate_encoder(config.encoder);
+  validate(config.encoder);
   if (config.num_classes < 1) {
     throw UserError("a classifier needs one class or more, found " +
                     std::to_string(config.num_classes));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "convmae/model/config.h"
 #include "convmae/model/encoder/layers.h"
 #include "convmae/model/encoder/pooled_encoder.h"
 
@@ -18,9 +19,9 @@ enum class ClassifierHead {
   probe,   ///< `head.0`, `head.1`: batch norm without scale and shift, then a Linear
 };
 
-/// What decides a classifier's parameters beside the encoder's sizes.
+/// What decides a classifier's parameters.
 struct ClassifierConfig {
-  ModelConfig encoder;
+  EncoderConfig encoder;
   Pool pool = Pool::mean;
   ClassifierHead head = ClassifierHead::linear;
   std::int64_t num_classes = 0;

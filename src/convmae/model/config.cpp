@@ -110,8 +110,8 @@ void expect_heads(std::int64_t dim, std::int64_t heads, const char* dim_name,
                                heads_name + ")");
 }
 
-void validate_masking(const ModelConfig& config, std::int64_t length) {
-  if (config.method == Method::fastconvmae) {
+void validate_masking(const MaskingConfig& config, Method method, std::int64_t length) {
+  if (method == Method::fastconvmae) {
     expect(config.groups >= 2 && config.groups <= length,
            "groups must be between 2 and the " + std::to_string(length) +
                " blocks of an image, found " + std::to_string(config.groups));
@@ -121,21 +121,14 @@ void validate_masking(const ModelConfig& config, std::int64_t length) {
                " tokens: choose fewer groups or smaller images");
     return;
   }
-  const std::string ratio = std::to_string(config.mask_ratio);
-  expect(config.mask_ratio > 0 && config.mask_ratio < 1,
+  const std::string ratio = std::to_string(config.ratio);
+  expect(config.ratio > 0 && config.ratio < 1,
          "mask_ratio is the removed share and must lie between 0 and 1, found " + ratio);
-  const std::int64_t kept = num_kept(length, config.mask_ratio);
+  const std::int64_t kept = num_kept(length, config.ratio);
   expect(kept >= 1, "mask_ratio " + ratio + " keeps none of the " + std::to_string(length) +
                         " blocks of an image: choose a smaller one or larger images");
   expect(kept < length, "mask_ratio " + ratio + " removes none of the " + std::to_string(length) +
                             " blocks of an image: choose a larger one");
-}
-
-/// With the image's and the strides' fit checked.
-Geometry geometry_of(const ModelConfig& config) {
-  const bool vit = config.method == Method::mae;
-  return {config.img_size,
-          {config.patch_size[0], vit ? 1 : config.patch_size[1], vit ? 1 : config.patch_size[2]}};
 }
 
 }  // namespace
@@ -159,22 +152,44 @@ ModelConfig model_preset(const std::string& name, Method method) {
   }
   ModelConfig config;
   config.method = method;
-  config.embed_dim = found->embed_dim;
-  config.depth = found->depth;
-  config.mlp_ratio = found->mlp_ratio;
-  config.num_heads = found->num_heads;
-  config.decoder_embed_dim = found->decoder_embed_dim;
-  config.decoder_depth = found->decoder_depth;
-  config.decoder_num_heads = found->decoder_num_heads;
-  if (method == Method::mae) {
-    config.patch_size = {found->vit_patch};
-    config.kernel_size.clear();
+  EncoderConfig& encoder = config.encoder;
+  encoder.kind = encoder_kind(method);
+  encoder.embed_dim = found->embed_dim;
+  encoder.depth = found->depth;
+  encoder.mlp_ratio = found->mlp_ratio;
+  encoder.num_heads = found->num_heads;
+  config.decoder.embed_dim = found->decoder_embed_dim;
+  config.decoder.depth = found->decoder_depth;
+  config.decoder.num_heads = found->decoder_num_heads;
+  if (encoder.kind == EncoderKind::vit) {
+    encoder.patch_size = {found->vit_patch};
+    encoder.kernel_size.clear();
   }
   return config;
 }
 
-void validate_encoder(const ModelConfig& config) {
-  const bool vit = config.method == Method::mae;
+Geometry geometry_of(const EncoderConfig& config) {
+  const auto& p = config.patch_size;
+  if (config.kind == EncoderKind::vit) return {config.img_size, {p.at(0), 1, 1}};
+  return {config.img_size, {p.at(0), p.at(1), p.at(2)}};
+}
+
+std::optional<Size> image_of(Size grid, const std::vector<std::int64_t>& strides) {
+  std::optional<std::int64_t> height = grid.height;
+  std::optional<std::int64_t> width = grid.width;
+  for (const std::int64_t stride : strides) {
+    if (height) height = checked_multiply(*height, stride);
+    if (width) width = checked_multiply(*width, stride);
+  }
+  return height && width ? std::optional(Size{*height, *width}) : std::nullopt;
+}
+
+EncoderKind encoder_kind(Method method) {
+  return method == Method::mae ? EncoderKind::vit : EncoderKind::conv_vit;
+}
+
+void validate(const EncoderConfig& config) {
+  const bool vit = config.kind == EncoderKind::vit;
   const std::size_t stages = vit ? 1 : 3;
   expect_positive_list<std::int64_t>(config.patch_size, stages, "patch_size", 1);
   expect_positive_list<std::int64_t>(config.embed_dim, stages, "embed_dim", 1);
@@ -202,25 +217,29 @@ void validate_encoder(const ModelConfig& config) {
 }
 
 void validate(const ModelConfig& config) {
-  validate_encoder(config);
-  expect_between(config.decoder_embed_dim, kWidest, "decoder_embed_dim");
-  expect_heads(config.decoder_embed_dim, config.decoder_num_heads, "decoder_embed_dim",
-               "decoder_num_heads");
-  expect(config.decoder_depth >= 0, "decoder_depth must not be negative");
-  expect_at_most(config.decoder_depth, kDeepest, "decoder_depth");
-  expect_hidden(config.decoder_embed_dim, config.mlp_ratio[0], config.decoder_depth);
-  expect(!config.use_pos_embed || config.embed_dim.back() % 4 == 0,
+  const EncoderConfig& encoder = config.encoder;
+  const DecoderConfig& decoder = config.decoder;
+  expect(encoder.kind == encoder_kind(config.method),
+         to_string(config.method) + " does not pretrain an encoder of this kind");
+  validate(encoder);
+  expect_between(decoder.embed_dim, kWidest, "decoder_embed_dim");
+  expect_heads(decoder.embed_dim, decoder.num_heads, "decoder_embed_dim", "decoder_num_heads");
+  expect(decoder.depth >= 0, "decoder_depth must not be negative");
+  expect_at_most(decoder.depth, kDeepest, "decoder_depth");
+  expect_hidden(decoder.embed_dim, encoder.mlp_ratio[0], decoder.depth);
+  expect(!encoder.use_pos_embed || encoder.embed_dim.back() % 4 == 0,
          "the position table needs an embed_dim of the last stage that is a multiple of 4, found " +
-             std::to_string(config.embed_dim.back()));
-  expect(!config.use_decoder_pos_embed || config.decoder_embed_dim % 4 == 0,
+             std::to_string(encoder.embed_dim.back()));
+  expect(!decoder.use_pos_embed || decoder.embed_dim % 4 == 0,
          "the position table needs a decoder_embed_dim that is a multiple of 4, found " +
-             std::to_string(config.decoder_embed_dim));
-  expect(config.mask_unit == MaskUnit::block || config.method == Method::convmae,
+             std::to_string(decoder.embed_dim));
+  const MaskUnit unit = config.masking.unit;
+  expect(unit == MaskUnit::block || config.method == Method::convmae,
          "position-wise masking is an ablation of convmae alone");
 
-  const Geometry geometry = geometry_of(config);
-  const std::int64_t units = config.mask_unit == MaskUnit::position ? geometry.cells(1) : 1;
-  validate_masking(config, geometry.num_blocks() * units);
+  const Geometry geometry = geometry_of(encoder);
+  const std::int64_t units = unit == MaskUnit::position ? geometry.cells(1) : 1;
+  validate_masking(config.masking, config.method, geometry.num_blocks() * units);
 }
 
 Method parse_method(const std::string& name) {

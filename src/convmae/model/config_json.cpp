@@ -13,27 +13,27 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// Calls `field(name, value)` for every field of a configuration, in the order of the declaration;
-/// `Config` is const for writing and not for reading.
+/// Calls `field(name, value)` for every field of a configuration that is a number, a list or a
+/// switch, in the order of the file; `Config` is const for writing and not for reading.
 template <typename Config, typename Field>
 void for_each_field(Config& config, Field field) {
-  field("in_chans", config.in_chans);
-  field("patch_size", config.patch_size);
-  field("embed_dim", config.embed_dim);
-  field("depth", config.depth);
-  field("mlp_ratio", config.mlp_ratio);
-  field("kernel_size", config.kernel_size);
-  field("num_heads", config.num_heads);
-  field("decoder_embed_dim", config.decoder_embed_dim);
-  field("decoder_depth", config.decoder_depth);
-  field("decoder_num_heads", config.decoder_num_heads);
-  field("mask_ratio", config.mask_ratio);
-  field("groups", config.groups);
-  field("norm_pix_loss", config.norm_pix_loss);
-  field("masked_conv", config.masked_conv);
-  field("fusion", config.fusion);
-  field("use_pos_embed", config.use_pos_embed);
-  field("use_decoder_pos_embed", config.use_decoder_pos_embed);
+  field("in_chans", config.encoder.in_chans);
+  field("patch_size", config.encoder.patch_size);
+  field("embed_dim", config.encoder.embed_dim);
+  field("depth", config.encoder.depth);
+  field("mlp_ratio", config.encoder.mlp_ratio);
+  field("kernel_size", config.encoder.kernel_size);
+  field("num_heads", config.encoder.num_heads);
+  field("decoder_embed_dim", config.decoder.embed_dim);
+  field("decoder_depth", config.decoder.depth);
+  field("decoder_num_heads", config.decoder.num_heads);
+  field("mask_ratio", config.masking.ratio);
+  field("groups", config.masking.groups);
+  field("norm_pix_loss", config.decoder.norm_pix_loss);
+  field("masked_conv", config.encoder.masked_conv);
+  field("fusion", config.encoder.fusion);
+  field("use_pos_embed", config.encoder.use_pos_embed);
+  field("use_decoder_pos_embed", config.decoder.use_pos_embed);
 }
 
 // Whether `json` is a value of that type, which it then becomes.
@@ -74,9 +74,9 @@ bool take(const Json& json, std::vector<T>& values) {
 std::string to_json(const ModelConfig& config) {
   Json json;
   json["method"] = to_string(config.method);
-  json["img_size"] = {config.img_size.height, config.img_size.width};
+  json["img_size"] = {config.encoder.img_size.height, config.encoder.img_size.width};
   for_each_field(config, [&](const char* name, const auto& value) { json[name] = value; });
-  json["mask_unit"] = to_string(config.mask_unit);
+  json["mask_unit"] = to_string(config.masking.unit);
   return json_text(json);
 }
 
@@ -110,8 +110,9 @@ ModelConfig model_config_from_json(const std::string& text) {
     throw UserError("the model configuration has an unknown key " + quote(json.begin().key()));
   }
   config.method = parse_method(method);
-  config.img_size = {size[0], size[1]};
-  config.mask_unit = parse_mask_unit(mask_unit);
+  config.encoder.kind = encoder_kind(config.method);
+  config.encoder.img_size = {size[0], size[1]};
+  config.masking.unit = parse_mask_unit(mask_unit);
   return config;
 }
 

@@ -6,7 +6,6 @@
 #include "convmae/model/masking/visibility.h"
 #include "convmae/model/parameter_shapes.h"
 
-#include <array>
 #include <cctype>
 #include <iterator>
 #include <optional>
@@ -40,22 +39,22 @@ std::int64_t sum(const std::vector<std::int64_t>& values) {
 /// Blocks of each view, of `length` blocks in an image.
 std::vector<std::int64_t> visible_blocks(const ModelConfig& config, std::int64_t length) {
   if (config.method == Method::fastconvmae) {
-    std::vector<std::int64_t> views(static_cast<std::size_t>(config.groups),
-                                    length / config.groups);
-    views.back() += length % config.groups;
+    std::vector<std::int64_t> views(static_cast<std::size_t>(config.masking.groups),
+                                    length / config.masking.groups);
+    views.back() += length % config.masking.groups;
     return views;
   }
   // Single positions are removed: in practice every block keeps some.
-  if (config.mask_unit == MaskUnit::position) return {length};
-  return {num_kept(length, config.mask_ratio)};
+  if (config.masking.unit == MaskUnit::position) return {length};
+  return {num_kept(length, config.masking.ratio)};
 }
 
 Workload workload(const ModelConfig& config, std::int64_t length, bool dense) {
-  const std::int64_t class_token = config.method == Method::mae ? 1 : 0;
+  const std::int64_t class_token = config.encoder.kind == EncoderKind::vit ? 1 : 0;
   const std::vector<std::int64_t> views = visible_blocks(config, length);
   Workload work;
   work.embedded_blocks = dense ? length : sum(views);
-  work.conv_blocks = config.masked_conv ? work.embedded_blocks : length;
+  work.conv_blocks = config.encoder.masked_conv ? work.embedded_blocks : length;
   for (const std::int64_t blocks : views) {
     work.encoder.push_back(blocks + class_token);
     work.decoder.push_back(length + class_token);
@@ -75,7 +74,7 @@ std::string layer_of(const std::string& parameter) {
 class Counter {
  public:
   Counter(const ModelConfig& config, bool dense)
-      : geometry_(config.img_size, strides(config)),
+      : geometry_(geometry_of(config.encoder)),
         work_(workload(config, geometry_.num_blocks(), dense)) {}
 
   /// A weight costs its elements each time it is applied.
@@ -92,12 +91,6 @@ class Counter {
   }
 
  private:
-  static std::array<std::int64_t, 3> strides(const ModelConfig& config) {
-    const auto& p = config.patch_size;
-    if (config.method == Method::mae) return {p.at(0), 1, 1};
-    return {p.at(0), p.at(1), p.at(2)};
-  }
-
   std::int64_t applications(std::string_view layer) const {
     const auto is = [layer](std::string_view prefix) { return layer.starts_with(prefix); };
     if (is("patch_embed1") || is("blocks1.")) return work_.conv_blocks * geometry_.cells(1);

@@ -87,22 +87,22 @@ at::Tensor tokens_of(const at::Tensor& map) { return map.flatten(2).transpose(1,
 Output convmae_forward(const Parameters& parameters, const ModelConfig& config,
                        const at::Tensor& images, const at::Tensor& keep) {
   const Scope s(parameters, "");
-  const auto& p = config.patch_size;
+  const auto& p = config.encoder.patch_size;
   const int64_t block = p[0] * p[1] * p[2];
   const int64_t h = images.size(2) / block;
   const int64_t w = images.size(3) / block;
   const int64_t batch = images.size(0);
   const at::Tensor keep_map = keep.view({batch, 1, h, w});
   const at::Tensor ones = at::ones_like(keep_map);
-  const at::Tensor& conv_keep = config.masked_conv ? keep_map : ones;
+  const at::Tensor& conv_keep = config.encoder.masked_conv ? keep_map : ones;
 
   at::Tensor x = patch_embed(s.below("patch_embed1"), images, p[0]);
-  for (int64_t i = 0; i < config.depth[0]; ++i) {
+  for (int64_t i = 0; i < config.encoder.depth[0]; ++i) {
     x = conv_block(s.below("blocks1." + std::to_string(i)), x, enlarge(conv_keep, p[1] * p[2]));
   }
   const at::Tensor stage1 = x;
   x = patch_embed(s.below("patch_embed2"), x, p[1]);
-  for (int64_t i = 0; i < config.depth[1]; ++i) {
+  for (int64_t i = 0; i < config.encoder.depth[1]; ++i) {
     x = conv_block(s.below("blocks2." + std::to_string(i)), x, enlarge(conv_keep, p[2]));
   }
   const at::Tensor stage2 = x;
@@ -116,10 +116,11 @@ Output convmae_forward(const Parameters& parameters, const ModelConfig& config,
     return t.gather(1, ids.expand({batch, visible, t.size(2)}));
   };
   at::Tensor latent = take(x);
-  for (int64_t i = 0; i < config.depth[2]; ++i) {
-    latent = transformer_block(s.below("blocks3." + std::to_string(i)), latent, config.num_heads);
+  for (int64_t i = 0; i < config.encoder.depth[2]; ++i) {
+    latent = transformer_block(s.below("blocks3." + std::to_string(i)), latent,
+                               config.encoder.num_heads);
   }
-  if (config.fusion) {
+  if (config.encoder.fusion) {
     latent = latent + take(tokens_of(conv(s.below("stage1_output_decode"), stage1, p[1] * p[2]))) +
              take(tokens_of(conv(s.below("stage2_output_decode"), stage2, p[2])));
   }
@@ -128,16 +129,16 @@ Output convmae_forward(const Parameters& parameters, const ModelConfig& config,
   const at::Tensor embedded = linear(s.below("decoder_embed"), latent);
   at::Tensor y = s["mask_token"].expand({batch, h * w, embedded.size(2)});
   y = y.scatter(1, ids.expand_as(embedded), embedded) + s["decoder_pos_embed"];
-  for (int64_t i = 0; i < config.decoder_depth; ++i) {
+  for (int64_t i = 0; i < config.decoder.depth; ++i) {
     y = transformer_block(s.below("decoder_blocks." + std::to_string(i)), y,
-                          config.decoder_num_heads);
+                          config.decoder.num_heads);
   }
   const at::Tensor pred = linear(s.below("decoder_pred"), norm(s.below("decoder_norm"), y, 1e-6));
 
   at::Tensor target = images.view({batch, images.size(1), h, block, w, block})
                           .permute({0, 2, 4, 3, 5, 1})
                           .reshape({batch, h * w, -1});
-  if (config.norm_pix_loss) {
+  if (config.decoder.norm_pix_loss) {
     target = (target - target.mean(-1, true)) / (target.var(-1, true, true) + 1e-6).sqrt();
   }
   const at::Tensor removed = 1 - keep;

@@ -62,13 +62,6 @@ std::optional<std::int64_t> take_number(std::string_view& word, std::string_view
   return number;
 }
 
-/// The side of the blocks that a model sees as one token.
-std::int64_t patch_of(const ModelConfig& config) {
-  std::int64_t side = 1;
-  for (const std::int64_t stride : config.patch_size) side *= stride;
-  return side;
-}
-
 void expect_number(std::int64_t found, std::int64_t published, const std::string& name,
                    const std::string& what, const std::string& flag) {
   if (found == published) return;
@@ -81,20 +74,21 @@ void expect_number(std::int64_t found, std::int64_t published, const std::string
 bool check_detail(std::string_view word, const ModelConfig& model, const std::string& name) {
   std::string_view rest = word;
   if (const auto patch = take_number(rest, "patch"); patch && rest.empty()) {
-    expect_number(*patch, patch_of(model), name, "patches of side", "--patch_size");
+    expect_number(*patch, geometry_of(model.encoder).block(), name, "patches of side",
+                  "--patch_size");
     return true;
   }
   rest = word;
   if (const auto dim = take_number(rest, "dec")) {
     const auto depth = take_number(rest, "d");
     if (!depth || rest != "b") return false;
-    expect_number(*dim, model.decoder_embed_dim, name, "a decoder of width", "--decoder_embed_dim");
-    expect_number(*depth, model.decoder_depth, name, "a decoder of depth", "--decoder_depth");
+    expect_number(*dim, model.decoder.embed_dim, name, "a decoder of width", "--decoder_embed_dim");
+    expect_number(*depth, model.decoder.depth, name, "a decoder of depth", "--decoder_depth");
     return true;
   }
   rest = word;
   if (const auto side = take_number(rest, ""); side && rest.empty()) {
-    expect_number(*side, model.img_size.height, name, "images of side", "--input_size");
+    expect_number(*side, model.encoder.img_size.height, name, "images of side", "--input_size");
     return true;
   }
   return false;

@@ -14,8 +14,11 @@ using Sides = std::vector<std::int64_t>;
 /// Hands out parameters; the methods are named like the modules that hold them.
 class Listing {
  public:
-  Listing(const ModelConfig& config, const ParameterVisitor& visit)
-      : config_(config), vit_(config.method == Method::mae), visit_(visit) {}
+  Listing(const EncoderConfig& config, const ParameterVisitor& visit)
+      : config_(config),
+        geometry_(geometry_of(config)),
+        vit_(config.kind == EncoderKind::vit),
+        visit_(visit) {}
 
   void add(std::string name, Sides shape, bool fixed = false) const {
     if (!checked_numel(shape)) {
@@ -32,15 +35,15 @@ class Listing {
     add("pos_embed", {1, num_tokens(), dim}, fixed);
   }
 
-  void mask_token_and_positions() const {
-    const std::int64_t dim = config_.decoder_embed_dim;
+  void mask_token_and_positions(const DecoderConfig& decoder) const {
+    const std::int64_t dim = decoder.embed_dim;
     add("mask_token", {1, 1, dim});
     add("decoder_pos_embed", {1, num_tokens(), dim}, /*fixed=*/true);
   }
 
   void patch_embeddings() const {
     const Sides& dim = config_.embed_dim;
-    if (vit_) return patch_conv("patch_embed.proj", config_.in_chans, dim[0], block());
+    if (vit_) return patch_conv("patch_embed.proj", config_.in_chans, dim[0], geometry_.block());
     std::int64_t in = config_.in_chans;
     for (std::size_t stage = 0; stage < 3; ++stage) {
       const std::string name = "patch_embed" + std::to_string(stage + 1);
@@ -64,12 +67,12 @@ class Listing {
     transformer_blocks("blocks3", config_.depth[2], config_.embed_dim[2], 2);
   }
 
-  void decoder() const {
-    const std::int64_t dim = config_.decoder_embed_dim;
+  void decoder(const DecoderConfig& decoder) const {
+    const std::int64_t dim = decoder.embed_dim;
     linear("decoder_embed", config_.embed_dim.back(), dim);
-    transformer_blocks("decoder_blocks", config_.decoder_depth, dim, 0);
+    transformer_blocks("decoder_blocks", decoder.depth, dim, 0);
     norm("decoder_norm", dim);
-    linear("decoder_pred", dim, block() * block() * config_.in_chans);
+    linear("decoder_pred", dim, geometry_.block() * geometry_.block() * config_.in_chans);
   }
 
   void norm(const std::string& name, std::int64_t dim) const {
@@ -83,17 +86,7 @@ class Listing {
   }
 
  private:
-  std::int64_t block() const {
-    std::int64_t side = 1;
-    for (const std::int64_t stride : config_.patch_size) side *= stride;
-    return side;
-  }
-
-  std::int64_t num_tokens() const {
-    const std::int64_t blocks =
-        (config_.img_size.height / block()) * (config_.img_size.width / block());
-    return blocks + (vit_ ? 1 : 0);
-  }
+  std::int64_t num_tokens() const { return geometry_.num_blocks() + (vit_ ? 1 : 0); }
 
   void patch_conv(const std::string& name, std::int64_t in, std::int64_t out,
                   std::int64_t kernel) const {
@@ -134,7 +127,8 @@ class Listing {
     }
   }
 
-  const ModelConfig& config_;
+  const EncoderConfig& config_;
+  Geometry geometry_;
   bool vit_;
   const ParameterVisitor& visit_;
 };
@@ -142,17 +136,17 @@ class Listing {
 }  // namespace
 
 void for_each_parameter(const ModelConfig& config, const ParameterVisitor& visit) {
-  const Listing list(config, visit);
+  const Listing list(config.encoder, visit);
   list.class_token_and_positions(/*fixed=*/true);
-  list.mask_token_and_positions();
+  list.mask_token_and_positions(config.decoder);
   list.patch_embeddings();
   list.side_branches();
   list.blocks();
-  list.norm("norm", config.embed_dim.back());
-  list.decoder();
+  list.norm("norm", config.encoder.embed_dim.back());
+  list.decoder(config.decoder);
 }
 
-void for_each_encoder_parameter(const ModelConfig& config, const ParameterVisitor& visit) {
+void for_each_parameter(const EncoderConfig& config, const ParameterVisitor& visit) {
   const Listing list(config, visit);
   list.class_token_and_positions(/*fixed=*/true);
   list.patch_embeddings();

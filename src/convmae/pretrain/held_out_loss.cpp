@@ -22,7 +22,7 @@ at::Tensor normalised(const at::Tensor& images, std::int64_t block) {
 double baseline_loss(const PretrainModel& model, const at::Tensor& images, const at::Tensor& mask) {
   const std::int64_t views = mask.size(0) / images.size(0);
   const at::Tensor removed = pixel_mask(mask, {images.size(2), images.size(3)}).to(at::kDouble);
-  const bool norm_pix_loss = model.config().norm_pix_loss;
+  const bool norm_pix_loss = model.config().decoder.norm_pix_loss;
   at::Tensor error = (norm_pix_loss ? normalised(images, model.block()) : images).to(at::kDouble);
   error = error.repeat({views, 1, 1, 1});
   if (!norm_pix_loss) {

@@ -163,7 +163,7 @@ class PretrainRun : public TrainingRun {
     if (probe_ && first_probe_) {
       report.probe = ProbeContext{first_probe_->images, probe_->classes(), first_probe_->top1};
     }
-    report.normalised_targets = options_.model_config.norm_pix_loss;
+    report.normalised_targets = options_.model_config.decoder.norm_pix_loss;
     write_run_report(paths(), log(), report);
   }
 

@@ -36,7 +36,7 @@ std::vector<Reconstruction> reconstruct(const PretrainModel& model, const at::Te
   const std::int64_t batch = images.size(0);
   const std::int64_t views = output.pred.size(0) / batch;
   at::Tensor blocks = output.pred;
-  if (model.config().norm_pix_loss) {
+  if (model.config().decoder.norm_pix_loss) {
     const BlockStatistics truth =
         block_statistics(image_to_blocks(images, grid, {block}).flatten(2).repeat({views, 1, 1}));
     blocks = blocks * truth.deviation + truth.mean;
@@ -64,7 +64,8 @@ std::vector<Reconstruction> reconstruct(const PretrainModel& model, const at::Te
 }
 
 std::string reconstruction_note(const ModelConfig& config) {
-  return config.norm_pix_loss ? "block means and contrasts are taken from the original" : "";
+  return config.decoder.norm_pix_loss ? "block means and contrasts are taken from the original"
+                                      : "";
 }
 
 }  // namespace convmae

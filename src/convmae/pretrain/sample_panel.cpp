@@ -20,9 +20,9 @@ SamplePanel::SamplePanel(const PretrainOptions& options, const ImageSource& sour
   std::vector<std::uint8_t> bytes;
   for (std::int64_t i = 0; i < count; ++i) {
     const std::int64_t number = i * source.size() / count;
-    const Size size = options.model_config.img_size;
+    const Size size = options.model_config.encoder.img_size;
     const at::Tensor image =
-        at::empty({options.model_config.in_chans, size.height, size.width}, at::kFloat);
+        at::empty({options.model_config.encoder.in_chans, size.height, size.width}, at::kFloat);
     try {
       source.read(number, bytes);
       transform.apply(bytes, {}, image.mutable_data_ptr<float>());

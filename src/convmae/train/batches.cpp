@@ -22,7 +22,7 @@ bool skips_bad_samples(const TrainingOptions& options) { return options.on_bad_s
 }  // namespace
 
 Preprocessing preprocessing_of(const TrainingOptions& options) {
-  return {options.mean, options.std, options.model_config.img_size};
+  return {options.mean, options.std, options.model_config.encoder.img_size};
 }
 
 double most_left_out(const TrainingOptions& options) {

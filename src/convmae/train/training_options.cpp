@@ -22,7 +22,7 @@ void resolve_training(TrainingOptions& options) {
   make_absolute(options.data);
   make_absolute(options.eval_data);
   make_absolute(options.init);
-  const Preprocessing defaults = default_preprocessing(options.model_config.in_chans, {});
+  const Preprocessing defaults = default_preprocessing(options.model_config.encoder.in_chans, {});
   if (options.mean.empty()) options.mean = defaults.mean;
   if (options.std.empty()) options.std = defaults.std;
   if (!options.warmup_epochs) {
@@ -36,7 +36,7 @@ void resolve_training(TrainingOptions& options) {
 }
 
 void validate_training(const TrainingOptions& options) {
-  const auto channels = static_cast<std::size_t>(options.model_config.in_chans);
+  const auto channels = static_cast<std::size_t>(options.model_config.encoder.in_chans);
   require(options.mean.size() == channels && options.std.size() == channels,
           "--mean and --std need one number a channel, here " + std::to_string(channels) +
               ", found " + std::to_string(options.mean.size()) + " and " +

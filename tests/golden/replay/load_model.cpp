@@ -41,31 +41,33 @@ ModelConfig model_config(const GoldenFile& file) {
   const Json& json = file.config();
   ModelConfig config;
   config.method = method_of(file);
+  config.encoder.kind = encoder_kind(config.method);
   const auto size = list<std::int64_t>(json, "img_size", {224});
-  config.img_size = {size.front(), size.back()};
-  config.in_chans = json.value("in_chans", config.in_chans);
-  config.patch_size = list(json, "patch_size", config.patch_size);
-  config.embed_dim = list(json, "embed_dim", config.embed_dim);
-  config.depth = list(json, "depth", config.depth);
-  config.mlp_ratio = list(json, "mlp_ratio", config.mlp_ratio);
-  config.kernel_size = config.method == Method::mae ? std::vector<std::int64_t>{}
-                                                    : list(json, "kernel_size", config.kernel_size);
-  config.num_heads = json.value("num_heads", config.num_heads);
-  config.decoder_embed_dim = json.value("decoder_embed_dim", config.decoder_embed_dim);
-  config.decoder_depth = json.value("decoder_depth", config.decoder_depth);
-  config.decoder_num_heads = json.value("decoder_num_heads", config.decoder_num_heads);
-  config.mask_ratio = json.value("mask_ratio", config.mask_ratio);
-  config.groups = json.value("groups", config.groups);
-  config.masked_conv = json.value("masked_conv", true);
-  config.fusion = json.value("fusion", true);
-  config.use_pos_embed = json.value("use_pos_embed", true);
-  config.use_decoder_pos_embed = json.value("use_decoder_pos_embed", true);
+  config.encoder.img_size = {size.front(), size.back()};
+  config.encoder.in_chans = json.value("in_chans", config.encoder.in_chans);
+  config.encoder.patch_size = list(json, "patch_size", config.encoder.patch_size);
+  config.encoder.embed_dim = list(json, "embed_dim", config.encoder.embed_dim);
+  config.encoder.depth = list(json, "depth", config.encoder.depth);
+  config.encoder.mlp_ratio = list(json, "mlp_ratio", config.encoder.mlp_ratio);
+  config.encoder.kernel_size = config.method == Method::mae
+                                   ? std::vector<std::int64_t>{}
+                                   : list(json, "kernel_size", config.encoder.kernel_size);
+  config.encoder.num_heads = json.value("num_heads", config.encoder.num_heads);
+  config.decoder.embed_dim = json.value("decoder_embed_dim", config.decoder.embed_dim);
+  config.decoder.depth = json.value("decoder_depth", config.decoder.depth);
+  config.decoder.num_heads = json.value("decoder_num_heads", config.decoder.num_heads);
+  config.masking.ratio = json.value("mask_ratio", config.masking.ratio);
+  config.masking.groups = json.value("groups", config.masking.groups);
+  config.encoder.masked_conv = json.value("masked_conv", true);
+  config.encoder.fusion = json.value("fusion", true);
+  config.encoder.use_pos_embed = json.value("use_pos_embed", true);
+  config.decoder.use_pos_embed = json.value("use_decoder_pos_embed", true);
   return config;
 }
 
 std::shared_ptr<PretrainModel> load_pretrain_model(const GoldenFile& file, bool norm_pix_loss) {
   ModelConfig config = model_config(file);
-  config.norm_pix_loss = norm_pix_loss;
+  config.decoder.norm_pix_loss = norm_pix_loss;
   auto model = make_pretrain_model(config);
   load_parameters(file, *model);
   return model;
@@ -74,7 +76,7 @@ std::shared_ptr<PretrainModel> load_pretrain_model(const GoldenFile& file, bool 
 std::shared_ptr<Classifier> load_classifier(const GoldenFile& file, ClassifierHead head) {
   const Json& json = file.config();
   ClassifierConfig config;
-  config.encoder = model_config(file);
+  config.encoder = model_config(file).encoder;
   config.pool = json.value("global_pool", true) ? Pool::mean : Pool::token;
   config.head = head;
   config.num_classes = json.at("num_classes").get<std::int64_t>();

@@ -11,7 +11,8 @@ ClassifierConfig described_classifier(const std::string& text) {
   const std::string family = "convvit_";
   const std::size_t begin = text.starts_with(family) ? family.size() : 0;
   ClassifierConfig config;
-  config.encoder = model_preset(text.substr(begin, text.find('_', begin) - begin), Method::convmae);
+  config.encoder =
+      model_preset(text.substr(begin, text.find('_', begin) - begin), Method::convmae).encoder;
   config.pool = text.find("global_pool=False") == std::string::npos ? Pool::mean : Pool::token;
   const std::size_t comma = text.find("), ");
   config.num_classes =

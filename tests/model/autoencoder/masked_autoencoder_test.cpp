@@ -50,7 +50,7 @@ TEST(MaskedAutoencoder, EqualsTheDenseFormulationForEveryKernel) {
   for (int64_t kernel = 1; kernel <= 15; kernel += 2) {
     SCOPED_TRACE(kernel);
     ModelConfig config = small_config();
-    config.kernel_size = {kernel, 16 - kernel};
+    config.encoder.kernel_size = {kernel, 16 - kernel};
     expect_equals_dense(config, static_cast<uint64_t>(kernel));
   }
 }
@@ -58,9 +58,9 @@ TEST(MaskedAutoencoder, EqualsTheDenseFormulationForEveryKernel) {
 TEST(MaskedAutoencoder, EqualsTheDenseFormulationOnGridsSmallerThanTheReach) {
   for (const Size grid : {Size{1, 2}, Size{2, 1}, Size{2, 2}, Size{1, 5}}) {
     ModelConfig config = small_config();
-    config.img_size = {grid.height * 16, grid.width * 16};
-    config.mask_ratio = 0.5;
-    config.kernel_size = {15, 13};
+    config.encoder.img_size = {grid.height * 16, grid.width * 16};
+    config.masking.ratio = 0.5;
+    config.encoder.kernel_size = {15, 13};
     expect_equals_dense(config, 1);
   }
 }
@@ -72,16 +72,17 @@ TEST(MaskedAutoencoder, EqualsTheDenseFormulationOnRandomGeometries) {
   };
   for (uint64_t i = 0; i < 24; ++i) {
     ModelConfig config = small_config();
-    config.patch_size = {draw(1, 3), draw(1, 3), draw(1, 3)};
-    const int64_t block = config.patch_size[0] * config.patch_size[1] * config.patch_size[2];
-    config.img_size = {block * draw(2, 4), block * draw(2, 4)};
-    config.in_chans = draw(1, 4);
-    config.mask_ratio = 0.3 + 0.05 * static_cast<double>(draw(0, 8));
-    config.norm_pix_loss = i % 2 == 1 && block > 1;
-    config.fusion = i % 5 != 0;
-    config.masked_conv = i % 4 != 0;
-    config.use_pos_embed = i % 7 != 0;
-    config.kernel_size = {2 * draw(0, 4) + 1, 2 * draw(0, 4) + 1};
+    config.encoder.patch_size = {draw(1, 3), draw(1, 3), draw(1, 3)};
+    const int64_t block =
+        config.encoder.patch_size[0] * config.encoder.patch_size[1] * config.encoder.patch_size[2];
+    config.encoder.img_size = {block * draw(2, 4), block * draw(2, 4)};
+    config.encoder.in_chans = draw(1, 4);
+    config.masking.ratio = 0.3 + 0.05 * static_cast<double>(draw(0, 8));
+    config.decoder.norm_pix_loss = i % 2 == 1 && block > 1;
+    config.encoder.fusion = i % 5 != 0;
+    config.encoder.masked_conv = i % 4 != 0;
+    config.encoder.use_pos_embed = i % 7 != 0;
+    config.encoder.kernel_size = {2 * draw(0, 4) + 1, 2 * draw(0, 4) + 1};
     SCOPED_TRACE(to_json(config));
     expect_equals_dense(config, i);
   }
@@ -119,11 +120,11 @@ TEST(MaskedAutoencoder, PositionWiseMaskingHidesRemovedPositions) {
        {std::vector<int64_t>{4, 2, 2}, {2, 3, 1}, {1, 2, 3}, {2, 1, 2}}) {
     SCOPED_TRACE(strides[0]);
     ModelConfig config = small_config();
-    config.mask_unit = MaskUnit::position;
-    config.patch_size = strides;
+    config.masking.unit = MaskUnit::position;
+    config.encoder.patch_size = strides;
     const int64_t side = strides[1] * strides[2];
     const int64_t block = strides[0] * side;
-    config.img_size = {3 * block, 4 * block};
+    config.encoder.img_size = {3 * block, 4 * block};
     auto model = make_random_model(config, 3);
     const torch::NoGradGuard no_grad;
     const at::Tensor images = random_images(config, 2);
@@ -133,7 +134,7 @@ TEST(MaskedAutoencoder, PositionWiseMaskingHidesRemovedPositions) {
     const PretrainOutput output = model->forward(images, noise, Predict::all);
     // Noise and mask have one order: the largest noise is removed.
     const at::Tensor rank = noise.argsort(1, false).argsort(1, false);
-    EXPECT_TRUE(torch::equal(output.mask > 0, rank >= num_kept(length, config.mask_ratio)));
+    EXPECT_TRUE(torch::equal(output.mask > 0, rank >= num_kept(length, config.masking.ratio)));
 
     const at::Tensor removed_pixels = output.mask.view({2, 1, 3 * side, 4 * side})
                                           .repeat_interleave(strides[0], 2)
@@ -160,7 +161,7 @@ TEST(MaskedAutoencoder, PositionWiseMaskingHidesRemovedPositions) {
 TEST(MaskedAutoencoder, WithoutFusionItsParametersDoNotExist) {
   ModelConfig config = small_config();
   const auto whole = make_random_model(config, 1)->named_parameters();
-  config.fusion = false;
+  config.encoder.fusion = false;
   const auto model = make_random_model(config, 1);
   for (const auto& parameter : whole) {
     const bool of_fusion = parameter.key().find("output_decode") != std::string::npos;
@@ -177,7 +178,7 @@ TEST(MaskedAutoencoder, FastConvMaeEqualsOrdinaryPassesOverItsGroups) {
   for (const int64_t groups : {2, 3, 4, 5}) {
     ModelConfig config = small_config();
     config.method = Method::fastconvmae;
-    config.groups = groups;
+    config.masking.groups = groups;
     auto model = std::dynamic_pointer_cast<MaskedAutoencoder>(make_random_model(config, 9));
     const at::Tensor images = random_images(config, 2);
     const at::Tensor noise = torch::rand({2, model->noise_length()});

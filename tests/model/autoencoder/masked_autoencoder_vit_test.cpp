@@ -10,7 +10,7 @@ namespace {
 TEST(MaskedAutoencoderVit, PredictingOnlyRemovedPatchesChangesNeitherLossNorGradients) {
   for (const bool norm_pix_loss : {false, true}) {
     ModelConfig config = small_vit_config();
-    config.norm_pix_loss = norm_pix_loss;
+    config.decoder.norm_pix_loss = norm_pix_loss;
     auto model = make_random_model(config, 2);
     const at::Tensor images = random_images(config, 2);
     const at::Tensor noise = torch::rand({2, model->noise_length()});
@@ -45,7 +45,7 @@ TEST(MaskedAutoencoderVit, NoBitOfThePredictionDependsOnRemovedPatches) {
 
 TEST(MaskedAutoencoderVit, TakesAnyPatchSize) {
   ModelConfig config = small_vit_config();
-  config.patch_size = {8};
+  config.encoder.patch_size = {8};
   auto model = make_random_model(config, 2);
   EXPECT_EQ(model->noise_length(), 6 * 8);
   const PretrainOutput output =

@@ -36,7 +36,7 @@ TEST(DropPath, ARateOfOneDropsEveryImage) {
 
 /// The encoder of small_config in float64 with random parameters.
 std::shared_ptr<Encoder> random_encoder() {
-  auto encoder = std::make_shared<Encoder>(small_config(), EncoderTail::none);
+  auto encoder = std::make_shared<Encoder>(small_config().encoder, EncoderTail::none);
   encoder->to(torch::kDouble);
   const torch::NoGradGuard no_grad;
   for (const auto& parameter : encoder->named_parameters()) parameter.value().normal_(0, 0.2);
@@ -57,7 +57,7 @@ TEST(DropPath, ADroppedBranchIsAsIfItWereNotThere) {
   EXPECT_TRUE(torch::allclose(scaled.tokens[1], plain.tokens[1], 1e-12, 1e-12));
   EXPECT_FALSE(torch::allclose(scaled.tokens[2], plain.tokens[2], 1e-3, 1e-3));
 
-  ModelConfig no_blocks = small_config();
+  EncoderConfig no_blocks = small_config().encoder;
   no_blocks.depth = {0, 0, 0};
   auto empty = std::make_shared<Encoder>(no_blocks, EncoderTail::none);
   empty->to(torch::kDouble);

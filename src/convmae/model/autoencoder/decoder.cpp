@@ -24,23 +24,25 @@ at::Tensor fill_in(const at::Tensor& tokens, const at::Tensor& mask_token, const
 
 }  // namespace
 
-Decoder::Decoder(const ModelConfig& config, Size grid, std::int64_t block)
-    : class_token_(config.method == Method::mae) {
-  const std::int64_t dim = config.decoder_embed_dim;
+Decoder::Decoder(const DecoderConfig& config, const EncoderConfig& encoder)
+    : class_token_(encoder.kind == EncoderKind::vit) {
+  const Geometry geometry = geometry_of(encoder);
+  const std::int64_t block = geometry.block();
+  const std::int64_t dim = config.embed_dim;
   mask_token_ = register_parameter("mask_token", torch::empty({1, 1, dim}));
-  decoder_pos_embed_ =
-      register_parameter("decoder_pos_embed",
-                         position_parameter(dim, grid, class_token_, config.use_decoder_pos_embed),
-                         /*requires_grad=*/false);
+  decoder_pos_embed_ = register_parameter(
+      "decoder_pos_embed",
+      position_parameter(dim, geometry.grid(), class_token_, config.use_pos_embed),
+      /*requires_grad=*/false);
   decoder_embed_ =
-      register_module("decoder_embed", std::make_shared<Linear>(config.embed_dim.back(), dim));
-  decoder_blocks_ = register_list(*this, "decoder_blocks", config.decoder_depth, [&](std::int64_t) {
+      register_module("decoder_embed", std::make_shared<Linear>(encoder.embed_dim.back(), dim));
+  decoder_blocks_ = register_list(*this, "decoder_blocks", config.depth, [&](std::int64_t) {
     return std::make_shared<TransformerBlock>(
-        TransformerBlockConfig{dim, config.decoder_num_heads, config.mlp_ratio[0], 1e-6});
+        TransformerBlockConfig{dim, config.num_heads, encoder.mlp_ratio[0], 1e-6});
   });
   decoder_norm_ = register_module("decoder_norm", std::make_shared<LayerNorm>(dim, 1e-6));
   decoder_pred_ = register_module("decoder_pred",
-                                  std::make_shared<Linear>(dim, block * block * config.in_chans));
+                                  std::make_shared<Linear>(dim, block * block * encoder.in_chans));
 }
 
 at::Tensor Decoder::forward(const at::Tensor& latent, const at::Tensor& slot, Predict predict) {

@@ -1,11 +1,9 @@
 #pragma once
 
-#include "convmae/base/geometry.h"
 #include "convmae/model/autoencoder/pretrain_model.h"
 #include "convmae/model/config.h"
 #include "convmae/model/encoder/transformer_block.h"
 
-#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -15,9 +13,9 @@ namespace convmae {
 /// blocks, a linear prediction of every block's pixels (MAE, section 3).
 class Decoder : public torch::nn::Module {
  public:
-  /// For latents of blocks of `block` pixels a side on this grid, with a class token for MAE. Takes
-  /// its MLP ratio from stage 1, as published.
-  Decoder(const ModelConfig& config, Size grid, std::int64_t block);
+  /// For the latents of that encoder, those of a `vit` with a class token. Takes its MLP ratio from
+  /// the encoder's first stage, as published.
+  Decoder(const DecoderConfig& config, const EncoderConfig& encoder);
 
   /// latent [rows, V, D], or [rows, 1 + V, D] with the class token first; slot [rows, L] says which
   /// row of the latent a block has, -1 for a removed one. -> [rows, L, n], or, for

@@ -12,16 +12,15 @@ namespace convmae {
 
 MaskedAutoencoder::MaskedAutoencoder(ModelConfig model_config)
     : PretrainModel(std::move(model_config)),
-      encoder_(std::make_shared<Encoder>(config())),
-      decoder_(std::make_shared<Decoder>(config(), encoder_->geometry().grid(),
-                                         encoder_->geometry().block())) {
+      encoder_(std::make_shared<Encoder>(config().encoder)),
+      decoder_(std::make_shared<Decoder>(config().decoder, config().encoder)) {
   adopt(*this, *encoder_);
   adopt(*this, *decoder_);
 }
 
 std::int64_t MaskedAutoencoder::noise_length() const {
   const Geometry& geometry = encoder_->geometry();
-  const std::int64_t units = config().mask_unit == MaskUnit::position ? geometry.cells(1) : 1;
+  const std::int64_t units = config().masking.unit == MaskUnit::position ? geometry.cells(1) : 1;
   return geometry.num_blocks() * units;
 }
 
@@ -32,9 +31,9 @@ void MaskedAutoencoder::initialise(std::uint64_t seed) {
 std::vector<Visibility> MaskedAutoencoder::passes(const at::Tensor& noise) const {
   const Size grid = encoder_->geometry().grid();
   if (config().method == Method::fastconvmae) {
-    return sample_complementary(noise, config().groups, grid);
+    return sample_complementary(noise, config().masking.groups, grid);
   }
-  return {sample_blocks(noise, num_kept(noise.size(1), config().mask_ratio), grid)};
+  return {sample_blocks(noise, num_kept(noise.size(1), config().masking.ratio), grid)};
 }
 
 at::Tensor MaskedAutoencoder::target(const at::Tensor& images) const {
@@ -51,8 +50,8 @@ PretrainOutput MaskedAutoencoder::forward(const at::Tensor& images, const at::Te
   TORCH_CHECK(
       noise.dim() == 2 && noise.size(0) == images.size(0) && noise.size(1) == noise_length(),
       "noise must be [", images.size(0), ", ", noise_length(), "], found ", noise.sizes());
-  return config().mask_unit == MaskUnit::position ? forward_positions(images, noise)
-                                                  : forward_blocks(images, noise, predict);
+  return config().masking.unit == MaskUnit::position ? forward_positions(images, noise)
+                                                     : forward_blocks(images, noise, predict);
 }
 
 PretrainOutput MaskedAutoencoder::forward_blocks(const at::Tensor& images, const at::Tensor& noise,
@@ -68,7 +67,7 @@ PretrainOutput MaskedAutoencoder::forward_blocks(const at::Tensor& images, const
     const at::Tensor removed = visibility.removed();
     const at::Tensor targets = take_blocks(all_targets, removed);
     loss.add(predict == Predict::all ? take_blocks(pred, removed) : pred,
-             config().norm_pix_loss ? normalise_blocks(targets) : targets);
+             config().decoder.norm_pix_loss ? normalise_blocks(targets) : targets);
     preds.push_back(pred);
     masks.push_back(visibility.mask());
   }
@@ -78,15 +77,15 @@ PretrainOutput MaskedAutoencoder::forward_blocks(const at::Tensor& images, const
 PretrainOutput MaskedAutoencoder::forward_positions(const at::Tensor& images,
                                                     const at::Tensor& noise) {
   const Geometry& geometry = encoder_->geometry();
-  const PositionMask mask = sample_positions(noise, config().mask_ratio, geometry);
+  const PositionMask mask = sample_positions(noise, config().masking.ratio, geometry);
   const Visibility all = all_visible(images.size(0), geometry.grid(), images.device());
   const at::Tensor latent = encoder_->forward(in_compute_type(images), all, mask.gate);
   const at::Tensor slot = at::where(mask.gate.tokens, all.slot.flatten(1), -1);
   const at::Tensor pred = decoder_->forward(latent, slot, Predict::all);
   const at::Tensor targets = target(images);
   ReconstructionLoss loss;
-  loss.add(pred, config().norm_pix_loss ? normalise_blocks(targets) : targets,
-           mask.removed_numbers(geometry, config().in_chans));
+  loss.add(pred, config().decoder.norm_pix_loss ? normalise_blocks(targets) : targets,
+           mask.removed_numbers(geometry, config().encoder.in_chans));
   return {loss.mean(), pred, mask.removed};
 }
 

@@ -2,7 +2,7 @@
 
 #include "convmae/model/autoencoder/decoder.h"
 #include "convmae/model/autoencoder/pretrain_model.h"
-#include "convmae/model/encoder/transformer_block.h"
+#include "convmae/model/encoder/vit.h"
 #include "convmae/model/masking/visibility.h"
 
 #include <cstdint>
@@ -19,21 +19,18 @@ class MaskedAutoencoderVit : public PretrainModel {
 
   PretrainOutput forward(const at::Tensor& images, const at::Tensor& noise,
                          Predict predict) override;
-  std::int64_t noise_length() const override { return grid_.height * grid_.width; }
-  std::int64_t block() const override { return config().patch_size[0]; }
+  std::int64_t noise_length() const override { return encoder_->geometry().num_blocks(); }
+  std::int64_t block() const override { return encoder_->geometry().block(); }
   void initialise(std::uint64_t seed) override;
   std::vector<at::Tensor> feature_maps(const at::Tensor& images) override;
 
   Visibility sample(const at::Tensor& noise) const;
-  /// images [B, C, H, W] -> [B, 1 + V, D], the class token first, patches in ascending order.
+  /// images [B, C, H, W] -> [B, 1 + V, D], normalised, the class token first, patches in ascending
+  /// order.
   at::Tensor encode(const at::Tensor& images, const Visibility& visibility);
 
  private:
-  Size grid_;
-  at::Tensor cls_token_;  ///< [1, 1, D]
-  at::Tensor pos_embed_;  ///< [1, 1 + L, D]
-  std::shared_ptr<PatchConv> patch_embed_;
-  std::vector<std::shared_ptr<TransformerBlock>> blocks_;
+  std::shared_ptr<Vit> encoder_;
   std::shared_ptr<LayerNorm> norm_;
   std::shared_ptr<Decoder> decoder_;
 };

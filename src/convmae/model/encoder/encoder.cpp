@@ -9,11 +9,6 @@
 namespace convmae {
 namespace {
 
-Geometry geometry_of(const ModelConfig& config) {
-  const auto& p = config.patch_size;
-  return {config.img_size, {p.at(0), p.at(1), p.at(2)}};
-}
-
 at::Tensor gated(const at::Tensor& x, const std::optional<PositionGate>& gate,
                  at::Tensor PositionGate::*stage) {
   return gate ? x * ((*gate).*stage).to(x.scalar_type()) : x;
@@ -27,7 +22,7 @@ at::Tensor join_cells(const at::Tensor& x, std::int64_t groups) {
 
 }  // namespace
 
-Encoder::Encoder(const ModelConfig& config, EncoderTail tail)
+Encoder::Encoder(const EncoderConfig& config, EncoderTail tail)
     : geometry_(geometry_of(config)), masked_conv_(config.masked_conv) {
   const auto& dim = config.embed_dim;
   const auto& stride = geometry_.strides();

@@ -42,7 +42,7 @@ enum class EncoderTail {
 /// next stage is a view followed by one product.
 class Encoder : public torch::nn::Module {
  public:
-  explicit Encoder(const ModelConfig& config, EncoderTail tail = EncoderTail::latent);
+  explicit Encoder(const EncoderConfig& config, EncoderTail tail = EncoderTail::latent);
 
   /// images [B, C, H, W] and the visible blocks of views*B rows -> what every stage makes of them.
   StageFeatures stages(const at::Tensor& images, const Visibility& visibility,

@@ -3,7 +3,7 @@
 #include "convmae/model/config.h"
 #include "convmae/model/encoder/drop_path.h"
 #include "convmae/model/encoder/encoder.h"
-#include "convmae/model/encoder/transformer_block.h"
+#include "convmae/model/encoder/vit.h"
 
 #include <ATen/core/Tensor.h>
 #include <torch/nn/module.h>
@@ -11,7 +11,6 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace convmae {
 
@@ -43,7 +42,7 @@ class PooledEncoder : public torch::nn::Module {
 /// ConvViT: the encoder of ConvMAE with every block visible.
 class PooledConvVit : public PooledEncoder {
  public:
-  PooledConvVit(const ModelConfig& config, Pool pool);
+  PooledConvVit(const EncoderConfig& config, Pool pool);
 
   using PooledEncoder::forward;
   at::Tensor forward(const at::Tensor& images, const DropPath& drop_path) override;
@@ -63,27 +62,22 @@ class PooledConvVit : public PooledEncoder {
 /// The vision transformer of MAE. The mean leaves the class token out.
 class PooledVit : public PooledEncoder {
  public:
-  PooledVit(const ModelConfig& config, Pool pool);
+  PooledVit(const EncoderConfig& config, Pool pool);
 
   using PooledEncoder::forward;
   at::Tensor forward(const at::Tensor& images, const DropPath& drop_path) override;
-  std::int64_t num_blocks() const override { return std::ssize(blocks_); }
-  std::int64_t num_layers() const override { return std::ssize(blocks_); }
-  std::int64_t width() const override { return cls_token_.size(2); }
+  std::int64_t num_blocks() const override { return encoder_->num_blocks(); }
+  std::int64_t num_layers() const override { return encoder_->num_blocks(); }
+  std::int64_t width() const override { return encoder_->width(); }
 
  private:
   Pool pool_;
-  std::int64_t patch_;
-  Size grid_;
-  at::Tensor cls_token_;  ///< [1, 1, D]
-  at::Tensor pos_embed_;  ///< [1, 1 + L, D]
-  std::shared_ptr<PatchConv> patch_embed_;
-  std::vector<std::shared_ptr<TransformerBlock>> blocks_;
+  std::shared_ptr<Vit> encoder_;
   std::shared_ptr<LayerNorm> norm_;
 };
 
-/// The encoder that a model's configuration describes, with uninitialised parameters under their
-/// published names. What the configuration says of decoder, mask and fusion is not read.
-std::shared_ptr<PooledEncoder> make_pooled_encoder(const ModelConfig& config, Pool pool);
+/// The encoder that a configuration describes, with uninitialised parameters under their published
+/// names. What it says of the ablations is not read.
+std::shared_ptr<PooledEncoder> make_pooled_encoder(const EncoderConfig& config, Pool pool);
 
 }  // namespace convmae
