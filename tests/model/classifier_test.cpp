@@ -188,13 +188,5 @@ TEST(PositionResize, KeepsClassTokensAndConstantTables) {
   EXPECT_ANY_THROW(resize_positions(table, {4, 4}, {5, 2}, 1));
 }
 
-TEST(WindowPartition, PadsWithZerosBelowAndOnTheRight) {
-  const at::Tensor x = torch::arange(1, 7).to(torch::kFloat).view({1, 2, 3, 1});
-  const at::Tensor windows = window_partition(x, 2);
-  ASSERT_EQ(windows.sizes(), (std::vector<int64_t>{2, 2, 2, 1}));
-  EXPECT_TRUE(
-      torch::equal(windows.flatten(), torch::tensor({1.F, 2.F, 4.F, 5.F, 3.F, 0.F, 6.F, 0.F})));
-}
-
 }  // namespace
 }  // namespace convmae

@@ -118,7 +118,7 @@ FeatureModel FeatureModel::load(const std::filesystem::path& path,
 std::vector<at::Tensor> FeatureModel::maps(const at::Tensor& images) const {
   const at::NoGradGuard no_grad;
   std::vector<at::Tensor> result = maps_(images);
-  for (at::Tensor& map : result) map = map.to(at::kFloat);
+  for (at::Tensor& map : result) map = map.to(at::kFloat).contiguous();
   return result;
 }
 

@@ -17,33 +17,12 @@ void validate(const ClassifierConfig& config) {
 }
 
 ProbeHead::ProbeHead(std::int64_t width, std::int64_t num_classes)
-    : norm_(register_module("0", std::make_shared<torch::nn::Module>())),
-      linear_(register_module("1", std::make_shared<Linear>(width, num_classes))) {
-  running_mean_ = norm_->register_buffer("running_mean", at::zeros({width}));
-  running_var_ = norm_->register_buffer("running_var", at::ones({width}));
-  num_batches_tracked_ = norm_->register_buffer("num_batches_tracked", at::zeros({}, at::kLong));
-}
+    : norm_(register_module(
+          "0", std::make_shared<BatchNorm>(width, /*eps=*/1e-6, BatchNorm::Affine::none))),
+      linear_(register_module("1", std::make_shared<Linear>(width, num_classes))) {}
 
 at::Tensor ProbeHead::forward(const at::Tensor& features) {
-  constexpr double kMomentum = 0.1;
-  constexpr double kEps = 1e-6;
-  const bool training = is_training();
-  if (training) {
-    TORCH_CHECK(features.size(0) > 1, "a batch of one image has no variance");
-    if (!pending_) pending_ = {running_mean_.clone(), running_var_.clone()};
-    ++pending_->batches;
-  }
-  return linear_->forward(at::batch_norm(
-      features, {}, {}, training ? pending_->mean : running_mean_,
-      training ? pending_->var : running_var_, training, kMomentum, kEps, /*cudnn_enabled=*/false));
-}
-
-void ProbeHead::commit() {
-  if (!pending_) return;
-  running_mean_.copy_(pending_->mean);
-  running_var_.copy_(pending_->var);
-  num_batches_tracked_.add_(pending_->batches);
-  pending_.reset();
+  return linear_->forward(norm_->forward(features));
 }
 
 Classifier::Classifier(const ClassifierConfig& config)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "convmae/model/config.h"
+#include "convmae/model/dense/batch_norm.h"
 #include "convmae/model/encoder/layers.h"
 #include "convmae/model/encoder/pooled_encoder.h"
 
@@ -9,7 +10,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 
 namespace convmae {
 
@@ -42,24 +42,13 @@ class ProbeHead : public torch::nn::Module {
   at::Tensor forward(const at::Tensor& features);
   /// Moves the running statistics by those of the training batches since the last of these two
   /// calls.
-  void commit();
+  void commit() { norm_->commit(); }
   /// Forgets them.
-  void discard() { pending_.reset(); }
+  void discard() { norm_->discard(); }
   Linear& linear() { return *linear_; }
 
  private:
-  /// What the running statistics become with the batches of the step that is under way.
-  struct Pending {
-    at::Tensor mean;
-    at::Tensor var;
-    std::int64_t batches = 0;
-  };
-
-  at::Tensor running_mean_;         ///< [D] float32
-  at::Tensor running_var_;          ///< [D] float32
-  at::Tensor num_batches_tracked_;  ///< [] int64
-  std::optional<Pending> pending_;
-  std::shared_ptr<torch::nn::Module> norm_;
+  std::shared_ptr<BatchNorm> norm_;
   std::shared_ptr<Linear> linear_;
 };
 

@@ -1,6 +1,7 @@
 #include "convmae/model/initialise.h"
 
 #include "convmae/base/random.h"
+#include "convmae/model/dense/convolution.h"
 #include "convmae/model/encoder/layers.h"
 
 #include <ATen/ATen.h>
@@ -46,7 +47,7 @@ class Initialiser {
     } else {
       uniform(weight, "weight", bound);
     }
-    uniform(bias, "bias", bound);
+    if (bias.defined()) uniform(bias, "bias", bound);
   }
   std::string full_name(const std::string& name) const {
     return prefix_.empty() ? name : prefix_ + "." + name;
@@ -96,12 +97,21 @@ void initialise_parameters(torch::nn::Module& model, std::uint64_t seed,
       initialiser.convolution_default(patch->weight, patch->bias, xavier_weight);
     } else if (const auto* depthwise = module.as<DepthwiseConv>()) {
       initialiser.convolution_default(depthwise->weight, depthwise->bias, false);
+    } else if (const auto* convolution = module.as<Convolution>()) {
+      initialiser.convolution_default(convolution->weight, convolution->bias, false);
+    } else if (const auto* upsampling = module.as<Upsampling>()) {
+      initialiser.convolution_default(upsampling->weight, upsampling->bias, false);
+    } else if (const auto* batch_norm = module.as<BatchNorm>()) {
+      if (!batch_norm->weight.defined()) continue;
+      batch_norm->weight.fill_(1);
+      batch_norm->bias.zero_();
     } else if (const auto* norm = module.as<LayerNorm>()) {
       norm->weight.fill_(1);
       norm->bias.zero_();
     } else {
       for (const auto& token : module.named_parameters(/*recurse=*/false)) {
-        if (token.value().requires_grad()) {
+        // Layer scales start as they were made.
+        if (token.value().requires_grad() && !token.key().starts_with("gamma_")) {
           initialiser.normal(token.value(), token.key(), kDeviation);
         }
       }

@@ -38,7 +38,9 @@ constexpr std::array kKinds{
     Kind{"data_geometry", replay_data_geometry}, Kind{"data_randaugment", replay_data_randaugment},
     Kind{"data_mixing", replay_data_mixing},     Kind{"convvit_finetune", replay_finetune},
     Kind{"mae_vit_finetune", replay_finetune},   Kind{"convvit_train", replay_finetune_steps},
-    Kind{"convvit_linprobe", replay_linprobe},   Kind{"pos_resize", replay_pos_resize}};
+    Kind{"convvit_linprobe", replay_linprobe},   Kind{"pos_resize", replay_pos_resize},
+    Kind{"seg_backbone", replay_seg_backbone},   Kind{"det_alpha", replay_det_alpha},
+    Kind{"det_official", replay_det_official}};
 
 /// Kinds that are JSON files.
 struct JsonKind {

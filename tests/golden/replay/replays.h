@@ -28,6 +28,11 @@ Replay replay_finetune_steps(const GoldenFile& file);
 Replay replay_linprobe(const GoldenFile& file);
 /// Position tables for other grids, and windows.
 Replay replay_pos_resize(const GoldenFile& file);
+/// Maps and gradients of the published segmentor's backbone, in inference and in training.
+Replay replay_seg_backbone(const GoldenFile& file);
+/// The same of the first and the second published detector's backbone and pyramid.
+Replay replay_det_alpha(const GoldenFile& file);
+Replay replay_det_official(const GoldenFile& file);
 Replay replay_layer_decay(const Json& golden);
 Replay replay_lr_schedule(const Json& golden);
 

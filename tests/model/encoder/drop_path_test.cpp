@@ -52,8 +52,8 @@ TEST(DropPath, ADroppedBranchIsAsIfItWereNotThere) {
   // image 2 doubles them.
   const at::Tensor scale = torch::tensor({0.0, 1.0, 2.0});
   const DropPath scales(5, BranchScales{scale, scale});
-  const StageFeatures scaled = encoder->stages(images, all, std::nullopt, scales);
-  const StageFeatures plain = encoder->stages(images, all);
+  const StageFeatures scaled = encoder->stages(images, {all, std::nullopt, scales});
+  const StageFeatures plain = encoder->stages(images, {all});
   EXPECT_TRUE(torch::allclose(scaled.tokens[1], plain.tokens[1], 1e-12, 1e-12));
   EXPECT_FALSE(torch::allclose(scaled.tokens[2], plain.tokens[2], 1e-3, 1e-3));
 
@@ -64,16 +64,24 @@ TEST(DropPath, ADroppedBranchIsAsIfItWereNotThere) {
   const torch::NoGradGuard no_grad;
   const auto parameters = encoder->named_parameters();
   for (const auto& p : empty->named_parameters()) p.value().copy_(parameters[p.key()]);
-  const StageFeatures without = empty->stages(images, all);
+  const StageFeatures without = empty->stages(images, {all});
   EXPECT_TRUE(torch::allclose(scaled.tokens[0], without.tokens[0], 1e-12, 1e-12));
   EXPECT_TRUE(torch::allclose(scaled.stage1[0], without.stage1[0], 1e-12, 1e-12));
+}
+
+TEST(DropPath, ScalesTokensWhereItHasOneForEach) {
+  const at::Tensor x = torch::randn({2, 3, 4});
+  const at::Tensor branch = torch::randn({2, 3, 4});
+  const at::Tensor scale = torch::tensor({0.F, 2.F, 1.F, 1.F, 0.F, 3.F}).view({2, 3});
+  EXPECT_TRUE(torch::allclose(add_branch(x, branch, scale), x + branch * scale.unsqueeze(2)));
+  EXPECT_TRUE(torch::equal(add_branch(x, branch, scale)[0][0], x[0][0]));
 }
 
 TEST(DropPath, TheEncoderWantsScalesForEveryBlock) {
   auto encoder = random_encoder();
   const at::Tensor images = random_images(small_config(), 1);
   const Visibility all = all_visible(1, encoder->geometry().grid(), images.device());
-  EXPECT_ANY_THROW(encoder->stages(images, all, std::nullopt, DropPath(3)));
+  EXPECT_ANY_THROW(encoder->stages(images, {all, std::nullopt, DropPath(3)}));
 }
 
 }  // namespace

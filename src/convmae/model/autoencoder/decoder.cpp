@@ -38,7 +38,7 @@ Decoder::Decoder(const DecoderConfig& config, const EncoderConfig& encoder)
       register_module("decoder_embed", std::make_shared<Linear>(encoder.embed_dim.back(), dim));
   decoder_blocks_ = register_list(*this, "decoder_blocks", config.depth, [&](std::int64_t) {
     return std::make_shared<TransformerBlock>(
-        TransformerBlockConfig{dim, config.num_heads, encoder.mlp_ratio[0], 1e-6});
+        TransformerBlockConfig{dim, config.num_heads, encoder.mlp_ratio[0], {}});
   });
   decoder_norm_ = register_module("decoder_norm", std::make_shared<LayerNorm>(dim, 1e-6));
   decoder_pred_ = register_module("decoder_pred",

@@ -3,22 +3,16 @@
 #include "convmae/ops/masked_depthwise_conv2d.h"
 
 namespace convmae {
-namespace {
-
-constexpr double kEps = 1e-5;
-
-}  // namespace
-
 ConvBlock::ConvBlock(const ConvBlockConfig& config)
     : nesting_(config.nesting),
-      norm1_(register_module("norm1", std::make_shared<LayerNorm>(config.dim, kEps))),
+      norm1_(register_module("norm1", std::make_shared<LayerNorm>(config.dim, config.eps))),
       conv1_(register_module(
           "conv1", std::make_shared<Linear>(config.dim, config.dim, WeightShape::convolution))),
       conv2_(register_module(
           "conv2", std::make_shared<Linear>(config.dim, config.dim, WeightShape::convolution))),
       attn_(
           register_module("attn", std::make_shared<DepthwiseConv>(config.dim, config.kernel_size))),
-      norm2_(register_module("norm2", std::make_shared<LayerNorm>(config.dim, kEps))),
+      norm2_(register_module("norm2", std::make_shared<LayerNorm>(config.dim, config.eps))),
       mlp_(register_module(
           "mlp", std::make_shared<Mlp>(config.dim, hidden_width(config.dim, config.mlp_ratio),
                                        WeightShape::convolution))) {}

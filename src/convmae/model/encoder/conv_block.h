@@ -17,11 +17,13 @@ struct ConvBlockConfig {
   std::int64_t kernel_size = 5;
   /// Sides of the nested rasters of this stage's cells (Geometry::nesting).
   std::vector<std::int64_t> nesting;
+  /// Of the norms.
+  double eps = 1e-5;
 };
 
 /// The block of stages 1 and 2 (arXiv 2205.03892, section 3.1):
 ///   x += conv2(dwconv(m * conv1(norm1(x)))),  x += mlp(norm2(x))
-/// with 1x1 convolutions conv1, conv2 and LayerNorm eps 1e-5. The mask m acts after conv1's bias,
+/// with 1x1 convolutions conv1, conv2. The mask m acts after conv1's bias,
 /// so removed neighbours contribute exactly zero; here they are simply not there.
 class ConvBlock : public torch::nn::Module {
  public:

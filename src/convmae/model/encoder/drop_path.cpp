@@ -42,8 +42,8 @@ DropPath drop_path(const std::vector<double>& rates, const at::Tensor& draws) {
 at::Tensor add_branch(const at::Tensor& x, const at::Tensor& branch,
                       const std::optional<at::Tensor>& scale) {
   if (!scale) return x + branch;
-  std::vector<std::int64_t> shape(static_cast<std::size_t>(x.dim()), 1);
-  shape[0] = scale->size(0);
+  std::vector<std::int64_t> shape = scale->sizes().vec();
+  shape.resize(static_cast<std::size_t>(x.dim()), 1);
   return at::addcmul(x, branch, scale->view(shape).to(x.scalar_type()));
 }
 

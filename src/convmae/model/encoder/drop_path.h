@@ -10,9 +10,11 @@ namespace convmae {
 
 /// Factors on a residual block's two branches, one an image (stochastic depth, Huang et al., arXiv
 /// 1603.09382): 0 leaves the branch out, 1 / (1 - rate) makes up for the times that it is left out.
+/// Where parts of an image are left out by themselves, such as windows, there is one a token.
 struct BranchScales {
-  at::Tensor mixing;  ///< [B] float32: the branch that mixes positions (convolution, attention)
-  at::Tensor mlp;     ///< [B] float32
+  /// [B] or [B, N] float32: of the branch that mixes positions (convolution, attention).
+  at::Tensor mixing;
+  at::Tensor mlp;  ///< [B] or [B, N] float32
 };
 
 /// The scales of a stack of blocks, in the order in which images pass them; no scales for a block
@@ -30,7 +32,8 @@ std::int64_t drop_path_draws(const std::vector<double>& rates);
 /// branch stays where its draw is at least the rate.
 DropPath drop_path(const std::vector<double>& rates, const at::Tensor& draws);
 
-/// x + branch * scale, or x + branch without a scale. x, branch [B, ...]; scale [B].
+/// x + branch * scale, or x + branch without a scale. x, branch [B, ...]; scale [B], or as many of
+/// their first dimensions as it has.
 at::Tensor add_branch(const at::Tensor& x, const at::Tensor& branch,
                       const std::optional<at::Tensor>& scale);
 

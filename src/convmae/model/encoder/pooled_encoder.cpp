@@ -57,8 +57,9 @@ PooledConvVit::PooledConvVit(const EncoderConfig& config, Pool pool)
 }
 
 at::Tensor PooledConvVit::forward(const at::Tensor& images, const DropPath& drop_path) {
-  const Visibility all = all_visible(images.size(0), encoder_->geometry().grid(), images.device());
-  return pooled(encoder_->stages(images, all, std::nullopt, drop_path).tokens, pool_, *norm_, 0);
+  const Visibility all =
+      all_visible(images.size(0), encoder_->geometry(images).grid(), images.device());
+  return pooled(encoder_->stages(images, {all, std::nullopt, drop_path}).tokens, pool_, *norm_, 0);
 }
 
 PooledVit::PooledVit(const EncoderConfig& config, Pool pool)

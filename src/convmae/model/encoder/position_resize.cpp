@@ -37,15 +37,4 @@ at::Tensor relative_positions(const at::Tensor& table, std::int64_t queries, std
       .view({queries, keys, table.size(1)});
 }
 
-at::Tensor window_partition(const at::Tensor& x, std::int64_t side) {
-  const auto windows = [side](std::int64_t cells) { return (cells + side - 1) / side; };
-  const std::int64_t down = windows(x.size(1));
-  const std::int64_t across = windows(x.size(2));
-  const at::Tensor padded =
-      at::constant_pad_nd(x, {0, 0, 0, across * side - x.size(2), 0, down * side - x.size(1)});
-  return padded.view({x.size(0), down, side, across, side, x.size(3)})
-      .permute({0, 1, 3, 2, 4, 5})
-      .reshape({-1, side, side, x.size(3)});
-}
-
 }  // namespace convmae

@@ -20,8 +20,4 @@ at::Tensor resize_positions(const at::Tensor& table, Size from, Size to, std::in
 /// steps are stretched to the longer one's.
 at::Tensor relative_positions(const at::Tensor& table, std::int64_t queries, std::int64_t keys);
 
-/// Windows of `side` cells of a map, padded with zeros at the bottom and on the right where it does
-/// not divide: x [B, H, W, C] -> [B * windows, side, side, C].
-at::Tensor window_partition(const at::Tensor& x, std::int64_t side);
-
 }  // namespace convmae

@@ -22,7 +22,7 @@ Vit::Vit(const EncoderConfig& config) : geometry_(geometry_of(config)) {
       ->register_module("proj", patch_embed_);
   blocks_ = register_list(*this, "blocks", config.depth.at(0), [&](std::int64_t) {
     return std::make_shared<TransformerBlock>(
-        TransformerBlockConfig{dim, config.num_heads, config.mlp_ratio.at(0), 1e-6});
+        TransformerBlockConfig{dim, config.num_heads, config.mlp_ratio.at(0), {}});
   });
 }
 

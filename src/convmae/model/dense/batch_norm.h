@@ -1,0 +1,53 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <torch/nn/module.h>
+
+#include <cstdint>
+#include <optional>
+
+namespace convmae {
+
+/// Batch norm over everything but the channels, with momentum 0.1 and the unbiased variance for its
+/// running statistics. In training mode these wait: they move when the step that their batches
+/// belong to is taken, so that a step that is left out leaves them alone.
+class BatchNorm : public torch::nn::Module {
+ public:
+  enum class Affine {
+    none,             ///< normalises alone
+    scale_and_shift,  ///< `weight`, `bias`
+  };
+  BatchNorm(std::int64_t channels, double eps, Affine affine = Affine::scale_and_shift);
+
+  /// x [B, C, ...] -> the same shape. A training batch without numbers moves nothing. Throws
+  /// c10::Error for one with a single number a channel, which has no variance.
+  at::Tensor forward(const at::Tensor& x);
+  /// Moves the running statistics by the training batches since the last of these two calls.
+  void commit();
+  /// Forgets those batches.
+  void discard() { pending_.reset(); }
+
+  at::Tensor weight;  ///< [C], undefined without scale and shift
+  at::Tensor bias;    ///< [C], the same
+
+ private:
+  /// What the running statistics become with the batches of the step that is under way.
+  struct Pending {
+    at::Tensor mean;
+    at::Tensor var;
+    std::int64_t batches = 0;
+  };
+
+  double eps_;
+  at::Tensor running_mean_;         ///< [C] float32
+  at::Tensor running_var_;          ///< [C] float32
+  at::Tensor num_batches_tracked_;  ///< [] int64
+  std::optional<Pending> pending_;
+};
+
+/// The same of every batch norm in a module: after an optimizer step that was taken, or was left
+/// out.
+void commit_statistics(torch::nn::Module& module);
+void discard_statistics(torch::nn::Module& module);
+
+}  // namespace convmae
