@@ -23,7 +23,7 @@ Convolution::Convolution(const ConvolutionConfig& config)
   if (config.bias) bias = register_parameter("bias", torch::empty({config.out}));
 }
 
-at::Tensor Convolution::forward(const at::Tensor& x) {
+at::Tensor Convolution::forward(const at::Tensor& x) const {
   const at::ScalarType type = x.scalar_type();
   return at::conv2d(x, weight.to(type), in_type(bias, type), stride_, padding_);
 }
@@ -33,7 +33,7 @@ Upsampling::Upsampling(std::int64_t in, std::int64_t out) {
   bias = register_parameter("bias", torch::empty({out}));
 }
 
-at::Tensor Upsampling::forward(const at::Tensor& x) {
+at::Tensor Upsampling::forward(const at::Tensor& x) const {
   const at::ScalarType type = x.scalar_type();
   return at::conv_transpose2d(x, weight.to(type), bias.to(type), /*stride=*/2);
 }

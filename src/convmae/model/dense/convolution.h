@@ -26,7 +26,7 @@ struct ConvolutionConfig {
 class Convolution : public torch::nn::Module {
  public:
   explicit Convolution(const ConvolutionConfig& config);
-  at::Tensor forward(const at::Tensor& x);
+  at::Tensor forward(const at::Tensor& x) const;
 
   at::Tensor weight;  ///< [out, in, k, k]
   at::Tensor bias;    ///< [out], undefined without
@@ -40,7 +40,7 @@ class Convolution : public torch::nn::Module {
 class Upsampling : public torch::nn::Module {
  public:
   Upsampling(std::int64_t in, std::int64_t out);
-  at::Tensor forward(const at::Tensor& x);
+  at::Tensor forward(const at::Tensor& x) const;
 
   at::Tensor weight;  ///< [in, out, 2, 2]
   at::Tensor bias;    ///< [out]
