@@ -57,7 +57,7 @@ void add_gradients(const GoldenFile& file, torch::nn::Module& module, const at::
                    Tensors& out) {
   at::Tensor loss;
   for (const auto& [name, map] : maps) {
-    const at::Tensor term = (map * file.at("in.cotangent" + cotangent + name)).sum();
+    const at::Tensor term = (map * file.at(std::string(cotangent).append(name))).sum();
     loss = loss.defined() ? loss + term : term;
   }
   module.zero_grad();
@@ -96,8 +96,9 @@ void add_segmentor_pass(const GoldenFile& file, SegmentorMaps& model, const std:
   model.train(mode == "train");
   const at::Tensor images = file.at("in.imgs").requires_grad_(true);
   const NamedMaps maps = model.forward(images);
-  for (const auto& [name, map] : maps) out["out_" + mode + ".feature" + name] = map.detach();
-  add_gradients(file, model, images, maps, "", "grad_" + mode, out);
+  const std::string prefix = "out_" + mode + ".feature";
+  for (const auto& [name, map] : maps) out[prefix + name] = map.detach();
+  add_gradients(file, model, images, maps, "in.cotangent", "grad_" + mode, out);
 }
 
 }  // namespace
@@ -137,7 +138,7 @@ void add_detector(const GoldenFile& file, torch::nn::Module& model, Backbone& ba
   const at::Tensor images = file.at("in.imgs").requires_grad_(true);
   const NamedMaps maps = levels_of(backbone.forward(images));
   for (const auto& [name, map] : maps) out["out." + name] = map.detach();
-  add_gradients(file, model, images, maps, ".", "grad", out);
+  add_gradients(file, model, images, maps, "in.cotangent.", "grad", out);
 }
 
 /// Adds maps whose names are a letter and a number that begins with `first`.

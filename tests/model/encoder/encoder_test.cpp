@@ -105,8 +105,8 @@ TEST(Recompute, ComputesOnceMoreOnlyWhereAGradientIsWanted) {
   EXPECT_EQ(calls, 3);
 }
 
-TransformerBlockConfig block_of(BlockParts parts) {
-  return {.dim = 12, .num_heads = 3, .mlp_ratio = 2, .parts = std::move(parts)};
+TransformerBlockConfig block_of(const BlockParts& parts) {
+  return {.dim = 12, .num_heads = 3, .mlp_ratio = 2, .parts = parts};
 }
 
 TEST(TransformerBlock, InWindowsIsTheBlockOnEveryWindow) {
