@@ -99,6 +99,26 @@ class Durability(ProgramTest):
         result = self.call("--resume", self.run_directory, "--epochs", 2)
         self.assertEqual(result.returncode, 0, result.stderr)
 
+    def test_steps_that_cannot_be_logged_are_saved_first(self):
+        self.pretrain("--batch_size", 1, "--epochs", 1)  # 20 steps
+        log = self.run_directory / "steps.jsonl"
+        largest = max(path.stat().st_size for path in checkpoints(self.run_directory))
+        line = log.read_text().splitlines(keepends=True)[0]
+        log.write_text(line * (largest // len(line) + 1) + log.read_text())
+        limit = log.stat().st_size + 700  # a few steps more
+
+        def restrict():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+        result = self.call("--resume", self.run_directory, "--epochs", 2, preexec_fn=restrict)
+        self.assert_user_error(result, "steps.jsonl")
+        newest = int(checkpoints(self.run_directory)[-1].stem[5:])
+        self.assertGreater(newest, 20)
+        self.assertLess(newest, 40)
+        result = self.call("--resume", self.run_directory, "--epochs", 2)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(checkpoints(self.run_directory)[-1].stem, "step-00000040")
+
     def test_two_processes_do_not_share_a_run(self):
         process = self.start(*self.new_run("--epochs", 100000))
         self.wait_for_checkpoint()

@@ -1,5 +1,7 @@
 #include "convmae/classify/finetune.h"
 
+#include "convmae/checkpoint/classifier_weights.h"
+#include "convmae/checkpoint/weights.h"
 #include "convmae/classify/classification_loss.h"
 #include "convmae/classify/classifier_run.h"
 #include "convmae/optim/param_groups.h"
@@ -8,103 +10,121 @@
 
 #include <ATen/ATen.h>
 
+#include <memory>
 #include <optional>
 #include <utility>
 
 namespace convmae {
 namespace {
 
-class FinetuneRun : public ClassifierRun {
+/// Trains a whole classifier, and keeps an average of its weights if that is asked for.
+class FinetuneTask : public Task {
  public:
-  FinetuneRun(FinetuneOptions& options, const RunContext& context)
-      : ClassifierRun(options, context, ClassifierHead::linear), options_(options) {
-    start();
-  }
-
- protected:
-  std::string command() const override { return "finetune"; }
-
-  void check_options() override {
-    resolve(options_);
-    validate(options_);
-  }
-
-  void build_model() override {
-    build_classifier();
-    PooledEncoder& encoder = classifier().encoder();
-    optimizer_.emplace(layer_decay_groups(classifier(), options_.weight_decay, options_.layer_decay,
-                                          encoder.num_layers()),
-                       AdamWOptions{.beta1 = options_.beta1, .beta2 = options_.beta2});
-    drop_path_rates_ = drop_path_rates(options_.drop_path, encoder.num_blocks());
+  /// With a model that has no weights yet. The options and classes outlive it.
+  FinetuneTask(const FinetuneOptions& options, const ClassifierImages& images,
+               const ClassifierConfig& config)
+      : options_(options),
+        images_(images),
+        classifier_(config),
+        optimizer_(layer_decay_groups(classifier_, options.weight_decay, options.layer_decay,
+                                      classifier_.encoder().num_layers()),
+                   AdamWOptions{.beta1 = options.beta1, .beta2 = options.beta2}),
+        drop_path_rates_(drop_path_rates(options.drop_path, classifier_.encoder().num_blocks())) {
     start_average();
   }
 
-  std::int64_t initialise_model() override {
-    const std::int64_t epochs = ClassifierRun::initialise_model();
-    start_average();
-    return epochs;
+  /// From the weights as they are now.
+  void start_average() {
+    if (options_.model_ema_decay > 0) average_.emplace(classifier_, options_.model_ema_decay);
   }
 
-  Optimizer& optimizer() override { return *optimizer_; }
+  Classifier& module() override { return classifier_; }
+  Optimizer& optimizer() override { return optimizer_; }
+
+  Loss loss(const Batch& batch) override {
+    const auto epoch = static_cast<std::uint64_t>(batch.epoch);
+    const std::vector<std::int64_t> labels = labels_of(batch, images_.class_of);
+    const std::int64_t classes = classifier_.config().num_classes;
+    std::vector<float> targets =
+        mix_batch(options_.mixing(),
+                  {options_.seed, epoch, static_cast<std::uint64_t>(batch.global_indices.front())},
+                  {batch.pixels.get(), batch.count, options_.model_config.encoder.in_chans,
+                   options_.model_config.encoder.img_size},
+                  labels, classes);
+    const at::Tensor target =
+        at::from_blob(targets.data(), {batch.count, classes}, at::kFloat).clone();
+    const DropPath drop =
+        draw_drop_path(drop_path_rates_, options_.seed, epoch, batch.global_indices);
+    const at::Tensor images = classifier_input(options_)(batch);
+    return {soft_target_cross_entropy(classifier_.forward(images, drop), target), {}};
+  }
+
+  void commit() override {
+    if (average_) average_->update();
+  }
 
   FurtherState further_state() override {
     return average_ ? FurtherState{average_->tensors()} : FurtherState();
   }
 
-  std::unique_ptr<BatchStream> open_batches(std::int64_t epoch, std::int64_t batch) override {
-    TransformConfig transform = training_transform(options_);
-    transform.rand_augment = options_.rand_augment();
-    if (options_.reprob > 0) transform.random_erasing = options_.random_erasing();
-    return load_batches(std::move(transform), epoch, batch);
-  }
-
-  at::Tensor loss(const Batch& batch) override {
-    const auto epoch = static_cast<std::uint64_t>(batch.epoch);
-    const std::vector<std::int64_t> labels = labels_of(batch, class_of());
-    const MixingPolicy mixing = options_.mixing();
-    const Size size = options_.model_config.encoder.img_size;
-    std::vector<float> targets = mix_batch(
-        mixing, {options_.seed, epoch, static_cast<std::uint64_t>(batch.global_indices.front())},
-        {batch.pixels.get(), batch.count, options_.model_config.encoder.in_chans, size}, labels,
-        classifier().config().num_classes);
-    const at::Tensor target =
-        at::from_blob(targets.data(), {batch.count, classifier().config().num_classes}, at::kFloat);
-    const DropPath drop =
-        draw_drop_path(drop_path_rates_, options_.seed, epoch, batch.global_indices);
-    return soft_target_cross_entropy(classifier().forward(images(batch), drop), target.clone());
-  }
-
-  void stepped() override {
-    if (average_) average_->update();
-  }
-
-  ClassificationMetrics evaluate() override {
-    const UseAverage average(average_ ? &*average_ : nullptr);
-    return ClassifierRun::evaluate();
-  }
-
-  void write_weights(const std::filesystem::path& path, const CheckpointInfo& info) override {
-    const UseAverage average(average_ ? &*average_ : nullptr);
-    ClassifierRun::write_weights(path, info);
-  }
+  /// Null if there is none.
+  WeightAverage* average() { return average_ ? &*average_ : nullptr; }
 
  private:
-  /// From the weights as they are now.
-  void start_average() {
-    if (options_.model_ema_decay > 0) average_.emplace(classifier(), options_.model_ema_decay);
-  }
-
-  FinetuneOptions& options_;
-  std::optional<AdamW> optimizer_;
+  const FinetuneOptions& options_;
+  const ClassifierImages& images_;
+  Classifier classifier_;
+  AdamW optimizer_;
   std::vector<double> drop_path_rates_;
   std::optional<WeightAverage> average_;
 };
 
+TransformConfig transform_of(const FinetuneOptions& options) {
+  TransformConfig transform = training_transform(options);
+  transform.rand_augment = options.rand_augment();
+  if (options.reprob > 0) transform.random_erasing = options.random_erasing();
+  return transform;
+}
+
 }  // namespace
 
 int finetune(FinetuneOptions& options, const RunContext& context) {
-  FinetuneRun run(options, context);
-  return run.train();
+  Run run("finetune", options, context);
+  resolve(options);
+  validate(options);
+  run.open_images(/*needs_classes=*/true);
+  const ClassifierImages images = open_classifier_images(run, options, ClassifierHead::linear);
+  const ClassifierConfig config =
+      classifier_config(options, ClassifierHead::linear, images.classes);
+  run.set_kind(task_of(config, images.classes));
+  validate(config);
+  FinetuneTask task(options, images, config);
+  bool should_know_classes = false;
+  if (run.is_new()) {
+    should_know_classes = initialise_weights(run, task.module(), options, images.classes);
+    task.start_average();
+  }
+  run.start(task, 0, {{"model", options.model}, {"classes", images.classes.size()}});
+  return train_classifier({.run = run,
+                           .options = options,
+                           .images = images,
+                           .head = ClassifierHead::linear,
+                           .should_know_classes = should_know_classes,
+                           .open_batches =
+                               [&](std::int64_t epoch, std::int64_t batch) {
+                                 return run.training_batches(transform_of(options), epoch, batch);
+                               },
+                           .evaluate =
+                               [&] {
+                                 const UseAverage average(task.average());
+                                 return evaluate_held_out(run, options, *images.held_out,
+                                                          task.module());
+                               },
+                           .write_weights =
+                               [&](const std::filesystem::path& path, const CheckpointInfo& info) {
+                                 const UseAverage average(task.average());
+                                 save_weights(path, task.module(), info);
+                               }});
 }
 
 }  // namespace convmae

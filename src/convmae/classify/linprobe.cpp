@@ -1,4 +1,5 @@
 #include "convmae/base/random.h"
+#include "convmae/checkpoint/classifier_weights.h"
 #include "convmae/classify/classification_loss.h"
 #include "convmae/classify/classifier_run.h"
 #include "convmae/classify/finetune.h"
@@ -10,7 +11,9 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -94,88 +97,42 @@ struct FeatureTable {
 };
 
 /// Trains the head on an encoder without gradient.
-class LinprobeRun : public ClassifierRun {
+class LinprobeTask : public Task {
  public:
-  LinprobeRun(LinprobeOptions& options, const RunContext& context)
-      : ClassifierRun(options, context, ClassifierHead::probe), options_(options) {
-    start();
-  }
+  /// With a model that has no weights yet. The options and classes outlive it.
+  LinprobeTask(const LinprobeOptions& options, const ClassifierImages& images,
+               const ClassifierConfig& config)
+      : input_(classifier_input(options)),
+        class_of_(images.class_of),
+        classifier_(config),
+        optimizer_(weight_decay_groups(classifier_, options.weight_decay), LarsOptions{}) {}
 
- protected:
-  std::string command() const override { return "linprobe"; }
+  Classifier& module() override { return classifier_; }
+  Optimizer& optimizer() override { return optimizer_; }
 
-  void check_options() override {
-    resolve(options_);
-    validate(options_);
-  }
-
-  void build_model() override {
-    build_classifier();
-    optimizer_.emplace(weight_decay_groups(classifier(), options_.weight_decay), LarsOptions{});
-  }
-
-  std::int64_t initialise_model() override {
-    if (options_.init.empty()) {
-      say("warning: without --init the encoder is random: this probes what no training has made");
-    }
-    return ClassifierRun::initialise_model();
-  }
-
-  Optimizer& optimizer() override { return *optimizer_; }
-
-  std::unique_ptr<BatchStream> open_batches(std::int64_t epoch, std::int64_t batch) override {
-    if (!options_.features_cached) {
-      return load_batches(training_transform(options_), epoch, batch);
-    }
-    if (!table_) table_ = compute_features({source(), class_of()}, "training images");
-    return std::make_unique<ImageNumbers>(options_, source(), table_->usable, epoch, batch);
-  }
-
-  at::Tensor loss(const Batch& batch) override {
+  Loss loss(const Batch& batch) override {
     if (table_) {
       const at::Tensor rows = at::tensor(batch.samples);
-      return probe_loss(table_->features.index_select(0, rows),
-                        table_->labels.index_select(0, rows));
+      return {
+          probe_loss(table_->features.index_select(0, rows), table_->labels.index_select(0, rows)),
+          {}};
     }
-    const std::vector<std::int64_t> labels = labels_of(batch, class_of());
-    return probe_loss(encode(batch), at::tensor(labels));
+    return {probe_loss(encode(batch), at::tensor(labels_of(batch, class_of_))), {}};
   }
 
-  void stepped() override { classifier().commit_statistics(); }
-  void skipped() override { classifier().discard_statistics(); }
+  void commit() override { classifier_.commit_statistics(); }
+  void discard() override { classifier_.discard_statistics(); }
 
-  ClassificationMetrics evaluate() override {
-    if (!options_.features_cached) return ClassifierRun::evaluate();
-    if (!held_out_table_) {
-      held_out_table_ = compute_features(*held_out(), "held-out images").counted();
-    }
-    const at::NoGradGuard no_grad;
-    classifier().eval();
-    ClassificationMetrics metrics(classifier().config().num_classes);
-    const at::Tensor& labels = held_out_table_->labels;
-    metrics.add(classifier().classify(held_out_table_->features),
-                {labels.const_data_ptr<std::int64_t>(), static_cast<std::size_t>(labels.numel())});
-    classifier().train();
-    return metrics;
-  }
-
- private:
-  at::Tensor encode(const Batch& batch) {
-    const at::NoGradGuard no_grad;
-    return classifier().encoder().forward(images(batch)).to(at::kFloat);
-  }
-
-  at::Tensor probe_loss(const at::Tensor& features, const at::Tensor& labels) {
-    return label_smoothing_cross_entropy(classifier().classify(features), labels, 0);
-  }
+  /// Learns from now on from the features of the training images, and no more from images.
+  void learn_from(FeatureTable table) { table_ = std::move(table); }
+  const std::optional<FeatureTable>& table() const { return table_; }
 
   /// Looks at every image once, without augmentation. Each has its row.
-  FeatureTable compute_features(const LabelledImages& images, const std::string& what) {
+  FeatureTable compute_features(const LabelledImages& images, const ImageReading& reading) {
     const std::int64_t count = images.source->size();
-    const ImageReading reading = reading_of_all(count, what);
     const std::unique_ptr<Loader> loader =
-        evaluation_loader(reading, preprocessing_of(options_), images.source);
-    FeatureTable table{at::empty({count, classifier().encoder().width()}, at::kFloat),
+        evaluation_loader(reading, input_.preprocessing, images.source);
+    FeatureTable table{at::empty({count, classifier_.encoder().width()}, at::kFloat),
                        at::empty({count}, at::kLong),
                        std::vector<bool>(static_cast<std::size_t>(count), false)};
     std::int64_t done = 0;
@@ -192,17 +149,83 @@ class LinprobeRun : public ClassifierRun {
     return table;
   }
 
-  LinprobeOptions& options_;
-  std::optional<Lars> optimizer_;
+  ClassificationMetrics evaluate(const FeatureTable& held_out) {
+    const at::NoGradGuard no_grad;
+    classifier_.eval();
+    ClassificationMetrics metrics(classifier_.config().num_classes);
+    const at::Tensor& labels = held_out.labels;
+    metrics.add(classifier_.classify(held_out.features),
+                {labels.const_data_ptr<std::int64_t>(), static_cast<std::size_t>(labels.numel())});
+    classifier_.train();
+    return metrics;
+  }
+
+ private:
+  at::Tensor encode(const Batch& batch) {
+    const at::NoGradGuard no_grad;
+    return classifier_.encoder().forward(input_(batch)).to(at::kFloat);
+  }
+
+  at::Tensor probe_loss(const at::Tensor& features, const at::Tensor& labels) {
+    return label_smoothing_cross_entropy(classifier_.classify(features), labels, 0);
+  }
+
+  ImageInput input_;
+  const std::vector<std::int64_t>& class_of_;
+  Classifier classifier_;
+  Lars optimizer_;
   std::optional<FeatureTable> table_;
-  std::optional<FeatureTable> held_out_table_;
 };
 
 }  // namespace
 
 int linprobe(LinprobeOptions& options, const RunContext& context) {
-  LinprobeRun run(options, context);
-  return run.train();
+  Run run("linprobe", options, context);
+  resolve(options);
+  validate(options);
+  run.open_images(/*needs_classes=*/true);
+  const ClassifierImages images = open_classifier_images(run, options, ClassifierHead::probe);
+  const ClassifierConfig config = classifier_config(options, ClassifierHead::probe, images.classes);
+  run.set_kind(task_of(config, images.classes));
+  validate(config);
+  LinprobeTask task(options, images, config);
+  bool should_know_classes = false;
+  if (run.is_new()) {
+    if (options.init.empty()) {
+      run.say(
+          "warning: without --init the encoder is random: this probes what no training has made");
+    }
+    should_know_classes = initialise_weights(run, task.module(), options, images.classes);
+  }
+  run.start(task, 0, {{"model", options.model}, {"classes", images.classes.size()}});
+
+  const auto features_of = [&](const LabelledImages& set, const std::string& what) {
+    return task.compute_features(set, run.reading_of_all(set.source->size(), what));
+  };
+  std::optional<FeatureTable> held_out;
+  return train_classifier(
+      {.run = run,
+       .options = options,
+       .images = images,
+       .head = ClassifierHead::probe,
+       .should_know_classes = should_know_classes,
+       .open_batches = [&](std::int64_t epoch, std::int64_t batch) -> std::unique_ptr<BatchStream> {
+         if (!options.features_cached) {
+           return run.training_batches(training_transform(options), epoch, batch);
+         }
+         task.learn_from(features_of({run.source(), images.class_of}, "training images"));
+         return std::make_unique<ImageNumbers>(options, run.source(), task.table()->usable, epoch,
+                                               batch);
+       },
+       .evaluate =
+           [&] {
+             if (!options.features_cached) {
+               return evaluate_held_out(run, options, *images.held_out, task.module());
+             }
+             if (!held_out) held_out = features_of(*images.held_out, "held-out images").counted();
+             return task.evaluate(*held_out);
+           },
+       .write_weights = {}});
 }
 
 }  // namespace convmae

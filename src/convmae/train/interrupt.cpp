@@ -1,5 +1,7 @@
 #include "convmae/train/interrupt.h"
 
+#include "convmae/train/observer.h"
+
 #include <cerrno>
 #include <cstddef>
 #include <string_view>

@@ -5,10 +5,6 @@
 
 namespace convmae {
 
-/// Leaves a step or a look at the model early because a signal arrived; no error. A run catches it
-/// where nothing of its state is half done.
-struct Interrupted {};
-
 /// Lets SIGINT (Ctrl-C), SIGTERM, SIGHUP (a terminal that closes) and SIGUSR1 (job schedulers'
 /// notice) ask for an orderly end while this object lives. The first one is noted, and one line on
 /// standard error says so. Another Ctrl-C, or SIGTERM after SIGTERM, ends the process at once; the
@@ -25,7 +21,7 @@ class InterruptGuard {
 
   /// The signal that arrived, or 0.
   int signal() const;
-  /// Throws Interrupted if one has arrived.
+  /// Throws Interrupted (train/observer.h) if one has arrived.
   void check() const;
 
  private:

@@ -2,6 +2,8 @@
 
 #include "convmae/checkpoint/checkpoint_file.h"
 #include "convmae/optim/optimizer.h"
+#include "convmae/train/run_position.h"
+#include "convmae/train/task.h"
 
 #include <nlohmann/json.hpp>
 #include <torch/nn/module.h>
@@ -11,24 +13,6 @@
 #include <string>
 
 namespace convmae {
-
-/// Where a run stands between two optimizer steps. Together with model and optimizer this is all
-/// that an exact continuation needs, since every random draw is a function of epoch and sample.
-struct RunPosition {
-  std::int64_t epoch = 0;  ///< the epoch that the run is in, from 0
-  /// Steps of that epoch that are done. After its last step the epoch goes on until the model has
-  /// been looked at and the log has the epoch's line.
-  std::int64_t step = 0;
-  std::int64_t global_step = 0;  ///< steps of the run that are done, skipped ones included
-  /// Sum and number of the losses of this epoch's micro-batches, without those of skipped steps.
-  double loss_sum = 0;
-  std::int64_t loss_count = 0;
-  std::int64_t skipped = 0;  ///< steps of the run that a non-finite loss or gradient left out
-  std::int64_t skipped_in_a_row = 0;
-  std::int64_t skipped_in_epoch = 0;
-
-  bool operator==(const RunPosition&) const = default;
-};
 
 /// What must be the same for a run to continue exactly.
 struct RunIdentity {
@@ -57,12 +41,6 @@ nlohmann::ordered_json to_json(const TrainingState& state);
 /// Throws nlohmann::json::exception if something is missing or of another type, and UserError for
 /// numbers that no run has counted.
 TrainingState training_state_from_json(const nlohmann::ordered_json& json);
-
-/// What a kind of run keeps in its checkpoints beside model, optimizer and TrainingState.
-struct FurtherState {
-  NamedTensors tensors;
-  nlohmann::ordered_json entries = nlohmann::ordered_json::object();  ///< of the trainer state
-};
 
 /// The optimizer's groups as such an entry, with the keys of PyTorch's AdamW, so that the state can
 /// go on there.

@@ -19,7 +19,7 @@ class Store : public testing::Test {
     write_checkpoint(store_.path_of(step), CheckpointKind::weights,
                      {{"step", at::full({1}, static_cast<float>(step))}}, tiny_info(), {});
     store_.added();
-    if (score) store_.looked_at(step, score);
+    if (score) store_.evaluated(step, score);
   }
   std::string best() const { return model_file(scratch_.path()).stem().string(); }
   std::vector<std::string> names() const {
@@ -55,7 +55,7 @@ TEST_F(Store, ANewBestLetsTheOldOneGo) {
   add(30, 1);
   add(40);
   EXPECT_THAT(names(), testing::ElementsAre("step-00000040", "step-00000030"));
-  EXPECT_FALSE(store_.was_looked_at(10));
+  EXPECT_FALSE(store_.was_evaluated(10));
 }
 
 TEST_F(Store, AWorseOneIsNotTheBestAndTheNewerOfEqualsIs) {
@@ -68,12 +68,12 @@ TEST_F(Store, AWorseOneIsNotTheBestAndTheNewerOfEqualsIs) {
 
 TEST_F(Store, ScoresOnOtherImagesAreNotCompared) {
   add(10);
-  store_.looked_at(10, 1, "some");
+  store_.evaluated(10, 1, "some");
   add(20);
-  store_.looked_at(20, 2, "others");
+  store_.evaluated(20, 2, "others");
   EXPECT_EQ(best(), "step-00000020");
   add(30);
-  store_.looked_at(30, 3, "others");
+  store_.evaluated(30, 3, "others");
   EXPECT_EQ(best(), "step-00000020");
   add(40);
   add(50);
@@ -83,14 +83,14 @@ TEST_F(Store, ScoresOnOtherImagesAreNotCompared) {
 TEST_F(Store, ScoresOfEarlierVersionsAreComparedWithAll) {
   add(10, 1);
   add(20);
-  store_.looked_at(20, 2, "some");
+  store_.evaluated(20, 2, "some");
   EXPECT_EQ(best(), "step-00000010");
 }
 
 TEST_F(Store, AScoreThatIsNotFiniteIsNone) {
   for (const double score : {std::nan(""), -std::numeric_limits<double>::infinity()}) {
     add(10, score);
-    EXPECT_TRUE(store_.was_looked_at(10));
+    EXPECT_TRUE(store_.was_evaluated(10));
     EXPECT_EQ(store_.score(10), std::nullopt);
   }
   EXPECT_FALSE(std::filesystem::exists(directory_ / "best.safetensors"));
@@ -189,7 +189,7 @@ TEST_F(Store, RemovesWhatComesAfterTheContinuedStep) {
   add(20, 1);
   store_.remove_after(10);
   EXPECT_THAT(names(), testing::ElementsAre("step-00000010"));
-  EXPECT_FALSE(store_.was_looked_at(20));
+  EXPECT_FALSE(store_.was_evaluated(20));
   EXPECT_EQ(best(), "step-00000010");
 }
 

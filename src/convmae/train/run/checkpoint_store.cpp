@@ -176,7 +176,7 @@ void CheckpointStore::added() {
   prune();
 }
 
-void CheckpointStore::looked_at(std::int64_t global_step, std::optional<double> score,
+void CheckpointStore::evaluated(std::int64_t global_step, std::optional<double> score,
                                 const std::string& scored_on) {
   nlohmann::ordered_json note = nlohmann::ordered_json::object();
   if (score && std::isfinite(*score)) {
@@ -188,7 +188,7 @@ void CheckpointStore::looked_at(std::int64_t global_step, std::optional<double> 
   prune();
 }
 
-bool CheckpointStore::was_looked_at(std::int64_t global_step) const {
+bool CheckpointStore::was_evaluated(std::int64_t global_step) const {
   std::error_code ignored;
   return std::filesystem::exists(note_of(path_of(global_step)), ignored);
 }
@@ -202,7 +202,7 @@ void CheckpointStore::adopt_best(double score) {
   std::error_code no_link;
   const std::optional<std::int64_t> step =
       step_of(std::filesystem::read_symlink(best_link(), no_link));
-  if (step && best_in(directory_).empty()) looked_at(*step, score);
+  if (step && best_in(directory_).empty()) evaluated(*step, score);
 }
 
 void CheckpointStore::point_to_best() {

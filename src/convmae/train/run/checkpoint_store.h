@@ -27,7 +27,7 @@ bool is_checkpoint_name(const std::filesystem::path& path);
 void remove_checkpoints(const std::filesystem::path& run);
 
 /// The checkpoints of a run: `step-00000120.safetensors`, named by the steps done, beside it
-/// `score-00000120.json` once the model has been looked at, with its score if it got one, and
+/// `score-00000120.json` once the model has been evaluated, with its score if it got one, and
 /// `best.safetensors`, a symbolic link to the checkpoint with the best score. The scores alone
 /// decide which that is: the link is for people, and file systems without links do without it.
 /// Keeps the newest few and the best; a file is deleted only after its successor is safe on disk.
@@ -42,13 +42,13 @@ class CheckpointStore {
 
   /// After a checkpoint has been written: deletes what need not be kept.
   void added();
-  /// Notes that the model of a checkpoint has been looked at, and its score, lower is better; one
+  /// Notes that the model of a checkpoint has been evaluated, and its score, lower is better; one
   /// that is not finite is none. `scored_on` tells what it was measured on; of what the newest
   /// score was not measured on, older ones count no more. Lets `best.safetensors` name the best,
   /// the newer of equals.
-  void looked_at(std::int64_t global_step, std::optional<double> score,
+  void evaluated(std::int64_t global_step, std::optional<double> score,
                  const std::string& scored_on = "");
-  bool was_looked_at(std::int64_t global_step) const;
+  bool was_evaluated(std::int64_t global_step) const;
   std::optional<double> score(std::int64_t global_step) const;
   /// Notes the score of the checkpoint that `best.safetensors` names, if nothing else has: earlier
   /// versions knew the best by the link alone.

@@ -6,9 +6,11 @@
 
 #include <functional>
 #include <limits>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace convmae {
 namespace {
@@ -20,12 +22,20 @@ double number_or_nan(const Json& value) {
 }
 
 StepRecord step_record_from(const Json& json) {
+  std::vector<std::pair<std::string, double>> parts;
+  const auto found = json.find("parts");
+  if (found != json.end() && found->is_object()) {
+    for (const auto& [name, value] : found->items()) {
+      parts.emplace_back(name, number_or_nan(value));
+    }
+  }
   return {.step = json.value("step", std::int64_t{0}),
           .epoch = number_or_nan(json.value("epoch", Json())),
           .loss = number_or_nan(json.value("loss", Json())),
           .lr = number_or_nan(json.value("lr", Json())),
           .grad_norm = number_or_nan(json.value("grad_norm", Json())),
-          .skipped = json.value("skipped", false)};
+          .skipped = json.value("skipped", false),
+          .parts = std::move(parts)};
 }
 
 /// Calls `visit` with every whole JSON object of a file of lines, which need not be there.
@@ -47,6 +57,7 @@ nlohmann::ordered_json to_json(const StepRecord& record) {
                {"lr", record.lr},
                {"grad_norm", record.grad_norm}};
   if (record.skipped) json["skipped"] = true;
+  for (const auto& [name, value] : record.parts) json["parts"][name] = value;
   return json;
 }
 

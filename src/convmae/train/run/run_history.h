@@ -1,5 +1,6 @@
 #pragma once
 
+#include "convmae/train/observer.h"
 #include "convmae/train/run/run_directory.h"
 
 #include <nlohmann/json.hpp>
@@ -8,17 +9,6 @@
 #include <vector>
 
 namespace convmae {
-
-/// What is remembered of one optimizer step. Nothing here depends on the clock, so that an
-/// interrupted and an uninterrupted run log the same lines.
-struct StepRecord {
-  std::int64_t step = 0;  ///< counted from 1 over the whole run
-  double epoch = 0;       ///< fractional, at the step's first micro-batch
-  double loss = 0;        ///< mean over the step's micro-batches
-  double lr = 0;
-  double grad_norm = 0;  ///< before clipping
-  bool skipped = false;
-};
 
 nlohmann::ordered_json to_json(const StepRecord& record);
 

@@ -54,6 +54,9 @@ void RunLog::add_step(const StepRecord& record) {
   steps_file_->append(to_json(record));
   add_scalar("train_loss", record.loss, record.epoch);
   add_scalar("lr", record.lr, record.epoch);
+  for (const auto& [name, value] : record.parts) {
+    add_scalar("train_loss/" + name, value, record.epoch);
+  }
 }
 
 void RunLog::add_epoch(const Json& record) {

@@ -1,0 +1,30 @@
+#pragma once
+
+#include "convmae/model/autoencoder/pretrain_model.h"
+#include "convmae/pretrain/pretrain_options.h"
+#include "convmae/train/task.h"
+
+#include <memory>
+
+namespace convmae {
+
+/// Masked pretraining. ConvMAE, FastConvMAE and MAE differ in the model alone.
+class PretrainTask : public Task {
+ public:
+  /// With a model that has no weights yet. The options outlive it.
+  explicit PretrainTask(const PretrainOptions& options);
+
+  torch::nn::Module& module() override { return *model_; }
+  AdamW& optimizer() override { return optimizer_; }
+  Loss loss(const Batch& batch) override;
+  FurtherState further_state() override;
+
+  const std::shared_ptr<PretrainModel>& model() const { return model_; }
+
+ private:
+  const PretrainOptions& options_;
+  std::shared_ptr<PretrainModel> model_;
+  AdamW optimizer_;
+};
+
+}  // namespace convmae

@@ -1,0 +1,24 @@
+#include "convmae/train/run/log_observer.h"
+
+namespace convmae {
+
+void LogObserver::evaluated(const Moment& now, const Scores& scores) {
+  nlohmann::ordered_json json;
+  json["train_loss"] = now.mean_loss();
+  json["train_lr"] = now.mean_lr;
+  for (const auto& [key, value] : scores.values.items()) {
+    json[key] = value;
+    if (value.is_number_float()) log_.add_scalar(key, value.get<double>(), now.epoch);
+  }
+  json["epoch"] = now.position.epoch;
+  json["n_parameters"] = parameters_;
+  json["epochs_done"] = now.epoch;
+  json["skipped_steps"] = now.position.skipped_in_epoch;
+  json["seconds"] = now.speed.epoch_seconds;
+  json["images_per_second"] = now.speed.epoch_images_per_second;
+  json["data_share"] = now.speed.epoch_wait_share;
+  if (!now.epoch_complete()) json["incomplete"] = true;
+  log_.add_epoch(json);
+}
+
+}  // namespace convmae

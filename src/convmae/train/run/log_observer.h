@@ -1,0 +1,23 @@
+#pragma once
+
+#include "convmae/train/observer.h"
+#include "convmae/train/run/run_log.h"
+
+#include <cstdint>
+
+namespace convmae {
+
+/// Writes the run's log: a line for each step, and one for each epoch with what was found.
+class LogObserver : public Observer {
+ public:
+  LogObserver(RunLog& log, std::int64_t parameters) : log_(log), parameters_(parameters) {}
+
+  void stepped(const StepRecord& record, const Moment&) override { log_.add_step(record); }
+  void evaluated(const Moment& now, const Scores& scores) override;
+
+ private:
+  RunLog& log_;
+  std::int64_t parameters_;
+};
+
+}  // namespace convmae

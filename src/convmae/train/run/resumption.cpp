@@ -1,0 +1,81 @@
+#include "convmae/train/run/resumption.h"
+
+#include "convmae/base/error.h"
+#include "convmae/base/quote.h"
+#include "convmae/checkpoint/held_tensors.h"
+#include "convmae/train/run/run_setup.h"
+#include "convmae/train/run/set_aside.h"
+
+namespace convmae {
+
+Resumption::Resumption(const std::string& resume, std::int64_t keep_last)
+    : place_(place_to_resume(resume)),
+      directory_(RunDirectory::open(place_.run)),
+      store_(directory_.paths().checkpoints(), keep_last) {
+  const auto look_at = [this](const CheckpointFile& candidate) {
+    state_ = training_state(candidate);
+    expect_model(WeightFile(candidate.path()), candidate.info());
+  };
+  file_ = place_.checkpoint.empty() ? store_.open_newest(passed_over_, look_at)
+                                    : CheckpointStore::open(place_.checkpoint, look_at);
+}
+
+void Resumption::keep_arithmetic(TrainingOptions& options) const {
+  if (options.gemm == "auto" && options.precision == state_.precision) options.gemm = state_.gemm;
+  if (options.threads == 0) options.threads = state_.threads;
+}
+
+std::string Resumption::warning_of(const TrainingOptions& options) const {
+  if (options.gemm == state_.gemm && options.threads == state_.threads &&
+      options.precision == state_.precision) {
+    return "";
+  }
+  return "warning: the run had --gemm " + state_.gemm + " --threads " +
+         std::to_string(state_.threads) + " --precision " + state_.precision +
+         "; with others it continues, but not with the same last bits";
+}
+
+void Resumption::check(const RunIdentity& asked) const { check_identity(state_.identity, asked); }
+
+void Resumption::check(const CheckpointInfo& asked) const { check_model(file_->info(), asked); }
+
+std::vector<std::string> Resumption::restore(Task& task, std::int64_t steps_per_epoch,
+                                             const RunIdentity& identity,
+                                             const CheckpointInfo& info) {
+  const auto read = [&](const CheckpointFile& candidate) {
+    state_ = training_state(candidate);
+    check_position(state_.position, steps_per_epoch, candidate.path());
+    restore_training_checkpoint(candidate, task.module(), task.optimizer(), task.further_state());
+  };
+  try {
+    read(*file_);
+  } catch (const UserError& error) {
+    if (!place_.checkpoint.empty()) throw;
+    passed_over_.push_back({file_->path(), error.what()});
+    file_ = store_.open_newest(passed_over_, read);
+    check(identity);
+    check(info);
+  }
+  std::vector<std::string> warnings;
+  warnings.reserve(passed_over_.size());
+  for (const auto& [checkpoint, reason] : passed_over_) {
+    warnings.push_back("warning: " + reason + "; passing it over");
+  }
+  return warnings;
+}
+
+std::string Resumption::clear_later(const RunPaths& run) {
+  const std::int64_t step = position().global_step;
+  std::string text;
+  if (!place_.checkpoint.empty()) {
+    const std::filesystem::path folder = set_aside(run, step, store_.later_than(step));
+    if (!folder.empty()) {
+      text = "goes back to step " + std::to_string(step) +
+             "; what the run has done after it is kept in " + quote(folder.string());
+    }
+  }
+  store_.remove_after(step);
+  return text;
+}
+
+}  // namespace convmae

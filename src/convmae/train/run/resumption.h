@@ -1,0 +1,55 @@
+#pragma once
+
+#include "convmae/train/run/checkpoint_store.h"
+#include "convmae/train/run/run_directory.h"
+#include "convmae/train/task.h"
+#include "convmae/train/training_checkpoint.h"
+#include "convmae/train/training_options.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace convmae {
+
+/// How a run goes on: its directory, the checkpoint that it continues from, and whether it may.
+class Resumption {
+ public:
+  /// Opens what `resume` names: a run's directory, with its newest usable checkpoint, or one of its
+  /// checkpoints. Throws UserError if there is none.
+  Resumption(const std::string& resume, std::int64_t keep_last);
+
+  /// Arithmetic that was not asked for stays as it was, also on another machine.
+  void keep_arithmetic(TrainingOptions& options) const;
+  /// What is to be said of other arithmetic than the run had; empty for the same.
+  std::string warning_of(const TrainingOptions& options) const;
+  /// Throw UserError, naming the flag, if the run would not be the same.
+  void check(const RunIdentity& asked) const;
+  void check(const CheckpointInfo& asked) const;
+
+  /// Puts what the checkpoint holds into `task`; where it turns out to be damaged, what an older
+  /// one holds. Returns warnings. Throws UserError if none is left.
+  std::vector<std::string> restore(Task& task, std::int64_t steps_per_epoch,
+                                   const RunIdentity& identity, const CheckpointInfo& info);
+  /// Of the checkpoint.
+  const RunPosition& position() const { return state_.position; }
+  const nlohmann::ordered_json& trainer() const { return file_->trainer(); }
+
+  /// Deletes checkpoints after the position, which were passed over; those of a run that goes back
+  /// are set aside instead. Returns what is to be said of that, if anything.
+  std::string clear_later(const RunPaths& run);
+
+  RunDirectory& directory() { return directory_; }
+  CheckpointStore& store() { return store_; }
+
+ private:
+  ResumePlace place_;
+  RunDirectory directory_;
+  CheckpointStore store_;
+  std::vector<CheckpointStore::PassedOver> passed_over_;
+  TrainingState state_;
+  std::unique_ptr<CheckpointFile> file_;
+};
+
+}  // namespace convmae

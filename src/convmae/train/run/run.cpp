@@ -1,0 +1,334 @@
+#include "convmae/train/run/run.h"
+
+#include "convmae/base/error.h"
+#include "convmae/base/json_text.h"
+#include "convmae/base/quote.h"
+#include "convmae/checkpoint/weights.h"
+#include "convmae/io/atomic_file.h"
+#include "convmae/ops/compute_threads.h"
+#include "convmae/ops/gemm.h"
+#include "convmae/ops/precision.h"
+#include "convmae/report/format.h"
+#include "convmae/train/failure.h"
+#include "convmae/train/finite.h"
+#include "convmae/train/run/checkpoint_observer.h"
+#include "convmae/train/run/console_observer.h"
+#include "convmae/train/run/environment.h"
+#include "convmae/train/run/log_observer.h"
+#include "convmae/train/run/run_setup.h"
+
+#include <algorithm>
+#include <cmath>
+#include <exception>
+#include <iostream>
+
+namespace convmae {
+namespace {
+
+/// The name of the first value that is NaN or infinite, or nothing.
+std::string not_finite_value(const nlohmann::ordered_json& values) {
+  for (const auto& [key, value] : values.items()) {
+    if (value.is_number_float() && !std::isfinite(value.get<double>())) return key;
+  }
+  return "";
+}
+
+std::int64_t batches_per_epoch(const TrainingOptions& options, const ImageSource& source) {
+  const std::int64_t batches = source.size() / options.batch_size;
+  if (batches == 0) {
+    throw UserError("an epoch would have no step: " + quote(options.data) + " has " +
+                    std::to_string(source.size()) + " images, a batch takes " +
+                    std::to_string(options.batch_size) +
+                    ": choose a smaller --batch_size or give more images");
+  }
+  return batches;
+}
+
+/// What checkpoints of earlier versions say of their scores.
+void adopt_scores(CheckpointStore& store, const nlohmann::ordered_json& trainer,
+                  std::int64_t step) {
+  const auto number = [&](const char* key) {
+    const auto found = trainer.find(key);
+    return found != trainer.end() && found->is_number() ? std::optional(found->get<double>())
+                                                        : std::nullopt;
+  };
+  if (const auto best = number("best_score")) store.adopt_best(*best);
+  if (const auto score = number("score")) store.evaluated(step, score);
+}
+
+}  // namespace
+
+Run::Run(std::string command, TrainingOptions& options, const RunContext& context)
+    : command_(std::move(command)),
+      options_(options),
+      context_(context),
+      console_(standard_error()) {
+  if (options_.resume.empty()) return;
+  resumption_.emplace(options_.resume, options_.keep_last);
+  resumption_->keep_arithmetic(options_);
+}
+
+double Run::seconds() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+}
+
+void Run::open_images(bool needs_classes) {
+  use_compute_threads(options_.threads);
+  set_gemm_backend(parse_gemm_backend(options_.gemm), parse_precision(options_.precision));
+  if (resumption_) {
+    const std::string warning = resumption_->warning_of(options_);
+    if (!warning.empty()) say(warning);
+  } else {
+    if (options_.data.empty()) throw UserError("--data is missing: give a folder of images");
+    if (options_.out.empty()) {
+      throw UserError("--out is missing: give a directory for the run's files");
+    }
+    // Long before it is made: images are looked at first.
+    require_writable_directory(options_.out);
+  }
+  images_.emplace(options_, console_, needs_classes);
+  identity_ = identity_of(options_, *source());
+}
+
+void Run::set_kind(nlohmann::ordered_json kind) {
+  kind_ = std::move(kind);
+  if (resumption_) resumption_->check(identity_);
+  plan_.emplace(batches_per_epoch(options_, *source()), options_.accum_iter);
+  if (resumption_) resumption_->check(describe({}));
+}
+
+void Run::start(Task& task, std::int64_t epochs, const nlohmann::ordered_json& further_header) {
+  task_ = &task;
+  task.module().train();
+  for (const ParamGroup& group : task.optimizer().groups()) {
+    for (const at::Tensor& param : group.params) parameters_ += param.numel();
+  }
+  header_ = header(further_header);
+  if (resumption_) {
+    restore();
+  } else {
+    start_new(epochs);
+  }
+}
+
+void Run::start_new(std::int64_t epochs) {
+  if (!options_.init.empty()) require_finite_weights(task_->module(), options_.init);
+  position_.epoch = epochs;
+  position_.global_step = epochs * plan_->steps_per_epoch();
+  interrupt_.emplace();
+  directory_.emplace(RunDirectory::create(options_.out, options_.overwrite));
+  store_.emplace(paths().checkpoints(), options_.keep_last);
+  images_->list_bad_in(paths().bad_samples());
+  write_file_atomically(paths().config(), config_text(command_, context_.settings()));
+  log_.emplace(paths(), header_);
+}
+
+void Run::restore() {
+  for (const std::string& warning :
+       resumption_->restore(*task_, plan_->steps_per_epoch(), identity_, describe({}))) {
+    say(warning);
+  }
+  position_ = resumption_->position();
+  if (epochs_done(position_) > options_.epochs) {
+    throw UserError("the run has done " + std::to_string(epochs_done(position_)) +
+                    " epochs already, found --epochs " + std::to_string(options_.epochs) +
+                    ": give at least as many");
+  }
+  const std::int64_t step = position_.global_step;
+  interrupt_.emplace();
+  directory_.emplace(std::move(resumption_->directory()));
+  store_.emplace(resumption_->store());
+  images_->list_bad_in(paths().bad_samples());
+  if (const std::string text = resumption_->clear_later(paths()); !text.empty()) say(text);
+  // Without held-out images earlier versions ranked checkpoints by the training loss.
+  if (!options_.eval_data.empty()) adopt_scores(*store_, resumption_->trainer(), step);
+  store_->added();
+  // Without its evaluation the epoch is still to be ended.
+  const std::int64_t done = epochs_done(position_);
+  Moment end_of_epoch;
+  end_of_epoch.epochs_done = done;
+  end_of_epoch.last = done == options_.epochs;
+  if (position_.step == plan_->steps_per_epoch() && store_->was_evaluated(step) &&
+      (store_->score(step) || !evaluates_held_out(options_, end_of_epoch))) {
+    position_.begin_next_epoch();
+  }
+  write_file_atomically(paths().config(), config_text(command_, context_.settings()));
+  const double epoch = fractional_epoch(
+      position_.epoch, std::min(plan_->first_batch(position_.step), plan_->batches_per_epoch()),
+      plan_->batches_per_epoch());
+  log_.emplace(paths(), step, position_.epoch, event_step(epoch),
+               nlohmann::ordered_json{{"step", step}, {"command", context_.command}});
+  say("continues " + printable(paths().root.string()) + " after step " + std::to_string(step) +
+      " (epoch " + std::to_string(position_.epoch + 1) + " of " + std::to_string(options_.epochs) +
+      ")");
+}
+
+std::int64_t Run::epochs_done(const RunPosition& position) const {
+  return position.epoch + (position.step == plan_->steps_per_epoch() ? 1 : 0);
+}
+
+CheckpointInfo Run::describe(nlohmann::ordered_json provenance) const {
+  return {options_.model_config, preprocessing_of(options_), std::move(provenance), kind_};
+}
+
+CheckpointInfo Run::checkpoint_info(const RunPosition& position) const {
+  nlohmann::ordered_json provenance = header_;
+  provenance["seed"] = options_.seed;
+  provenance["epoch"] = epochs_done(position);
+  provenance["step"] = position.global_step;
+  return describe(std::move(provenance));
+}
+
+nlohmann::ordered_json Run::header(const nlohmann::ordered_json& further) const {
+  nlohmann::ordered_json json;
+  for (const auto& [name, value] : environment()) json[name] = value;
+  json["gemm"] = options_.gemm;
+  json["precision"] = options_.precision;
+  json["command"] = context_.command;
+  for (const auto& [key, value] : further.items()) json[key] = value;
+  json["n_parameters"] = parameters_;
+  json["data"] = source()->description();
+  json["images"] = source()->size();
+  json["images_per_step"] = options_.images_per_step();
+  json["steps_per_epoch"] = plan_->steps_per_epoch();
+  json["epochs"] = options_.epochs;
+  json["lr"] = options_.peak_lr();
+  return json;
+}
+
+ImageReading Run::reading_of_all(std::int64_t total, const std::string& what) {
+  return images_->reading_of_all(total, what, [this] { interrupt_->check(); });
+}
+
+int Run::train(const RunParts& parts) {
+  ReportObserver report(parts.write_report, [this](const std::string& text) { say(text); });
+  try {
+    report.refresh(RunStatus::running);
+    return finish(train_with(parts, report), parts, report);
+  } catch (const std::exception& error) {
+    console_.clear();
+    ending_ = "Stopped by an error: " + failure_text(error);
+    report.refresh(RunStatus::failed, ending_);
+    throw;
+  }
+}
+
+Outcome Run::train_with(const RunParts& parts, ReportObserver& report) {
+  const double max_seconds = options_.max_minutes * 60;
+  const auto seconds = [this] { return this->seconds(); };
+  LogObserver log(*log_, parameters_);
+  ConsoleObserver console(console_, seconds, max_seconds);
+  CheckpointObserver checkpoints(
+      {.options = options_,
+       .store = *store_,
+       .log = *log_,
+       .task = *task_,
+       .identity = identity_,
+       .info = [this](const RunPosition& position) { return checkpoint_info(position); },
+       .say = [this](const std::string& text) { say(text); }},
+      position_.global_step);
+  std::vector<Observer*> observers{&log, &console, &checkpoints, &report};
+  observers.insert(observers.end(), parts.observers.begin(), parts.observers.end());
+  Trainer trainer({.steps = *plan_,
+                   .epochs = options_.epochs,
+                   .schedule = {.lr = options_.peak_lr(),
+                                .min_lr = options_.min_lr,
+                                .warmup_epochs = *options_.warmup_epochs,
+                                .epochs = static_cast<double>(options_.epochs)},
+                   .clip_grad = options_.clip_grad,
+                   .max_skipped_steps = options_.max_skipped_steps},
+                  {.signalled = [this] { return interrupt_->signal() != 0; },
+                   .seconds = seconds,
+                   .max_seconds = max_seconds});
+  return trainer.run(*task_, parts.open_batches, observers, position_);
+}
+
+int Run::finish(const Outcome& outcome, const RunParts& parts, ReportObserver& report) {
+  if (outcome.ending == Ending::gave_up) give_up(outcome);
+  if (outcome.ending == Ending::signal) return finish_stopped(outcome, report);
+  if (outcome.ending == Ending::time_limit) {
+    ending_ = "Stopped at the time limit of " + format_number(options_.max_minutes) +
+              " minutes, before the schedule's end.";
+  }
+  require_trained(outcome);
+  const CheckpointInfo info = checkpoint_info(outcome.position);
+  if (parts.write_weights) {
+    parts.write_weights(paths().weights(), info);
+  } else {
+    save_weights(paths().weights(), task_->module(), info);
+  }
+  const bool reported = report.refresh(RunStatus::finished, ending_);
+  console_.clear();
+  if (context_.json) {
+    print_summary(outcome.position, 0, reported);
+    return 0;
+  }
+  if (!ending_.empty()) std::cout << ending_ << '\n';
+  std::cout << "weights: " << printable(paths().weights().string());
+  if (reported) std::cout << "\nreport: " << printable(paths().report().string());
+  std::cout << std::endl;
+  return 0;
+}
+
+int Run::finish_stopped(const Outcome& outcome, ReportObserver& report) {
+  const std::string step = std::to_string(outcome.position.global_step);
+  ending_ = "Stopped by a signal after step " + step + ".";
+  const bool reported = report.refresh(RunStatus::interrupted, ending_);
+  console_.clear();
+  if (context_.json) {
+    print_summary(outcome.position, interrupt_->signal(), reported);
+  } else if (store_->newest_first().empty()) {
+    std::cout << "stopped before the first step: start again with the same command" << std::endl;
+  } else {
+    std::cout << "stopped after step " << step << "; continue with: convmae " << command_
+              << " --resume " << shell_word(paths().root.string()) << std::endl;
+  }
+  return 128 + interrupt_->signal();
+}
+
+void Run::give_up(const Outcome& outcome) const {
+  const auto checkpoints = store_->newest_first();
+  throw UserError("the loss or its gradient was not finite for " +
+                  std::to_string(outcome.position.skipped_in_a_row) + " steps in a row (at step " +
+                  std::to_string(outcome.position.global_step) +
+                  "): lower --lr or --blr, set --clip_grad" +
+                  (checkpoints.empty() ? ", and start again"
+                                       : ", and continue from the last good checkpoint, " +
+                                             quote(checkpoints.front().string())));
+}
+
+void Run::require_trained(const Outcome& outcome) const {
+  const auto refuse = [](const std::string& reason) {
+    throw UserError("the run ends without a trained model: " + reason +
+                    "; lower --lr or --blr, set --clip_grad, and start again");
+  };
+  if (2 * outcome.skipped_at_end > outcome.steps) {
+    refuse("the last " + std::to_string(outcome.skipped_at_end) + " of " +
+           std::to_string(outcome.steps) +
+           " steps were skipped, as their loss or gradient was not finite");
+  }
+  const std::string value = not_finite_value(outcome.values);
+  if (!value.empty()) refuse(value + " of held-out images is not finite");
+  if (!has_finite_weights(task_->module())) refuse("its weights hold NaN or infinity");
+}
+
+void Run::print_summary(const RunPosition& position, int signal, bool reported) const {
+  using Json = nlohmann::ordered_json;
+  const auto checkpoints = store_->newest_first();
+  const auto& epochs = log_->epochs();
+  const Json json{
+      {"run", paths().root.string()},
+      {"signal", signal == 0 ? Json() : Json(signal)},
+      {"note", ending_.empty() ? Json() : Json(ending_)},
+      {"step", position.global_step},
+      {"epochs_done", epochs_done(position)},
+      {"epochs", options_.epochs},
+      {"last_epoch", epochs.empty() ? Json() : epochs.back()},
+      {"checkpoint", checkpoints.empty() ? Json() : Json(checkpoints.front().string())},
+      {"weights", signal == 0 ? Json(paths().weights().string()) : Json()},
+      {"report", reported ? Json(paths().report().string()) : Json()},
+  };
+  std::cout << json_text(json, 2) << std::endl;
+}
+
+}  // namespace convmae

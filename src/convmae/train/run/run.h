@@ -1,0 +1,120 @@
+#pragma once
+
+#include "convmae/report/progress.h"
+#include "convmae/train/interrupt.h"
+#include "convmae/train/run/checkpoint_store.h"
+#include "convmae/train/run/report_observer.h"
+#include "convmae/train/run/resumption.h"
+#include "convmae/train/run/run_context.h"
+#include "convmae/train/run/run_directory.h"
+#include "convmae/train/run/run_images.h"
+#include "convmae/train/run/run_log.h"
+#include "convmae/train/trainer.h"
+#include "convmae/train/training_options.h"
+
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace convmae {
+
+/// What a run needs of the task's own parts when it trains.
+struct RunParts {
+  OpenBatches open_batches;
+  std::vector<Observer*> observers;  ///< that evaluate
+  WriteReport write_report;
+  /// Writes the weights that the run ends with; without it those of the module.
+  std::function<void(const std::filesystem::path&, const CheckpointInfo&)> write_weights;
+};
+
+/// What a user starts: one training run, from a new or an existing run directory to its end. A
+/// command takes it through its steps: options settled, `open_images`, `set_kind`, a model built,
+/// `start`, `train`.
+class Run final {
+ public:
+  /// Opens the run that the options continue, and keeps its arithmetic, or prepares a new one.
+  /// `command` is the one that continues it. Options and context outlive the run. Throws UserError.
+  Run(std::string command, TrainingOptions& options, const RunContext& context);
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+  ~Run() = default;
+
+  bool is_new() const { return !resumption_; }
+  void say(const std::string& text) { console_.message(text); }
+
+  /// With all options settled: sets up arithmetic and opens the training images. `needs_classes`:
+  /// images without one are of no use.
+  void open_images(bool needs_classes);
+  const std::shared_ptr<const ImageSource>& source() const { return images_->source(); }
+  /// CheckpointInfo::task. Throws UserError if a run that continues has another model.
+  void set_kind(nlohmann::ordered_json kind);
+  /// With weights in a new run's task, which they have been trained for `epochs`; a run that
+  /// continues gets its own here. From here on there is a directory and a log, whose header gets
+  /// the entries of `header`.
+  void start(Task& task, std::int64_t epochs, const nlohmann::ordered_json& header);
+  /// Trains to the end, the time limit or a signal, and returns the exit code.
+  int train(const RunParts& parts);
+
+  /// The training images through `transform`, from an epoch's micro-batch on.
+  std::unique_ptr<BatchStream> training_batches(TransformConfig transform, std::int64_t epoch,
+                                                std::int64_t batch) {
+    return images_->training_batches(std::move(transform), epoch, batch);
+  }
+  /// How all images of a set are read: RunImages::reading_of_all. Throws Interrupted when a signal
+  /// has arrived.
+  ImageReading reading_of_all(std::int64_t total, const std::string& what);
+  RunLog& log() { return *log_; }
+  const RunPaths& paths() const { return directory_->paths(); }
+  const RunContext& context() const { return context_; }
+
+ private:
+  double seconds() const;
+  CheckpointInfo describe(nlohmann::ordered_json provenance) const;
+  CheckpointInfo checkpoint_info(const RunPosition& position) const;
+  std::int64_t epochs_done(const RunPosition& position) const;
+  nlohmann::ordered_json header(const nlohmann::ordered_json& further) const;
+  void start_new(std::int64_t epochs);
+  void restore();
+
+  Outcome train_with(const RunParts& parts, ReportObserver& report);
+  /// Ends a run and returns the exit code.
+  int finish(const Outcome& outcome, const RunParts& parts, ReportObserver& report);
+  int finish_stopped(const Outcome& outcome, ReportObserver& report);
+  [[noreturn]] void give_up(const Outcome& outcome) const;
+  /// Throws UserError if what the run ends with is not what training made.
+  void require_trained(const Outcome& outcome) const;
+  /// What is printed at the end, with --json, of a run that is complete or was stopped by a signal
+  /// (0: by none).
+  void print_summary(const RunPosition& position, int signal, bool reported) const;
+
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  std::string command_;
+  TrainingOptions& options_;
+  const RunContext& context_;
+  ProgressLine console_;
+  std::optional<InterruptGuard> interrupt_;  ///< from when on there is something to lose
+
+  std::optional<Resumption> resumption_;
+  std::optional<RunImages> images_;
+  std::optional<StepPlan> plan_;
+  RunIdentity identity_;
+  nlohmann::ordered_json kind_;
+  Task* task_ = nullptr;
+  std::int64_t parameters_ = 0;
+  nlohmann::ordered_json header_;
+  std::optional<RunDirectory> directory_;
+  std::optional<CheckpointStore> store_;
+  std::optional<RunLog> log_;
+  RunPosition position_;  ///< where training begins
+  std::string ending_;    ///< how the run ended, if not by its schedule
+};
+
+}  // namespace convmae

@@ -1,0 +1,66 @@
+#pragma once
+
+#include "convmae/optim/schedule.h"
+#include "convmae/train/accumulation.h"
+#include "convmae/train/batch_stream.h"
+#include "convmae/train/observer.h"
+#include "convmae/train/step_guard.h"
+#include "convmae/train/task.h"
+#include "convmae/train/throughput.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+
+namespace convmae {
+
+/// How long and in which steps something is trained.
+struct TrainingPlan {
+  StepPlan steps;
+  std::int64_t epochs = 0;
+  LearningRateSchedule schedule;
+  double clip_grad = 0;                ///< largest norm of the gradient; 0: no limit
+  std::int64_t max_skipped_steps = 0;  ///< in a row; 0: never gives up
+};
+
+/// What ends training before its plan does.
+struct Limits {
+  std::function<bool()> signalled;  ///< whether an orderly end is asked for
+  std::function<double()> seconds;  ///< since the run began; only grows
+  double max_seconds = 0;           ///< 0: no limit
+};
+
+enum class Ending { complete, time_limit, signal, gave_up };
+
+/// How training ended.
+struct Outcome {
+  Ending ending = Ending::complete;
+  RunPosition position;
+  std::int64_t steps = 0;           ///< that this call took or skipped
+  std::int64_t skipped_at_end = 0;  ///< of them, since the last one that was taken
+  nlohmann::ordered_json values;    ///< of the last Scores that had any
+};
+
+/// Trains a task from a position to the end of the plan, a limit or an error: micro-batches,
+/// accumulation, skipped steps, schedule. It touches no file and no console; observers do.
+class Trainer {
+ public:
+  /// Throws UserError for a plan without steps.
+  Trainer(TrainingPlan plan, Limits limits);
+
+  /// `observers` are called in their order. Throws what task, batches or observers throw, after all
+  /// observers were asked to rescue where the state of the run is whole.
+  Outcome run(Task& task, const OpenBatches& open, std::span<Observer* const> observers,
+              const RunPosition& from);
+
+ private:
+  /// What `run` works with.
+  struct Pass;
+
+  TrainingPlan plan_;
+  Limits limits_;
+};
+
+}  // namespace convmae
