@@ -48,7 +48,7 @@ class ToyTask : public Task {
   static at::Tensor inputs(std::int64_t epoch, std::int64_t first) {
     CounterRandom random(1, static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(first),
                          Purpose::mask);
-    const at::Tensor x = at::empty({kBatchSize, 3}, at::kFloat);
+    at::Tensor x = at::empty({kBatchSize, 3}, at::kFloat);
     std::generate_n(x.mutable_data_ptr<float>(), x.numel(), [&] { return random.uniform(); });
     return x;
   }

@@ -18,7 +18,7 @@ namespace convmae {
 
 /// How long and in which steps something is trained.
 struct TrainingPlan {
-  StepPlan steps;
+  StepPlan steps{1, 1};
   std::int64_t epochs = 0;
   LearningRateSchedule schedule;
   double clip_grad = 0;                ///< largest norm of the gradient; 0: no limit

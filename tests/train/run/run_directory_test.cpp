@@ -68,9 +68,9 @@ class Directory : public testing::Test {
 };
 
 TEST_F(Directory, WithFilesOfOthersUnderOurNamesIsRefusedAndLeftAlone) {
-  for (const char* const name :
-       {"log.txt", "steps.jsonl", "bad_samples.jsonl", "report.html", "weights.safetensors",
-        "config.toml", "checkpoints/resnet.pth", "panels/mine.png", ".lock"}) {
+  for (const char* const name : {"log.txt", "steps.jsonl", "bad_samples.jsonl", "report.html",
+                                 "result.json", "weights.safetensors", "config.toml",
+                                 "checkpoints/resnet.pth", "panels/mine.png", ".lock"}) {
     std::filesystem::remove_all(root_);
     write(name);
     const auto before = listing();

@@ -198,6 +198,8 @@ std::optional<double> CheckpointStore::score(std::int64_t global_step) const {
   return noted ? std::optional(noted->value) : std::nullopt;
 }
 
+std::optional<std::int64_t> CheckpointStore::best() const { return step_of(best_in(directory_)); }
+
 void CheckpointStore::adopt_best(double score) {
   std::error_code no_link;
   const std::optional<std::int64_t> step =

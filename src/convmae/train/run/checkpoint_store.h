@@ -48,6 +48,8 @@ class CheckpointStore {
   /// the newer of equals.
   void evaluated(std::int64_t global_step, std::optional<double> score,
                  const std::string& scored_on = "");
+  /// The step of the checkpoint with the best score, if there is one.
+  std::optional<std::int64_t> best() const;
   bool was_evaluated(std::int64_t global_step) const;
   std::optional<double> score(std::int64_t global_step) const;
   /// Notes the score of the checkpoint that `best.safetensors` names, if nothing else has: earlier

@@ -3,8 +3,12 @@
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/checkpoint/held_tensors.h"
+#include "convmae/train/run/run_result.h"
 #include "convmae/train/run/run_setup.h"
 #include "convmae/train/run/set_aside.h"
+
+#include <filesystem>
+#include <system_error>
 
 namespace convmae {
 
@@ -12,6 +16,12 @@ Resumption::Resumption(const std::string& resume, std::int64_t keep_last)
     : place_(place_to_resume(resume)),
       directory_(RunDirectory::open(place_.run)),
       store_(directory_.paths().checkpoints(), keep_last) {
+  const std::filesystem::path result = directory_.paths().result();
+  std::error_code ignored;
+  if (std::filesystem::exists(result, ignored) && !is_result(result)) {
+    throw UserError(quote(result.string()) +
+                    " is not from a run of convmae, which would write there: move it away");
+  }
   const auto look_at = [this](const CheckpointFile& candidate) {
     state_ = training_state(candidate);
     expect_model(WeightFile(candidate.path()), candidate.info());
@@ -75,6 +85,8 @@ std::string Resumption::clear_later(const RunPaths& run) {
     }
   }
   store_.remove_after(step);
+  std::error_code ignored;
+  std::filesystem::remove(run.result(), ignored);
   return text;
 }
 

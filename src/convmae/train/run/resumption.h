@@ -17,7 +17,7 @@ namespace convmae {
 class Resumption {
  public:
   /// Opens what `resume` names: a run's directory, with its newest usable checkpoint, or one of its
-  /// checkpoints. Throws UserError if there is none.
+  /// checkpoints. Throws UserError if there is none, or if another's file is in the way.
   Resumption(const std::string& resume, std::int64_t keep_last);
 
   /// Arithmetic that was not asked for stays as it was, also on another machine.
@@ -36,8 +36,8 @@ class Resumption {
   const RunPosition& position() const { return state_.position; }
   const nlohmann::ordered_json& trainer() const { return file_->trainer(); }
 
-  /// Deletes checkpoints after the position, which were passed over; those of a run that goes back
-  /// are set aside instead. Returns what is to be said of that, if anything.
+  /// Deletes the run's result, and checkpoints after the position, which were passed over; those of
+  /// a run that goes back are set aside instead. Returns what is to be said of that, if anything.
   std::string clear_later(const RunPaths& run);
 
   RunDirectory& directory() { return directory_; }

@@ -1,5 +1,6 @@
 #include "convmae/train/run/run.h"
 
+#include "convmae/base/cpu_clock.h"
 #include "convmae/base/error.h"
 #include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
@@ -15,9 +16,9 @@
 #include "convmae/train/run/console_observer.h"
 #include "convmae/train/run/environment.h"
 #include "convmae/train/run/log_observer.h"
+#include "convmae/train/run/run_result.h"
 #include "convmae/train/run/run_setup.h"
 
-#include <algorithm>
 #include <cmath>
 #include <exception>
 #include <iostream>
@@ -153,10 +154,7 @@ void Run::restore() {
     position_.begin_next_epoch();
   }
   write_file_atomically(paths().config(), config_text(command_, context_.settings()));
-  const double epoch = fractional_epoch(
-      position_.epoch, std::min(plan_->first_batch(position_.step), plan_->batches_per_epoch()),
-      plan_->batches_per_epoch());
-  log_.emplace(paths(), step, position_.epoch, event_step(epoch),
+  log_.emplace(paths(), step, position_.epoch, event_step(epoch_after(step)),
                nlohmann::ordered_json{{"step", step}, {"command", context_.command}});
   say("continues " + printable(paths().root.string()) + " after step " + std::to_string(step) +
       " (epoch " + std::to_string(position_.epoch + 1) + " of " + std::to_string(options_.epochs) +
@@ -209,6 +207,11 @@ int Run::train(const RunParts& parts) {
     console_.clear();
     ending_ = "Stopped by an error: " + failure_text(error);
     report.refresh(RunStatus::failed, ending_);
+    try {
+      note_result(RunStatus::failed, "error");
+    } catch (const std::exception& second) {
+      say("warning: " + std::string(second.what()));
+    }
     throw;
   }
 }
@@ -258,6 +261,8 @@ int Run::finish(const Outcome& outcome, const RunParts& parts, ReportObserver& r
     save_weights(paths().weights(), task_->module(), info);
   }
   const bool reported = report.refresh(RunStatus::finished, ending_);
+  note_result(RunStatus::finished,
+              outcome.ending == Ending::time_limit ? "time_limit" : "schedule");
   console_.clear();
   if (context_.json) {
     print_summary(outcome.position, 0, reported);
@@ -274,6 +279,7 @@ int Run::finish_stopped(const Outcome& outcome, ReportObserver& report) {
   const std::string step = std::to_string(outcome.position.global_step);
   ending_ = "Stopped by a signal after step " + step + ".";
   const bool reported = report.refresh(RunStatus::interrupted, ending_);
+  note_result(RunStatus::interrupted, "signal");
   console_.clear();
   if (context_.json) {
     print_summary(outcome.position, interrupt_->signal(), reported);
@@ -284,6 +290,40 @@ int Run::finish_stopped(const Outcome& outcome, ReportObserver& report) {
               << " --resume " << shell_word(paths().root.string()) << std::endl;
   }
   return 128 + interrupt_->signal();
+}
+
+double Run::epoch_after(std::int64_t step) const {
+  const std::int64_t steps = plan_->steps_per_epoch();
+  return fractional_epoch(step / steps, plan_->first_batch(step % steps),
+                          plan_->batches_per_epoch());
+}
+
+void Run::note_result(RunStatus status, const std::string& reason) const {
+  const std::int64_t step =
+      log_->steps().empty() ? position_.global_step : log_->steps().back().step;
+  RunResult result{.status = status,
+                   .reason = reason,
+                   .note = ending_,
+                   .signal = status == RunStatus::interrupted ? interrupt_->signal() : 0,
+                   .command = command_,
+                   .step = step,
+                   .epochs_done = step / plan_->steps_per_epoch(),
+                   .epochs = options_.epochs,
+                   .last = {},
+                   .best = {},
+                   .seconds = seconds(),
+                   .cpu_seconds = process_cpu_seconds()};
+  const std::vector<nlohmann::ordered_json>& epochs = log_->epochs();
+  if (!epochs.empty()) result.last = epochs.back();
+  if (const std::optional<std::int64_t> best = store_->best()) {
+    const std::string name = store_->path_of(*best).filename().string();
+    result.best = {{"step", *best}, {"checkpoint", "checkpoints/" + name}};
+    const double epoch = epoch_after(*best);
+    for (const nlohmann::ordered_json& line : epochs) {
+      if (line.value("epochs_done", 0.0) == epoch) result.best.update(line);
+    }
+  }
+  write_result(paths(), result);
 }
 
 void Run::give_up(const Outcome& outcome) const {

@@ -88,6 +88,10 @@ class Run final {
   /// Ends a run and returns the exit code.
   int finish(const Outcome& outcome, const RunParts& parts, ReportObserver& report);
   int finish_stopped(const Outcome& outcome, ReportObserver& report);
+  /// Writes result.json.
+  void note_result(RunStatus status, const std::string& reason) const;
+  /// What is done after so many steps of the run, in fractional epochs.
+  double epoch_after(std::int64_t step) const;
   [[noreturn]] void give_up(const Outcome& outcome) const;
   /// Throws UserError if what the run ends with is not what training made.
   void require_trained(const Outcome& outcome) const;

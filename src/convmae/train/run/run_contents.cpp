@@ -6,6 +6,7 @@
 #include "convmae/io/tensorboard.h"
 #include "convmae/report/report.h"
 #include "convmae/train/run/checkpoint_store.h"
+#include "convmae/train/run/run_result.h"
 #include "convmae/train/run/run_setup.h"
 
 #include <algorithm>
@@ -66,7 +67,8 @@ Path anything_in(const Path& directory) {
 
 /// Of a directory without a run: what a run would replace, or add to.
 Path in_the_way(const RunPaths& paths, bool is_start) {
-  for (const Path& file : {paths.log(), paths.bad_samples(), paths.report(), paths.weights()}) {
+  for (const Path& file :
+       {paths.log(), paths.bad_samples(), paths.report(), paths.result(), paths.weights()}) {
     if (is_there(file)) return file;
   }
   if (is_there(paths.config()) && !(is_start && is_our_configuration(paths.config()))) {
@@ -110,13 +112,16 @@ RunContents contents_of(const RunPaths& paths) {
   if (found.is_run && is_there(paths.report()) && !is_report(paths.report())) {
     found.foreign = paths.report();
   }
+  if (found.is_run && is_there(paths.result()) && !is_result(paths.result())) {
+    found.foreign = paths.result();
+  }
   return found;
 }
 
 void remove_run(const RunPaths& paths) {
   try {
-    for (const Path& file :
-         {paths.log(), paths.steps(), paths.bad_samples(), paths.report(), paths.weights()}) {
+    for (const Path& file : {paths.log(), paths.steps(), paths.bad_samples(), paths.report(),
+                             paths.result(), paths.weights()}) {
       std::filesystem::remove(file);
     }
     remove_checkpoints(paths.root);

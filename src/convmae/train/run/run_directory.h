@@ -17,6 +17,7 @@ struct RunPaths {
   std::filesystem::path steps() const { return root / "steps.jsonl"; }
   std::filesystem::path bad_samples() const { return root / "bad_samples.jsonl"; }
   std::filesystem::path report() const { return root / "report.html"; }
+  std::filesystem::path result() const { return root / "result.json"; }
   std::filesystem::path panels() const { return root / kRunPanels; }
   std::filesystem::path checkpoints() const { return root / "checkpoints"; }
   std::filesystem::path weights() const { return root / "weights.safetensors"; }

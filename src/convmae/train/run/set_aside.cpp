@@ -37,8 +37,9 @@ std::filesystem::path set_aside(const RunPaths& run, std::int64_t step,
       std::filesystem::copy(file, folder / file.filename(),
                             std::filesystem::copy_options::recursive);
     }
-    if (std::filesystem::exists(run.weights())) {
-      std::filesystem::rename(run.weights(), folder / run.weights().filename());
+    for (const std::filesystem::path& file : {run.weights(), run.result()}) {
+      if (!std::filesystem::exists(file)) continue;
+      std::filesystem::rename(file, folder / file.filename());
     }
     for (const std::filesystem::path& file : later) {
       std::filesystem::rename(file, checkpoints / file.filename());
