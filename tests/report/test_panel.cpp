@@ -1,4 +1,4 @@
-#include "convmae/report/lettering.h"
+#include "convmae/report/canvas.h"
 #include "convmae/report/panel.h"
 
 #include <gtest/gtest.h>
@@ -34,6 +34,20 @@ std::int64_t count(const Picture& picture, Colour colour) {
   return pixels;
 }
 
+/// Sheets are drawn, which a build may leave out.
+class Sheet : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!why_nothing_is_drawn().empty()) GTEST_SKIP() << why_nothing_is_drawn();
+  }
+  Picture compose(const Panel& panel, std::int64_t scale = 0) {
+    return convmae::compose(panel, missing_, scale);
+  }
+
+ private:
+  MissingFonts missing_;
+};
+
 TEST(Panel, RemovedBlocksArePaintedOver) {
   const Picture picture(4, 6, kRed);  // 2 x 3 blocks of side 2
   const std::vector<std::uint8_t> removed = {0, 1, 0, 0, 0, 1};
@@ -62,7 +76,7 @@ TEST(Panel, MaskOfAnotherGridIsRefused) {
                std::invalid_argument);
 }
 
-TEST(Panel, TilesKeepTheirPixelsAndStandInOneRow) {
+TEST_F(Sheet, TilesKeepTheirPixelsAndStandInOneRow) {
   for (const std::int64_t side : {64, 96, 224}) {
     const Picture red(side, side, kRed);
     const Picture blue(side, side, kBlue);
@@ -77,8 +91,8 @@ TEST(Panel, TilesKeepTheirPixelsAndStandInOneRow) {
   }
 }
 
-TEST(Panel, SmallTilesAreEnlargedToBeSeen) {
-  const auto shown_side = [](std::int64_t side) {
+TEST_F(Sheet, SmallTilesAreEnlargedToBeSeen) {
+  const auto shown_side = [this](std::int64_t side) {
     const Picture sheet = compose({.headings = {}, .rows = {{{Picture(side, side, kRed)}, ""}}});
     std::int64_t width = 0;
     const auto [row, column] = find(sheet, kRed);
@@ -90,7 +104,7 @@ TEST(Panel, SmallTilesAreEnlargedToBeSeen) {
   EXPECT_EQ(shown_side(224), 224);
 }
 
-TEST(Panel, EachViewHasARowAndOnlyTheFirstShowsTheOriginal) {
+TEST_F(Sheet, EachViewHasARowAndOnlyTheFirstShowsTheOriginal) {
   Reconstruction item;
   item.original = Picture(32, 64, kRed);
   item.block = 16;
@@ -111,58 +125,43 @@ TEST(Panel, EachViewHasARowAndOnlyTheFirstShowsTheOriginal) {
   EXPECT_EQ(count(compose(panel, 1), kRed), 32 * 64 * 3);
 }
 
-TEST(Panel, PanelWithoutTilesIsAnEmptySheet) {
+TEST_F(Sheet, PanelWithoutTilesIsAnEmptySheet) {
   const Picture sheet = compose({});
   EXPECT_GT(sheet.height, 0);
   EXPECT_GT(sheet.width, 0);
 }
 
-TEST(Lettering, WidthIsWhatIsDrawn) {
-  constexpr Colour kPaper{255, 255, 255};
-  for (const std::int64_t scale : {1, 2, 3}) {
-    Picture picture(kLetterHeight * scale, 400 * scale, kPaper);
-    draw_text(picture, 0, 0, "Hi, gap [42]", scale, Colour{0, 0, 0});
-    std::int64_t right = 0;
-    for (std::int64_t row = 0; row < picture.height; ++row) {
-      for (std::int64_t column = 0; column < picture.width; ++column) {
-        if (picture.at(row, column) != kPaper) right = std::max(right, column + 1);
+TEST_F(Sheet, TextStandsBetweenTheMarginsAndChangesNoTile) {
+  const std::string name = std::string(5'000, 'g') + ".jpeg: loss 0.25";
+  for (const std::int64_t side : {8, 64, 224}) {
+    const Picture red(side, side, kRed);
+    const Picture sheet = compose({.headings = {name}, .rows = {{{red}, name}, {{}, name}}}, 1);
+    const Colour paper = sheet.at(0, 0);
+    const auto [top, left] = find(sheet, kRed);
+    EXPECT_EQ(count(sheet, kRed), side * side);
+    std::int64_t ink_above = 0;
+    std::int64_t ink_below = 0;
+    for (std::int64_t row = 0; row < sheet.height; ++row) {
+      for (std::int64_t column = 0; column < sheet.width; ++column) {
+        if (sheet.at(row, column) == paper) continue;
+        ASSERT_TRUE(column >= left && column < left + side) << row << " " << column;
+        ASSERT_TRUE(row > 0 && row + 1 < sheet.height);
+        ink_above += row < top ? 1 : 0;
+        ink_below += row >= top + side ? 1 : 0;
       }
     }
-    EXPECT_EQ(right, text_width("Hi, gap [42]", scale));
+    EXPECT_GT(ink_above, 0);
+    EXPECT_GT(ink_below, ink_above) << "two captions, one heading";
   }
 }
 
-TEST(Lettering, EveryLetterDiffersFromTheOthers) {
-  std::vector<std::vector<std::uint8_t>> seen;
-  for (char letter = ' '; letter <= '~'; ++letter) {
-    Picture picture(kLetterHeight, 8, Colour{255, 255, 255});
-    draw_text(picture, 0, 0, std::string(1, letter), 1, Colour{0, 0, 0});
-    for (const auto& other : seen) {
-      // Capital O and zero share a shape, as on typewriters.
-      if (letter == 'O') continue;
-      EXPECT_NE(picture.rgb, other) << letter;
-    }
-    seen.push_back(picture.rgb);
-  }
-}
-
-TEST(Lettering, LongTextIsShortened) {
-  EXPECT_EQ(fit_text("short", 1, 100), "short");
-  const std::string fitted = fit_text("a very long file name.jpeg", 2, 120);
-  EXPECT_LE(text_width(fitted, 2), 120);
-  EXPECT_EQ(fitted.substr(fitted.size() - 3), "...");
-  EXPECT_EQ(fit_text("anything", 1, 3), "");
-}
-
-TEST(Lettering, OtherCharactersBecomeOneQuestionMark) {
-  EXPECT_EQ(fit_text("caf\u00e9 \u20ac\n", 1, 1000), "caf? ??");
-  EXPECT_EQ(fit_text("\x9b\xe9\x80 \U0001F600", 1, 1000), "??? ?") << "bytes of no character";
-}
-
-TEST(Lettering, DrawingIsCutOffAtTheEdges) {
-  Picture picture(5, 5, Colour{255, 255, 255});
-  draw_text(picture, -3, -2, "WWW", 2, Colour{0, 0, 0});
-  EXPECT_GT(count(picture, Colour{0, 0, 0}), 0);
+TEST_F(Sheet, LinesHaveRoomForWhatTheySay) {
+  const Panel::Row row{{Picture(64, 64, kRed)}, ""};
+  Panel::Row captioned = row;
+  captioned.caption = "caption";
+  const std::int64_t bare = compose({.headings = {}, .rows = {row}}).height;
+  EXPECT_GT(compose({.headings = {}, .rows = {captioned}}).height, bare + 10);
+  EXPECT_GT(compose({.headings = {"heading"}, .rows = {row}}).height, bare + 10);
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/checkpoint/weights.h"
 #include "convmae/cli/command_line.h"
@@ -8,6 +9,7 @@
 #include "convmae/io/atomic_file.h"
 #include "convmae/pretrain/held_out_loss.h"
 #include "convmae/pretrain/reconstruction.h"
+#include "convmae/report/canvas.h"
 #include "convmae/report/format.h"
 #include "convmae/report/png.h"
 #include "convmae/train/batches.h"
@@ -21,6 +23,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <iostream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -91,7 +94,10 @@ class ImageReconstructor {
     const std::string note = reconstruction_note(model_.config());
     if (!json_ && reconstructions_.size() > 1) print_row("mean", loss, baseline);
     if (!json_ && !note.empty()) std::printf("%s\n", note.c_str());
-    write_png(out, compose(reconstruction_panel(reconstructions_, note)));
+    MissingFonts missing;
+    write_png(out, compose(reconstruction_panel(reconstructions_, note), missing));
+    const std::string advice = missing.advice();
+    if (!advice.empty()) std::cerr << "convmae: warning: " << advice << "\n";
     if (!json_) {
       std::printf("pictures: %s\n", printable(out.string()).c_str());
       return;
@@ -146,6 +152,7 @@ int run(ReconstructOptions& options) {
     require_not_read(options.out, {{image, "one of the images"}});
   }
   require_writable(options.out);
+  if (const std::string why = why_nothing_is_drawn(); !why.empty()) throw UserError(why);
   options.inference.use_threads();
   const std::filesystem::path file = model_file(options.checkpoint);
   const LoadedModel loaded = load_model(file, [&](ModelConfig& config) {

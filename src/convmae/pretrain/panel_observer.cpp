@@ -29,7 +29,9 @@ void PanelObserver::evaluate(const Moment& now, Scores& /*scores*/) {
 void PanelObserver::draw(double epoch) {
   if (panel_.empty()) return;
   const Stopwatch watch(seconds_);
-  const Picture picture = panel_.draw(*task_.model());
+  const Picture picture = panel_.draw(*task_.model(), missing_fonts_);
+  const std::string advice = missing_fonts_.advice();
+  if (!advice.empty()) run_.say("warning: " + advice);
   const std::vector<std::uint8_t> png = encode_png(picture);
   std::array<char, 32> name{};
   std::snprintf(name.data(), name.size(), "epoch-%07.2f.png", epoch);

@@ -2,6 +2,7 @@
 
 #include "convmae/pretrain/pretrain_task.h"
 #include "convmae/pretrain/sample_panel.h"
+#include "convmae/report/missing_fonts.h"
 #include "convmae/train/observer.h"
 #include "convmae/train/run/run.h"
 
@@ -25,6 +26,7 @@ class PanelObserver : public Observer {
   Run& run_;
   PretrainTask& task_;
   SamplePanel panel_;
+  MissingFonts missing_fonts_;
   std::int64_t every_;
   double seconds_ = 0;
 };

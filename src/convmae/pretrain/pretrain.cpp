@@ -9,6 +9,7 @@
 #include "convmae/pretrain/pretrain_report.h"
 #include "convmae/pretrain/pretrain_task.h"
 #include "convmae/pretrain/probe_observer.h"
+#include "convmae/report/canvas.h"
 #include "convmae/train/batches.h"
 #include "convmae/train/opened_images.h"
 #include "convmae/train/run/environment.h"
@@ -86,7 +87,13 @@ int pretrain(PretrainOptions& options, const RunContext& context) {
   std::optional<SamplePanel> panel;
   if (!options.eval_data.empty()) held_out = opened_images(options.eval_data, Split::val);
   if (options.probe_every > 0) probe.emplace(options);
-  if (options.panel_images > 0) panel.emplace(options, held_out ? *held_out : *run.source());
+  if (options.panel_images > 0) {
+    if (const std::string why = why_nothing_is_drawn(); !why.empty()) {
+      run.say("warning: " + why);
+    } else {
+      panel.emplace(options, held_out ? *held_out : *run.source());
+    }
+  }
 
   run.set_kind(nullptr);
   PretrainTask task(options);

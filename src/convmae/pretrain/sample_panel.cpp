@@ -36,14 +36,15 @@ SamplePanel::SamplePanel(const PretrainOptions& options, const ImageSource& sour
   if (!images.empty()) images_ = at::stack(images);
 }
 
-Picture SamplePanel::draw(PretrainModel& model) const {
+Picture SamplePanel::draw(PretrainModel& model, MissingFonts& missing) const {
   const at::Tensor noise =
       mask_noise(options_.seed, kEvaluationEpoch, numbers_, model.noise_length());
   const at::NoGradGuard no_grad;
   const PretrainOutput output = model.forward(images_, noise, Predict::all);
   return compose(reconstruction_panel(
-      reconstruct(model, images_, output, preprocessing_of(options_), captions_),
-      reconstruction_note(model.config())));
+                     reconstruct(model, images_, output, preprocessing_of(options_), captions_),
+                     reconstruction_note(model.config())),
+                 missing);
 }
 
 }  // namespace convmae

@@ -3,6 +3,7 @@
 #include "convmae/data/sources/source.h"
 #include "convmae/model/autoencoder/pretrain_model.h"
 #include "convmae/pretrain/pretrain_options.h"
+#include "convmae/report/missing_fonts.h"
 #include "convmae/report/picture.h"
 
 #include <ATen/core/Tensor.h>
@@ -21,7 +22,7 @@ class SamplePanel {
 
   bool empty() const { return captions_.empty(); }
   /// What the model makes of the images now.
-  Picture draw(PretrainModel& model) const;
+  Picture draw(PretrainModel& model, MissingFonts& missing) const;
 
  private:
   const PretrainOptions& options_;

@@ -1,6 +1,6 @@
 #include "convmae/report/panel.h"
 
-#include "convmae/report/lettering.h"
+#include "convmae/report/canvas.h"
 
 #include <algorithm>
 #include <stdexcept>
@@ -50,7 +50,7 @@ void place(Picture& sheet, const Picture& tile, std::int64_t top, std::int64_t l
 
 /// Where everything of a panel goes.
 struct Layout {
-  std::int64_t text_scale = 1;
+  std::int64_t text_size = 0;
   std::int64_t margin = 0;
   std::int64_t gutter = 0;
   std::int64_t width = 0;
@@ -58,9 +58,8 @@ struct Layout {
   std::vector<std::int64_t> column_left;
   std::vector<std::int64_t> column_width;
   std::vector<std::int64_t> row_top;
-  std::vector<std::int64_t> caption_top;
-
-  std::int64_t line() const { return kLetterHeight * text_scale; }
+  std::vector<Area> headings;
+  std::vector<Area> captions;  ///< of every row; of no height where there is none
 };
 
 Layout lay_out(const Panel& panel, std::int64_t scale) {
@@ -75,7 +74,7 @@ Layout lay_out(const Panel& panel, std::int64_t scale) {
   }
   const std::int64_t widest =
       columns == 0 ? 0 : *std::max_element(layout.column_width.begin(), layout.column_width.end());
-  layout.text_scale = std::max<std::int64_t>(1, widest / 80);
+  layout.text_size = std::max<std::int64_t>(10, widest / 14);
   layout.gutter = std::max<std::int64_t>(4, widest / 28);
   layout.margin = 2 * layout.gutter;
 
@@ -87,20 +86,36 @@ Layout lay_out(const Panel& panel, std::int64_t scale) {
   layout.width = std::max(left - layout.gutter, layout.margin) + layout.margin;
 
   std::int64_t top = layout.margin;
-  if (!panel.headings.empty()) top += layout.line() + layout.gutter;
+  std::int64_t tallest = 0;
+  for (std::size_t i = 0; i < panel.headings.size(); ++i) {
+    const std::int64_t height = line_height(panel.headings[i], layout.text_size);
+    layout.headings.push_back({top, layout.column_left[i], height, layout.column_width[i]});
+    tallest = std::max(tallest, height);
+  }
+  if (tallest > 0) top += tallest + layout.gutter;
   for (std::size_t i = 0; i < panel.rows.size(); ++i) {
     const auto& row = panel.rows[i];
     layout.row_top.push_back(top);
-    std::int64_t tallest = 0;
-    for (const Picture& tile : row.tiles) tallest = std::max(tallest, tile.height * scale);
-    top += tallest;
-    layout.caption_top.push_back(top + layout.gutter);
-    if (!row.caption.empty()) top += layout.line() + layout.gutter;
+    for (const Picture& tile : row.tiles) {
+      top = std::max(top, layout.row_top.back() + tile.height * scale);
+    }
+    Area caption{top + layout.gutter, layout.margin, 0, layout.width - 2 * layout.margin};
+    if (row.tiles.empty()) caption.row = top;
+    if (!row.caption.empty()) {
+      caption.height = line_height(row.caption, layout.text_size);
+      top = caption.row + caption.height;
+    }
+    layout.captions.push_back(caption);
     const bool last = i + 1 == panel.rows.size();
     if (!last) top += row.caption.empty() ? layout.gutter : 2 * layout.gutter;
   }
   layout.height = top + layout.margin;
   return layout;
+}
+
+void write(Picture& sheet, const Area& line, const std::string& text, const Lettering& lettering,
+           MissingFonts& missing) {
+  Canvas(sheet, line).text(0, 0, line.width, text, lettering, missing);
 }
 
 }  // namespace
@@ -120,22 +135,18 @@ Picture paste_visible(const Picture& original, const Picture& prediction, std::i
   });
 }
 
-Picture compose(const Panel& panel, std::int64_t scale) {
+Picture compose(const Panel& panel, MissingFonts& missing, std::int64_t scale) {
   if (scale == 0) scale = automatic_scale(panel);
   const Layout layout = lay_out(panel, scale);
   Picture sheet(layout.height, layout.width, kPaper);
   for (std::size_t i = 0; i < panel.headings.size(); ++i) {
-    draw_text(sheet, layout.margin, layout.column_left[i],
-              fit_text(panel.headings[i], layout.text_scale, layout.column_width[i]),
-              layout.text_scale, kHeadingInk);
+    write(sheet, layout.headings[i], panel.headings[i], {layout.text_size, kHeadingInk}, missing);
   }
   for (std::size_t i = 0; i < panel.rows.size(); ++i) {
     const auto& row = panel.rows[i];
     const std::int64_t top = layout.row_top[i];
     if (!row.caption.empty()) {
-      draw_text(sheet, layout.caption_top[i], layout.margin,
-                fit_text(row.caption, layout.text_scale, layout.width - 2 * layout.margin),
-                layout.text_scale, kCaptionInk);
+      write(sheet, layout.captions[i], row.caption, {layout.text_size, kCaptionInk}, missing);
     }
     for (std::size_t j = 0; j < row.tiles.size(); ++j) {
       place(sheet, enlarge(row.tiles[j], scale), top, layout.column_left[j]);

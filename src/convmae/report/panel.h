@@ -1,5 +1,6 @@
 #pragma once
 
+#include "convmae/report/missing_fonts.h"
 #include "convmae/report/picture.h"
 
 #include <cstdint>
@@ -35,7 +36,8 @@ struct Panel {
 
 /// Draws the panel. `scale` repeats the tiles' pixels; 0 chooses a whole number that makes small
 /// tiles large enough to look at (28 and 64 pixels become 168 and 192, from 160 on they stay).
-Picture compose(const Panel& panel, std::int64_t scale = 0);
+/// Text that has no room is shortened. Throws UserError in a build that does not draw (canvas.h).
+Picture compose(const Panel& panel, MissingFonts& missing, std::int64_t scale = 0);
 
 /// What a model makes of one image under one or (FastConvMAE) several masks.
 struct Reconstruction {
