@@ -6,7 +6,7 @@ import shutil
 import tarfile
 import unittest
 
-from program import TINY, TINY_CLASSIFIER, ProgramTest, run_program, write_classes
+from program import DRAWS, TINY, TINY_CLASSIFIER, ProgramTest, run_program, write_classes
 
 CLASSIFIER = [*TINY_CLASSIFIER, "--depth", 1, 1, 1, "--epochs", 1, "--warmup_epochs", 0]
 LEFT_OUT = ("; left out: 1 hidden file (._000.png), 2 files of other kinds (.bmp, .txt), "
@@ -133,6 +133,7 @@ class PartlyLabelled(ProgramTest):
 
 
 class Places(ProgramTest):
+    @unittest.skipUnless(DRAWS, "this build draws no pictures")
     def test_what_a_run_draws_into_its_data_is_no_data(self):
         data = self.folder / "images"
         shutil.copytree(self.data, data)

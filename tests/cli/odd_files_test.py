@@ -6,10 +6,9 @@ import json
 import os
 import shutil
 import socket
-import subprocess
 import unittest
 
-from program import PROGRAM, TINY, ProgramTest, checkpoints, steps
+from program import TINY, ProgramTest, checkpoints, run_program, steps
 
 SECONDS = 60  # far more than any of these commands takes, and less than for ever
 GIANT = 50_000_000_000
@@ -52,8 +51,7 @@ KINDS = {
 
 class OddFiles(ProgramTest):
     def run_command(self, *arguments):
-        return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True,
-                              timeout=SECONDS, cwd=self.folder)
+        return run_program(*arguments, timeout=SECONDS, cwd=self.folder)
 
     def each_kind(self, name, without=()):
         """A folder for each kind, with something of that kind in it, and its path."""

@@ -5,7 +5,7 @@ import shlex
 import unittest
 from pathlib import Path
 
-from program import ProgramTest, run_program, write_images
+from program import DRAWS, ProgramTest, run_program, write_images
 
 GUIDE = Path(__file__).parents[2] / "docs" / "own_images.md"
 # The last value of a flag counts: the guide's own sizes would take hours.
@@ -39,7 +39,7 @@ class Guide(ProgramTest):
                 self.assertEqual(result.returncode, 0, result.stderr)
         for name in ("reconstruction.png", "features.npy", "features.csv", "maps.safetensors",
                      "own.pth", "runs/own/report.html"):
-            self.assertTrue((self.folder / name).is_file(), name)
+            self.assertTrue((self.folder / name).is_file() or (name.endswith(".png") and not DRAWS), name)
 
     def test_no_command_hides_from_the_test(self):
         text = GUIDE.read_text()

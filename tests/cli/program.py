@@ -16,6 +16,8 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 PROGRAM = os.environ["CONVMAE"]
+# CMake's CONVMAE_DRAWING may leave drawing out: then what needs pictures is skipped.
+DRAWS = "CONVMAE_DRAWS_NOTHING" not in os.environ
 
 # A model that takes milliseconds a step and still has every part.
 TINY = (
@@ -57,8 +59,15 @@ def write_classes(folder, count, names=("blue", "red"), first=0):
 
 
 def run_program(*arguments, **keywords):
-    return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True,
-                          **keywords)
+    return unless_left_out(subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True,
+                                          text=True, **keywords))
+
+
+def unless_left_out(result):
+    """The result, unless the command is one that draws and the build does not."""
+    if not DRAWS and result.returncode == 2 and "draws no pictures" in result.stderr:
+        raise unittest.SkipTest("this build draws no pictures")
+    return result
 
 
 def cpu_has_bf16():

@@ -1,13 +1,15 @@
 """`convmae reconstruct`: losses in words, pictures in a file, one line about what is wrong."""
 
 import re
+import shutil
+import subprocess
 import unittest
 
 import numpy as np
 from PIL import Image
 from safetensors.numpy import save_file
 
-from program import TINY, ProgramTest, checkpoints, epochs, run_program, tensors
+from program import DRAWS, PROGRAM, TINY, ProgramTest, checkpoints, epochs, run_program, tensors
 
 REMOVED = (198, 200, 204)
 SIDE = 160  # images of 32 pixels are drawn five times as large
@@ -204,6 +206,42 @@ class Reconstruct(ProgramTest):
         path = self.folder / "encoder.safetensors"
         save_file(encoder, path)
         self.refused(path, self.images[0], expect=("encoder.safetensors", "encoder alone"))
+
+    @unittest.skipUnless(DRAWS, "this build draws no pictures")
+    def test_names_without_a_font_are_boxes_and_one_line(self):
+        data = self.folder / "data"
+        data.mkdir()
+        for number in range(10):  # no font has U+0378, which stands for nothing
+            shutil.copy(self.images[number], data / f"\u0378{number}.png")
+        run = self.folder / "run"
+        result = self.call("--data", data, "--out", run, *TINY, "--batch_size", 10, "--epochs", 2,
+                           "--panel_images", 2, "--panel_every_epochs", 1)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(len(list(run.glob("panels/*.png"))), 3)
+        drawn = run_program("reconstruct", "--checkpoint", run, "--out", self.folder / "out.png",
+                            *sorted(data.iterdir()))
+        self.assertEqual(drawn.returncode, 0, drawn.stderr)
+        for said in (result.stderr, drawn.stderr):
+            self.assertEqual(len(re.findall("no installed font has .* fonts-noto-core$", said,
+                                            re.MULTILINE)), 1, said)
+        plain = run_program("reconstruct", "--checkpoint", run, "--out", self.folder / "out.png",
+                            self.images[0])
+        self.assertEqual(plain.stderr, "")
+
+
+@unittest.skipIf(DRAWS, "this build draws pictures")
+class LeftOut(ProgramTest):
+    def test_a_run_goes_on_without_pictures_and_says_so_once(self):
+        result = self.call("--data", self.data, "--out", self.folder / "run", *TINY, "--batch_size",
+                           10, "--epochs", 2, "--panel_images", 2, "--panel_every_epochs", 1)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(result.stderr.count("draws no pictures"), 1)
+        self.assertEqual(list((self.folder / "run").glob("panels/*")), [])
+
+    def test_a_command_that_draws_says_what_is_missing_before_it_works(self):
+        result = subprocess.run([PROGRAM, "reconstruct", "--checkpoint", "none", "--out", "o.png",
+                                 "none.png"], capture_output=True, text=True, cwd=self.folder)
+        self.assert_user_error(result, "draws no pictures", "libcairo2-dev", "CONVMAE_DRAWING")
 
 
 if __name__ == "__main__":

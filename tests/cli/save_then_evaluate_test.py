@@ -10,7 +10,7 @@ import time
 import unittest
 from pathlib import Path
 
-from program import (PROGRAM, TINY, TINY_CLASSIFIER, checkpoints, epochs, metadata_of, run_program, steps,
+from program import (DRAWS, PROGRAM, TINY, TINY_CLASSIFIER, checkpoints, epochs, metadata_of, run_program, steps,
                      write_classes)
 from saving import BEST, SavingTest
 
@@ -125,6 +125,7 @@ class SaveThenEvaluate(SavingTest):
         bad.write_bytes(content)
         self.assert_continues_as_one(*recipe)
 
+    @unittest.skipUnless(DRAWS, "this build draws no pictures")
     def test_pictures_and_reports_that_cannot_be_written(self):
         recipe = ["--panel_images", 2, "--panel_every_epochs", 1]
         self.pretrain("--batch_size", 10, "--epochs", 1, *recipe)

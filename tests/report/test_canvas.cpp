@@ -130,7 +130,8 @@ TEST_F(CanvasTest, CharacterWithoutFontIsABoxAndIsNoted) {
 TEST_F(CanvasTest, NothingOutsideOfThePartChanges) {
   for (const Area area : {Area{10, 20, 8, 30}, Area{-4, -4, 12, 12}, Area{45, 90, 40, 40}}) {
     Picture picture(50, 100, kPaper);
-    Canvas(picture, area).text(-10, -10, 200, "MMMMMMMM", {40, {}}, missing_);
+    const std::int64_t above = line_height("H", kBlack.size) / 2;
+    Canvas(picture, area).text(8 - above, -10, 200, "HHHHHHHH", kBlack, missing_);
     const Area found = ink(picture);
     EXPECT_GT(found.width, 0);
     EXPECT_GE(found.row, area.row);
