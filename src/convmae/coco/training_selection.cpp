@@ -26,7 +26,7 @@ std::vector<std::vector<double>> usable_polygons(const Dataset& dataset,
   return polygons;
 }
 
-TrainingSelection select_for_training(const Dataset& dataset) {
+TrainingSelection select_for_training(const Dataset& dataset, bool keep_empty) {
   TrainingSelection selection;
   for (std::size_t i = 0; i < dataset.images().size(); ++i) {
     bool has_object = false;
@@ -37,7 +37,7 @@ TrainingSelection select_for_training(const Dataset& dataset) {
       if (annotation.crowd) ++selection.crowds;
       has_object = has_object || (usable && !annotation.crowd);
     }
-    if (has_object) {
+    if (has_object || keep_empty) {
       selection.images.push_back(static_cast<std::int32_t>(i));
     } else {
       ++selection.images_without_objects;

@@ -47,6 +47,7 @@ PaddedBatch pad_together(std::span<const Sample> samples, std::int64_t channels,
   batch.pixels.resize(samples.size() * values);
   if (first.map) batch.maps.resize(samples.size() * area, LabelMap::kIgnored);
   batch.contents.reserve(samples.size());
+  batch.originals.reserve(samples.size());
   batch.labels.reserve(samples.size());
   if (first.objects) batch.objects.reserve(samples.size());
   for (std::size_t i = 0; i < samples.size(); ++i) {
@@ -56,6 +57,7 @@ PaddedBatch pad_together(std::span<const Sample> samples, std::int64_t channels,
       copy_planes(sample.map->classes, sample.size, 1, batch.size, batch.maps.data() + i * area);
     }
     batch.contents.push_back(sample.content);
+    batch.originals.push_back(sample.original);
     batch.labels.push_back(sample.label);
     if (sample.objects) batch.objects.push_back(*sample.objects);
   }

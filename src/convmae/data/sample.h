@@ -2,6 +2,7 @@
 
 #include "convmae/base/geometry.h"
 #include "convmae/coco/rle.h"
+#include "convmae/data/objects/object_mask.h"
 #include "convmae/data/sources/source.h"
 
 #include <cstdint>
@@ -22,13 +23,15 @@ struct LabelMap {
 struct Objects {
   std::vector<coco::XywhBox> boxes;
   std::vector<std::int64_t> classes;
+  std::vector<ObjectMask> masks;  ///< one an object, or none at all
 };
 
 /// What a worker makes of an image for tasks whose images differ in size.
 struct Sample {
   std::vector<float> pixels;  ///< [channels, size.height, size.width], normalised
   Size size;
-  Size content;  ///< of the image in it, from the upper left corner: the rest is padding
+  Size content;   ///< of the image in it, from the upper left corner: the rest is padding
+  Size original;  ///< of the upright image before its size was changed, where anybody asks
   std::int64_t label = ImageSource::kNoLabel;
   std::optional<LabelMap> map;  ///< of `size`
   std::optional<Objects> objects;
@@ -39,6 +42,7 @@ struct PaddedBatch {
   std::vector<float> pixels;  ///< [count, channels, size.height, size.width]
   Size size;
   std::vector<Size> contents;
+  std::vector<Size> originals;
   std::vector<std::int64_t> labels;
   std::vector<std::uint8_t> maps;  ///< [count, size.height, size.width]; empty if there are none
   std::vector<Objects> objects;    ///< empty if there are none

@@ -124,6 +124,18 @@ Normalisation Normalisation::defaults(std::int64_t channels) {
   return {half, half};
 }
 
+void check_normalisation(const Normalisation& normalisation, std::int64_t channels) {
+  const auto& [mean, std] = normalisation;
+  if (channels < 1 || std::ssize(mean) != channels || std::ssize(std) != channels) {
+    throw UserError("expected a mean and a standard deviation for each of the " +
+                    std::to_string(channels) + " channels, found " + std::to_string(mean.size()) +
+                    " and " + std::to_string(std.size()) + ": give one number a channel");
+  }
+  if (std::any_of(std.begin(), std.end(), [](float s) { return !(s > 0.0F); })) {
+    throw UserError("expected standard deviations above 0: give the spread of the pixels in 0..1");
+  }
+}
+
 void normalise(const Image& image, float scale, const Normalisation& normalisation, bool flip,
                float* out) {
   const auto& [mean, std] = normalisation;
@@ -150,19 +162,11 @@ SampleTransform::SampleTransform(TransformConfig config)
       resizer_(config_.fast_decode ? WeightPrecision::coarse : WeightPrecision::full) {
   const Size output = config_.output;
   const std::int64_t channels = config_.decode.channels;
-  const auto& [mean, std] = config_.normalisation;
   if (output.height < 1 || output.width < 1) {
     throw UserError("expected an image size of 1 or more, found " + std::to_string(output.height) +
                     "x" + std::to_string(output.width) + ": set another size");
   }
-  if (channels < 1 || std::ssize(mean) != channels || std::ssize(std) != channels) {
-    throw UserError("expected a mean and a standard deviation for each of the " +
-                    std::to_string(channels) + " channels, found " + std::to_string(mean.size()) +
-                    " and " + std::to_string(std.size()) + ": give one number a channel");
-  }
-  if (std::any_of(std.begin(), std.end(), [](float s) { return !(s > 0.0F); })) {
-    throw UserError("expected standard deviations above 0: give the spread of the pixels in 0..1");
-  }
+  check_normalisation(config_.normalisation, channels);
   if (config_.rand_augment && channels != 3) {
     throw UserError("expected 3 channels for RandAugment, found " + std::to_string(channels) +
                     ": switch it off");

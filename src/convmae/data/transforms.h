@@ -46,6 +46,9 @@ struct Normalisation {
   static Normalisation defaults(std::int64_t channels);
 };
 
+/// Throws UserError if there is not one mean and one spread above 0 for each channel.
+void check_normalisation(const Normalisation& normalisation, std::int64_t channels);
+
 /// Writes `(x / full_scale - mean) / std`, in float32, as `[channels, height, width]`, mirrored
 /// left to right if `flip`. `out` has room for all values; `scale` is the full scale of the stored
 /// type.

@@ -40,7 +40,7 @@ constexpr std::array kKinds{
     Kind{"mae_vit_finetune", replay_finetune},   Kind{"convvit_train", replay_finetune_steps},
     Kind{"convvit_linprobe", replay_linprobe},   Kind{"pos_resize", replay_pos_resize},
     Kind{"seg_backbone", replay_seg_backbone},   Kind{"det_alpha", replay_det_alpha},
-    Kind{"det_official", replay_det_official}};
+    Kind{"det_official", replay_det_official},   Kind{"det_transforms", replay_det_transforms}};
 
 /// Kinds that are JSON files.
 struct JsonKind {

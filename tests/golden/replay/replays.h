@@ -33,6 +33,8 @@ Replay replay_seg_backbone(const GoldenFile& file);
 /// The same of the first and the second published detector's backbone and pyramid.
 Replay replay_det_alpha(const GoldenFile& file);
 Replay replay_det_official(const GoldenFile& file);
+/// Images and objects through the detectors' transforms, with the recorded draws.
+Replay replay_det_transforms(const GoldenFile& file);
 Replay replay_layer_decay(const Json& golden);
 Replay replay_lr_schedule(const Json& golden);
 
