@@ -6,3 +6,4 @@
 #include "convmae/ops/kernels/depthwise.inc"
 #include "convmae/ops/kernels/gelu.inc"
 #include "convmae/ops/kernels/layer_norm.inc"
+#include "convmae/ops/kernels/roi_align.inc"
