@@ -3,6 +3,7 @@
 #include "convmae/ops/linear.h"
 #include "convmae/ops/masked_depthwise_conv2d.h"
 #include "convmae/ops/mlp.h"
+#include "convmae/ops/roi_align.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -50,6 +51,9 @@ TEST(SecondDerivative, IsRefusedByTheOperatorThatHasNone) {
     const at::Tensor zero = torch::zeros({1, 1, 1}, torch::kLong);
     expect_one_derivative("masked_depthwise_conv2d", x, [&] {
       return ops::masked_depthwise_conv2d(x.unsqueeze(0), kernel, ones, zero[0], zero, {2});
+    });
+    expect_one_derivative("roi_align", x, [&] {
+      return ops::roi_align(x.unsqueeze(0), torch::ones({1, 4}), zero[0][0], 1, 2, 1);
     });
   }
 }

@@ -1,6 +1,6 @@
 #include "convmae/ops/nms.h"
 
-#include <ATen/Dispatch.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/sort.h>
@@ -129,9 +129,11 @@ Tensor batched_nms_cpu(const Tensor& boxes, const Tensor& scores, const Tensor& 
     const Tensor numbers = groups.contiguous();
     return keep<float>(corners, order, numbers.const_data_ptr<int64_t>(), iou_threshold, max_kept);
   }
-  if (boxes.size(0) == 0) return order;
-  const Tensor shift = groups.to(at::kFloat) * (corners.max() + 1);
-  return keep<float>(corners + shift.unsqueeze(1), order, nullptr, iou_threshold, max_kept);
+  // Nothing has no largest coordinate.
+  const Tensor shifted = boxes.size(0) == 0
+                             ? corners
+                             : corners + (groups.to(at::kFloat) * (corners.max() + 1)).unsqueeze(1);
+  return keep<float>(shifted, order, nullptr, iou_threshold, max_kept);
 }
 
 }  // namespace
