@@ -2,6 +2,7 @@
 
 #include "convmae/base/checked.h"
 #include "convmae/base/error.h"
+#include "convmae/coco/run_writer.h"
 
 #include <algorithm>
 #include <cmath>
@@ -55,21 +56,6 @@ void walk(const Rle& a, const Rle& b, Visit visit) {
     left_b -= length;
   }
 }
-
-/// Appends stretches to a mask, alike ones joined. The first run is of pixels that are not in it.
-class RunWriter {
- public:
-  explicit RunWriter(std::vector<std::uint32_t>& runs) : runs_(runs) { runs_.assign(1, 0); }
-  void add(std::uint32_t length, bool in) {
-    if (in != in_) runs_.push_back(0);
-    in_ = in;
-    runs_.back() += length;
-  }
-
- private:
-  std::vector<std::uint32_t>& runs_;
-  bool in_ = false;
-};
 
 template <typename Combine>
 Rle merge(std::span<const Rle> masks, Combine combine) {
