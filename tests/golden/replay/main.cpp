@@ -31,16 +31,25 @@ struct Kind {
 };
 
 // The first prefix of a file's name that fits decides.
-constexpr std::array kKinds{
-    Kind{"convmae_pretrain", replay_pretrain},   Kind{"convmae_ablation", replay_pretrain},
-    Kind{"fastconvmae", replay_pretrain},        Kind{"mae_pretrain", replay_pretrain},
-    Kind{"convmae_train", replay_train},         Kind{"sincos", replay_sincos},
-    Kind{"data_geometry", replay_data_geometry}, Kind{"data_randaugment", replay_data_randaugment},
-    Kind{"data_mixing", replay_data_mixing},     Kind{"convvit_finetune", replay_finetune},
-    Kind{"mae_vit_finetune", replay_finetune},   Kind{"convvit_train", replay_finetune_steps},
-    Kind{"convvit_linprobe", replay_linprobe},   Kind{"pos_resize", replay_pos_resize},
-    Kind{"seg_backbone", replay_seg_backbone},   Kind{"det_alpha", replay_det_alpha},
-    Kind{"det_official", replay_det_official},   Kind{"det_transforms", replay_det_transforms}};
+constexpr std::array kKinds{Kind{"convmae_pretrain", replay_pretrain},
+                            Kind{"convmae_ablation", replay_pretrain},
+                            Kind{"fastconvmae", replay_pretrain},
+                            Kind{"mae_pretrain", replay_pretrain},
+                            Kind{"convmae_train", replay_train},
+                            Kind{"sincos", replay_sincos},
+                            Kind{"data_geometry", replay_data_geometry},
+                            Kind{"data_randaugment", replay_data_randaugment},
+                            Kind{"data_mixing", replay_data_mixing},
+                            Kind{"convvit_finetune", replay_finetune},
+                            Kind{"mae_vit_finetune", replay_finetune},
+                            Kind{"convvit_train", replay_finetune_steps},
+                            Kind{"convvit_linprobe", replay_linprobe},
+                            Kind{"pos_resize", replay_pos_resize},
+                            Kind{"seg_backbone", replay_seg_backbone},
+                            Kind{"det_alpha", replay_det_alpha},
+                            Kind{"det_official", replay_det_official},
+                            Kind{"det_transforms", replay_det_transforms},
+                            Kind{"det_ops", replay_det_ops}};
 
 /// Kinds that are JSON files.
 struct JsonKind {

@@ -35,6 +35,8 @@ Replay replay_det_alpha(const GoldenFile& file);
 Replay replay_det_official(const GoldenFile& file);
 /// Images and objects through the detectors' transforms, with the recorded draws.
 Replay replay_det_transforms(const GoldenFile& file);
+/// What detectors are made of: arithmetic on boxes, masks, suppression, RoIAlign.
+Replay replay_det_ops(const GoldenFile& file);
 Replay replay_layer_decay(const Json& golden);
 Replay replay_lr_schedule(const Json& golden);
 
