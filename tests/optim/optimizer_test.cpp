@@ -3,10 +3,10 @@
 #include "convmae/ops/operand.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <memory>
 
 namespace convmae {
 namespace {
@@ -137,35 +137,41 @@ TEST(AdamW, ShowsThatParametersChanged) {
   EXPECT_LT(weight[0][0].item<double>(), 0.9);
 }
 
-TEST(AdamW, ChangesCopiesInPlaceUnlessAGraphHoldsThem) {
-  const auto cache = std::make_shared<ops::OperandCache>();
-  ParamGroup group;
-  group.add("w", at::randn({8, 8}).requires_grad_(true), cache);
-  AdamW optimizer({group}, {});
-  const at::Tensor& weight = group.params[0];
-  const auto step = [&] {
-    weight.mutable_grad() = at::ones({8, 8});
-    optimizer.step(0.5);
-  };
-  const auto copy = [&] { return cache->operand(weight, at::kBFloat16).copy; };
-  const void* const place = copy().const_data_ptr();
-  step();
-  EXPECT_EQ(copy().const_data_ptr(), place);
-  EXPECT_TRUE(at::equal(copy(), weight.to(at::kBFloat16)));
-
-  const at::Tensor held = cache->operand(weight, at::kBFloat16).matrix_in(at::kBFloat16);
-  const at::Tensor before = held.clone();
-  step();
-  EXPECT_TRUE(at::equal(held, before));
-  EXPECT_TRUE(at::equal(copy(), weight.to(at::kBFloat16)));
-
-  // A change that the optimizer did not make is never lost.
-  {
-    const at::NoGradGuard no_grad;
-    weight.mul_(2);
+TEST(AdamW, TakesFloat64AndAGradientInAnyOrder) {
+  at::manual_seed(2);
+  for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
+    ParamGroup group;
+    group.weight_decay = 0.3;
+    group.add("w", at::randn({11, 6}, type));
+    const at::Tensor& param = group.params[0];
+    AdamW optimizer({group}, {.beta1 = 0.8, .beta2 = 0.95, .eps = 1e-8});
+    const at::Tensor zero = at::zeros_like(param, at::kDouble);
+    PlainAdamW expected{param.to(at::kDouble, false, true), zero, zero, 0.8, 0.95, 1e-8, 0.3};
+    param.mutable_grad() = at::randn({6, 11}, type).t();
+    optimizer.step(0.02);
+    expected.step(param.grad().to(at::kDouble), 0.02);
+    EXPECT_LT(worst(param, expected.param), type == at::kDouble ? 1e-12 : 1e-6);
   }
-  step();
-  EXPECT_TRUE(at::equal(copy(), weight.to(at::kBFloat16)));
+}
+
+TEST(AdamW, TheNumberOfThreadsChangesNoBit) {
+  at::manual_seed(3);
+  const at::Tensor start = at::randn({100, 1003});
+  const at::Tensor grad = at::randn({100, 1003});
+  const int threads = at::get_num_threads();
+  const auto stepped = [&](int number) {
+    at::set_num_threads(number);
+    ParamGroup group;
+    group.add("w", start.clone());
+    group.params[0].mutable_grad() = grad;
+    AdamW optimizer({group}, {});
+    for (int step = 0; step < 2; ++step) optimizer.step(0.02);
+    return group.params[0];
+  };
+  const at::Tensor one = stepped(1);
+  const at::Tensor several = stepped(3);
+  at::set_num_threads(threads);
+  EXPECT_TRUE(at::equal(one, several));
 }
 
 }  // namespace

@@ -39,10 +39,4 @@ Operand OperandCache::operand(const at::Tensor& weight, at::ScalarType type) {
   return {weight, copy_};
 }
 
-at::Tensor OperandCache::copy_to_change(const at::Tensor& weight) const {
-  const bool fits = is_current(weight) && copy_.scalar_type() == at::kBFloat16 &&
-                    copy_.is_contiguous() && copy_.storage().use_count() == 1;
-  return fits ? copy_ : at::Tensor();
-}
-
 }  // namespace convmae::ops

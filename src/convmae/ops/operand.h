@@ -31,12 +31,6 @@ class OperandCache {
  public:
   Operand operand(const at::Tensor& weight, at::ScalarType type);
 
-  /// For whoever changes the weight and can change the copy with it, on the way: the copy, if there
-  /// is one of bfloat16 that is up to date and that nobody else holds; else undefined. After the
-  /// change of both, renewed() keeps the copy.
-  at::Tensor copy_to_change(const at::Tensor& weight) const;
-  void renewed(const at::Tensor& weight) { version_ = weight._version(); }
-
  private:
   bool is_current(const at::Tensor& weight) const;
 

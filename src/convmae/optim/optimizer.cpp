@@ -1,12 +1,30 @@
 #include "convmae/optim/optimizer.h"
 
-#include "convmae/ops/adamw.h"
-
 #include <ATen/ATen.h>
+#include <ATen/ops/_fused_adamw.h>
 
 #include <utility>
 
 namespace convmae {
+namespace {
+
+/// The gradient in the order in memory of its parameter, which the library takes for granted.
+at::Tensor gradient_like(const at::Tensor& param) {
+  const at::Tensor& grad = param.grad();
+  if (grad.strides() == param.strides()) return grad;
+  return at::empty_like(param).copy_(grad);
+}
+
+/// What a step of one group changes, and its gradients.
+struct Tensors {
+  std::vector<at::Tensor> params;
+  std::vector<at::Tensor> grads;
+  std::vector<at::Tensor> averages;
+  std::vector<at::Tensor> squares;
+  std::vector<at::Tensor> steps;
+};
+
+}  // namespace
 
 AdamW::AdamW(std::vector<ParamGroup> groups, AdamWOptions options)
     : Optimizer(std::move(groups)), options_(options) {
@@ -26,22 +44,24 @@ void AdamW::step(double lr) {
   last_lr_ = lr;
   std::size_t next_state = 0;
   for (const ParamGroup& group : groups()) {
-    for (std::size_t i = 0; i < group.params.size(); ++i) {
-      const at::Tensor& param = group.params[i];
-      State& state = states_[next_state++].state;
+    Tensors tensors;
+    for (const at::Tensor& param : group.params) {
+      const State& state = states_[next_state++].state;
       if (!param.grad().defined()) continue;
-      ops::OperandCache* const cache = i < group.caches.size() ? group.caches[i].get() : nullptr;
-      const at::Tensor copy = cache == nullptr ? at::Tensor() : cache->copy_to_change(param);
-      state.step.add_(1);
-      ops::adamw_step({param, param.grad(), state.exp_avg, state.exp_avg_sq, copy},
-                      {.lr = lr * group.lr_scale,
-                       .beta1 = options_.beta1,
-                       .beta2 = options_.beta2,
-                       .eps = options_.eps,
-                       .weight_decay = group.weight_decay,
-                       .step = static_cast<std::int64_t>(state.step.item<float>())});
-      if (copy.defined()) cache->renewed(param);
+      tensors.params.push_back(param);
+      tensors.grads.push_back(gradient_like(param));
+      tensors.averages.push_back(state.exp_avg);
+      tensors.squares.push_back(state.exp_avg_sq);
+      tensors.steps.push_back(state.step.add_(1));
     }
+    if (tensors.params.empty()) continue;
+    at::_fused_adamw_(tensors.params, tensors.grads, tensors.averages, tensors.squares,
+                      /*max_exp_avg_sqs=*/{}, tensors.steps, lr * group.lr_scale, options_.beta1,
+                      options_.beta2, group.weight_decay, options_.eps, /*amsgrad=*/false,
+                      /*maximize=*/false);
+    // The library does not raise the version counters, by which copies of parameters
+    // (ops/operand.h) and graphs of older steps learn of the change.
+    for (const at::Tensor& param : tensors.params) param.unsafeGetTensorImpl()->bump_version();
   }
 }
 

@@ -48,8 +48,8 @@ class Optimizer {
   std::vector<ParamGroup> groups_;
 };
 
-/// Adam with decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101), which reads and
-/// writes every tensor once, the copies of parameters that products read (ops/operand.h) included.
+/// Adam with decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101), by the library's
+/// function that reads and writes every tensor once.
 class AdamW : public Optimizer {
  public:
   /// What a step remembers of one parameter.

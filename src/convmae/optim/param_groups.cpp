@@ -1,7 +1,5 @@
 #include "convmae/optim/param_groups.h"
 
-#include "convmae/model/encoder/layers.h"
-
 #include <c10/util/Exception.h>
 
 #include <algorithm>
@@ -13,46 +11,23 @@
 #include <utility>
 
 namespace convmae {
-namespace {
 
-using Caches = std::map<const at::TensorImpl*, std::shared_ptr<ops::OperandCache>>;
-
-/// By the parameter that they keep copies of.
-Caches operand_caches(const torch::nn::Module& model) {
-  Caches caches;
-  for (const auto& part : model.modules(/*include_self=*/false)) {
-    if (const auto* const linear = dynamic_cast<const Linear*>(part.get())) {
-      caches.emplace(linear->weight.unsafeGetTensorImpl(), linear->operand_cache());
-    }
-  }
-  return caches;
-}
-
-std::shared_ptr<ops::OperandCache> cache_of(const Caches& caches, const at::Tensor& param) {
-  const auto found = caches.find(param.unsafeGetTensorImpl());
-  return found == caches.end() ? nullptr : found->second;
-}
-
-}  // namespace
-
-void ParamGroup::add(std::string name, at::Tensor param, std::shared_ptr<ops::OperandCache> cache) {
+void ParamGroup::add(std::string name, at::Tensor param) {
   names.push_back(std::move(name));
   params.push_back(std::move(param));
-  caches.push_back(std::move(cache));
 }
 
 std::vector<ParamGroup> weight_decay_groups(const torch::nn::Module& model, double weight_decay) {
   ParamGroup plain;
   ParamGroup decaying;
   decaying.weight_decay = weight_decay;
-  const Caches caches = operand_caches(model);
   for (const auto& item : model.named_parameters()) {
     const std::string& name = item.key();
     const at::Tensor& param = item.value();
     if (!param.requires_grad()) continue;
     const bool is_bias = std::string_view(name).ends_with(".bias");
     ParamGroup& group = param.dim() == 1 || is_bias ? plain : decaying;
-    group.add(name, param, cache_of(caches, param));
+    group.add(name, param);
   }
   return {std::move(plain), std::move(decaying)};
 }
@@ -83,7 +58,6 @@ std::vector<ParamGroup> layer_decay_groups(const torch::nn::Module& model, doubl
                                            double layer_decay, std::int64_t num_layers) {
   std::vector<ParamGroup> groups;
   std::map<std::pair<std::int64_t, bool>, std::size_t> group_of;
-  const Caches caches = operand_caches(model);
   for (const auto& item : model.named_parameters()) {
     const std::string& name = item.key();
     const at::Tensor& param = item.value();
@@ -98,7 +72,7 @@ std::vector<ParamGroup> layer_decay_groups(const torch::nn::Module& model, doubl
       groups.push_back(std::move(group));
     }
     ParamGroup& group = groups[found->second];
-    group.add(name, param, cache_of(caches, param));
+    group.add(name, param);
   }
   return groups;
 }

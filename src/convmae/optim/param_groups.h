@@ -1,12 +1,9 @@
 #pragma once
 
-#include "convmae/ops/operand.h"
-
 #include <ATen/core/Tensor.h>
 #include <torch/nn/module.h>
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,10 +17,8 @@ struct ParamGroup {
   double lr_scale = 1;
   std::vector<std::string> names;
   std::vector<at::Tensor> params;
-  /// What keeps copies of the parameters in another type; null or missing where nothing does.
-  std::vector<std::shared_ptr<ops::OperandCache>> caches;
 
-  void add(std::string name, at::Tensor param, std::shared_ptr<ops::OperandCache> cache);
+  void add(std::string name, at::Tensor param);
 };
 
 /// The published pretraining groups: parameters with one dimension (norms) and those whose name

@@ -48,15 +48,13 @@ class Linear : public torch::nn::Module {
   at::Tensor forward_part(const at::Tensor& x, std::int64_t first, std::int64_t count);
 
   /// The weight for a product with numbers of this type.
-  ops::Operand operand(at::ScalarType type) { return cache_->operand(weight, type); }
-  /// What keeps that weight, for the optimizer.
-  const std::shared_ptr<ops::OperandCache>& operand_cache() const { return cache_; }
+  ops::Operand operand(at::ScalarType type) { return cache_.operand(weight, type); }
 
   at::Tensor weight;
   at::Tensor bias;
 
  private:
-  std::shared_ptr<ops::OperandCache> cache_ = std::make_shared<ops::OperandCache>();
+  ops::OperandCache cache_;
 };
 
 /// A convolution whose kernel equals its stride, on channels-last cells in nested raster order,

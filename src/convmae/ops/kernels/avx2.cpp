@@ -1,6 +1,5 @@
 #define CONVMAE_VECTOR_BYTES 32
 #define CONVMAE_KERNELS kernels_avx2
-#include "convmae/ops/kernels/adamw.inc"
 #include "convmae/ops/kernels/attention.inc"
 #include "convmae/ops/kernels/column_sums.inc"
 #include "convmae/ops/kernels/depthwise.inc"
