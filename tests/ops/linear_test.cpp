@@ -184,6 +184,20 @@ INSTANTIATE_TEST_SUITE_P(Backends, LinearTest,
                                          GemmBackend::native),
                          [](const auto& backend) { return to_string(backend.param); });
 
+TEST(BiasGradient, IsTheSameForAnyNumberOfThreads) {
+  torch::manual_seed(6);
+  const int before = at::get_num_threads();
+  for (const auto type : {torch::kFloat, torch::kBFloat16}) {
+    const at::Tensor grad = torch::randn({333, 1003}).to(type);
+    at::set_num_threads(1);
+    const at::Tensor one = ops::bias_gradient(grad, torch::kFloat);
+    at::set_num_threads(2);
+    const at::Tensor two = ops::bias_gradient(grad, torch::kFloat);
+    at::set_num_threads(before);
+    EXPECT_TRUE(torch::equal(one, two)) << type;
+  }
+}
+
 TEST(OperandCache, FollowsTheWeight) {
   at::Tensor weight = torch::ones({2, 3});
   ops::OperandCache cache;

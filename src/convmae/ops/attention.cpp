@@ -1,6 +1,5 @@
 #include "convmae/ops/attention.h"
 
-#include "convmae/ops/column_sums.h"
 #include "convmae/ops/cpu_features.h"
 #include "convmae/ops/gemm.h"
 #include "convmae/ops/kernels/attention.h"
@@ -241,7 +240,7 @@ class Attention : public torch::autograd::Function<Attention> {
                                       .columns = mutable_part_of(result[6], index, parts)};
                     kernels.backward(head, pass, scratch);
                   });
-    if (table_grads.defined()) result[4] = column_sums(table_grads).view(added.bias.table.sizes());
+    if (table_grads.defined()) result[4] = table_grads.sum(0).view(added.bias.table.sizes());
     if (context->needs_input_grad(1)) {
       result[1] = weight_gradient(grad, out.flatten(0, 1), weight_type);
     }

@@ -1,8 +1,8 @@
 #include "convmae/ops/gemm.h"
 
 #include "convmae/base/error.h"
-#include "convmae/ops/column_sums.h"
 #include "convmae/ops/cpu_features.h"
+#include "convmae/ops/kernels/dispatch.h"
 #include "convmae/ops/mkl_gemm.h"
 #include "convmae/ops/native_gemm.h"
 
@@ -175,7 +175,8 @@ at::Tensor ops::weight_gradient(const at::Tensor& grad, const at::Tensor& rows,
 }
 
 at::Tensor ops::bias_gradient(const at::Tensor& grad, at::ScalarType type) {
-  return column_sums(grad).to(type);
+  // Sums in a type of fewer digits would lose what many rows add.
+  return grad.sum(0, /*keepdim=*/false, accumulation_type(grad)).to(type);
 }
 
 at::Tensor ops::as_rows(const at::Tensor& x, const at::Tensor& matrix) {

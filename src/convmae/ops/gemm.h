@@ -50,7 +50,8 @@ at::Tensor input_gradient(const at::Tensor& grad, const at::Tensor& weight);
 /// products are float32 and rounded once, to the type. The libraries' come from MKL, the only one
 /// that gives them, whatever the backend.
 at::Tensor weight_gradient(const at::Tensor& grad, const at::Tensor& rows, at::ScalarType type);
-/// The sum of grad [M, out] over its rows, in this type: [out].
+/// The sum of grad [M, out] over its rows, in this type: [out]. Sums of types with fewer digits are
+/// float32. The number of threads changes no bit.
 at::Tensor bias_gradient(const at::Tensor& grad, at::ScalarType type);
 
 /// x [..., in] as rows [M, in] for a product with `matrix` [out, in]. Throws c10::Error if they do

@@ -1,7 +1,6 @@
 #define CONVMAE_VECTOR_BYTES 32
 #define CONVMAE_KERNELS kernels_avx2
 #include "convmae/ops/kernels/attention.inc"
-#include "convmae/ops/kernels/column_sums.inc"
 #include "convmae/ops/kernels/depthwise.inc"
 #include "convmae/ops/kernels/gelu.inc"
 #include "convmae/ops/kernels/layer_norm.inc"

@@ -3,7 +3,6 @@
 #define CONVMAE_VECTOR_BYTES 64
 #define CONVMAE_KERNELS kernels_avx512_bf16
 #include "convmae/ops/kernels/attention.inc"
-#include "convmae/ops/kernels/column_sums.inc"
 #include "convmae/ops/kernels/depthwise.inc"
 #include "convmae/ops/kernels/gelu.inc"
 #include "convmae/ops/kernels/layer_norm.inc"
