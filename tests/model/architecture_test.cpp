@@ -155,6 +155,24 @@ TEST(Architecture, BackbonesOfDetectorsAndSegmentors) {
   EXPECT_EQ(found->num_heads, 6);
 }
 
+TEST(Architecture, RelativePositionsTellTheGridAndTheHeads) {
+  ModelConfig config = model_preset("nano", Method::convmae);
+  config.encoder.img_size = {80, 80};
+  config.encoder.num_heads = 3;
+  config.encoder.position = PositionEncoding::relative;
+  const auto found = infer(weights_of(config));
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->distances, 81);
+  EXPECT_EQ(found->position(), PositionEncoding::relative);
+  EXPECT_EQ(pretrain_config_of(*found), config);
+  // With a table of absolute positions beside them they are the segmentor's.
+  OwnedShapes both = weights_of(config);
+  both.push_back({"pos_embed", {1, 25, 192}});
+  EXPECT_EQ(infer(both)->position(), PositionEncoding::sincos);
+  config.encoder.img_size = {32, 80};
+  EXPECT_THROW(pretrain_config_of(*infer(weights_of(config))), UserError);
+}
+
 TEST(Architecture, AClassTokenIsNotAPosition) {
   OwnedShapes weights = weights_of(model_preset("nano", Method::convmae));
   for (OwnedShape& weight : weights) {

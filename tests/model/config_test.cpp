@@ -66,13 +66,32 @@ TEST(ModelConfig, JsonWithUnknownMissingOrWrongKeysIsRefused) {
         std::pair{"[224,224]", "[224,1e300]"}, std::pair{"[224,224]", "[224,null]"},
         std::pair{R"("num_heads":12)", R"("num_heads":18446744073709551628)"},
         std::pair{R"("num_heads":12)", R"("num_heads":true)"}, std::pair{"[2,2,11]", "[2,2,[11]]"},
-        std::pair{"[2,2,11]", R"([2,2,"11"])"}}) {
+        std::pair{"[2,2,11]", R"([2,2,"11"])"}, std::pair{R"("sincos")", R"("absolute")"},
+        std::pair{R"("sincos")", "1"}}) {
     std::string bad = good;
     const auto at = bad.find(from);
     ASSERT_NE(at, std::string::npos);
     EXPECT_THROW(model_config_from_json(bad.replace(at, std::string(from).size(), to)), UserError);
   }
   EXPECT_EQ(model_config_from_json(good).encoder.img_size, (Size{224, 224}));
+}
+
+TEST(ModelConfig, JsonOfEarlierVersionsSaysPositionsInTheirWay) {
+  ModelConfig config;
+  for (const auto& [earlier, position] :
+       {std::pair{R"("use_pos_embed":true)", PositionEncoding::sincos},
+        std::pair{R"("use_pos_embed":false)", PositionEncoding::none}}) {
+    config.encoder.position = position;
+    std::string text = to_json(ModelConfig{});
+    const std::string now = R"("position":"sincos")";
+    ASSERT_NE(text.find(now), std::string::npos);
+    text.replace(text.find(now), now.size(), earlier);
+    EXPECT_EQ(model_config_from_json(text), config);
+    // Two answers to one question.
+    EXPECT_THROW(model_config_from_json(R"({"position":"none",)" + text.substr(1)), UserError);
+  }
+  config.encoder.position = PositionEncoding::relative;
+  EXPECT_EQ(model_config_from_json(to_json(config)), config);
 }
 
 TEST(ModelConfig, DeepJsonIsNoStackOverflow) {
@@ -140,6 +159,10 @@ TEST(ModelConfig, RefusesWhatIsNoModel) {
       },
       [](ModelConfig& c) {
         c.encoder.embed_dim = {256, 384, 770};
+      },
+      [](ModelConfig& c) {
+        c = model_preset("base", Method::mae);
+        c.encoder.position = PositionEncoding::relative;
       },
       [](ModelConfig& c) { c.encoder.num_heads = 0; },
       [](ModelConfig& c) { c.encoder.in_chans = 0; },

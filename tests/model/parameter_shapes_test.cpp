@@ -44,12 +44,22 @@ std::vector<ModelConfig> models() {
   fast.method = Method::fastconvmae;
   ModelConfig bare = small_config();
   bare.encoder.fusion = false;
-  bare.encoder.use_pos_embed = false;
+  bare.encoder.position = PositionEncoding::none;
   bare.encoder.depth = {0, 2, 0};
   bare.encoder.mlp_ratio = {1.5, 2, 0};
   bare.decoder.depth = 0;
   bare.encoder.in_chans = 5;
-  return {small_config(), fast, bare, small_vit_config(), model_preset("nano", Method::convmae)};
+  ModelConfig relative = small_config();
+  relative.encoder.position = PositionEncoding::relative;
+  ModelConfig bare_vit = small_vit_config();
+  bare_vit.encoder.position = PositionEncoding::none;
+  return {small_config(),
+          fast,
+          bare,
+          relative,
+          small_vit_config(),
+          bare_vit,
+          model_preset("nano", Method::convmae)};
 }
 
 TEST(ParameterShapes, ArePretrainingModels) {

@@ -4,16 +4,14 @@
 #include "convmae/base/quote.h"
 #include "convmae/checkpoint/head_classes.h"
 #include "convmae/checkpoint/held_tensors.h"
+#include "convmae/checkpoint/position_transfer.h"
 #include "convmae/checkpoint/weight_layout.h"
 #include "convmae/checkpoint/weights.h"
 #include "convmae/model/architecture.h"
-#include "convmae/model/encoder/position_embedding.h"
-#include "convmae/model/encoder/position_resize.h"
 
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <cmath>
 #include <optional>
 
 namespace convmae {
@@ -36,21 +34,6 @@ at::Tensor read_all(const WeightFile& file, const Weight& weight) {
   return value;
 }
 
-/// The grid of a file's position table: as the file says, else a square.
-Size grid_of_file(const WeightFile& file, std::int64_t positions) {
-  if (const std::optional<CheckpointInfo> info = described_by_itself(file)) {
-    const Size grid = geometry_of(info->model.encoder).grid();
-    if (grid.height * grid.width == positions) return grid;
-  }
-  const auto side = std::llround(std::sqrt(static_cast<double>(positions)));
-  if (positions < 1 || side * side != positions) {
-    throw UserError(
-        "the " + std::to_string(positions) + " positions of " + quote(file.path().string()) +
-        " make no square grid, and the file does not say which: give a file of convmae");
-  }
-  return {side, side};
-}
-
 bool is_of_classes(const std::string& name) {
   return name == "head.weight" || name == "head.bias" || name == "head.1.weight" ||
          name == "head.1.bias";
@@ -64,6 +47,7 @@ class Transfer {
       : file_(file),
         prefix_(std::move(prefix)),
         classifier_(classifier),
+        positions_(file, prefix_, classifier.config().encoder),
         in_chans_(in_chans),
         classes_(classes) {}
 
@@ -81,14 +65,21 @@ class Transfer {
                       quote(first_missing_) + ": choose the model that the file was made for");
     }
     return {"init: took " + std::to_string(taken_) + " tensors from a " + origin_of(file_) +
-                notes_ + shallower(),
+                positions_.notes() + notes_ + shallower(),
             head_taken_};
   }
 
  private:
   void take(const std::string& name, const at::Tensor& target) {
     const Weight* const weight = file_.find(prefix_ + name);
-    if (name == "pos_embed") return take_positions(weight, target);
+    if (name == "pos_embed") {
+      taken_ += static_cast<std::int64_t>(positions_.take_absolute(target));
+      return;
+    }
+    if (is_relative_table(name)) {
+      taken_ += static_cast<std::int64_t>(positions_.take_relative(name, target));
+      return;
+    }
     if (is_new_part(name)) {
       if (weight == nullptr || at::IntArrayRef(weight->tensor.shape) != target.sizes()) {
         notes_ += "; new: " + name;
@@ -112,7 +103,8 @@ class Transfer {
     const auto known = classifier_.named_parameters();
     const std::string start = prefix_ + "blocks";
     const auto blocks = std::ranges::count_if(file_.weights(), [&](const Weight& weight) {
-      return weight.name.starts_with(start) && !known.contains(weight.name.substr(prefix_.size()));
+      return weight.name.starts_with(start) && !is_relative_table(weight.name) &&
+             !known.contains(weight.name.substr(prefix_.size()));
     });
     return blocks == 0 ? ""
                        : "; left over: " + std::to_string(blocks) +
@@ -149,38 +141,10 @@ class Transfer {
     ++taken_;
   }
 
-  /// A table that the file does not have was the fixed one.
-  void take_positions(const Weight* weight, const at::Tensor& target) {
-    const Size grid = geometry_of(classifier_.config().encoder).grid();
-    const std::int64_t leading = target.size(1) - grid.height * grid.width;
-    if (weight == nullptr) {
-      if (target.size(2) % 4 != 0) {
-        throw UserError(quote(file_.path().string()) +
-                        " has no position table, and none can be made of a width of " +
-                        std::to_string(target.size(2)) +
-                        ", which is no multiple of 4: give a whole checkpoint");
-      }
-      target.copy_(sincos_position_table(target.size(2), grid, leading > 0).unsqueeze(0));
-      return;
-    }
-    const std::vector<std::int64_t>& shape = weight->tensor.shape;
-    if (shape.size() != 3 || shape[0] != 1 || shape[1] <= leading || shape[2] != target.size(2)) {
-      refuse_shape(file_.path(), weight->name, shape, target.sizes());
-    }
-    const at::Tensor table = read_all(file_, *weight);
-    const Size from = grid_of_file(file_, table.size(1) - leading);
-    if (!(from == grid)) {
-      notes_ += "; positions of a " + std::to_string(from.height) + "x" +
-                std::to_string(from.width) + " grid interpolated to " +
-                std::to_string(grid.height) + "x" + std::to_string(grid.width);
-    }
-    target.copy_(resize_positions(table, from, grid, leading));
-    ++taken_;
-  }
-
   const WeightFile& file_;
   std::string prefix_;
   Classifier& classifier_;
+  PositionTransfer positions_;
   InChansInit in_chans_;
   std::int64_t taken_ = 0;
   std::string first_missing_;
@@ -223,12 +187,14 @@ EncoderConfig encoder_of_shapes(const WeightFile& file, const Architecture& arch
   encoder->depth = architecture.depth;
   encoder->mlp_ratio = architecture.mlp_ratio;
   encoder->kernel_size = architecture.kernel_size;
+  const std::optional<CheckpointInfo> info = described_by_itself(file);
+  encoder->position = info ? info->model.encoder.position : architecture.position();
+  if (architecture.num_heads) encoder->num_heads = *architecture.num_heads;
   // A stage without blocks has no kernel: any odd number describes it.
   std::ranges::replace(encoder->kernel_size, 0, 1);
   try {
-    if (architecture.positions) {
-      const Size grid = grid_of_file(file, *architecture.positions);
-      const std::optional<Size> size = image_of(grid, encoder->patch_size);
+    if (const std::optional<Size> grid = grid_of_tables(file, architecture)) {
+      const std::optional<Size> size = image_of(*grid, encoder->patch_size);
       if (!size) throw UserError("the size of its images is beyond 64 bits");
       encoder->img_size = *size;
     }
@@ -262,6 +228,7 @@ nlohmann::ordered_json sizes_json(Method method, const EncoderConfig& model) {
       {"embed_dim", model.embed_dim}, {"depth", model.depth},
       {"mlp_ratio", model.mlp_ratio}, {"num_heads", model.num_heads}};
   if (!model.kernel_size.empty()) json["kernel_size"] = model.kernel_size;
+  json["position"] = to_string(model.position);
   return json;
 }
 

@@ -3,6 +3,7 @@
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/checkpoint/held_tensors.h"
+#include "convmae/checkpoint/position_transfer.h"
 #include "convmae/checkpoint/published_notes.h"
 #include "convmae/checkpoint/weight_layout.h"
 #include "convmae/model/architecture.h"
@@ -167,7 +168,7 @@ LoadedModel load_model(const std::filesystem::path& path,
 }
 
 std::string InitReport::text() const {
-  std::string text = "took " + tensors_text(loaded) + " from a " + file + "\n";
+  std::string text = "took " + tensors_text(loaded) + " from a " + file + positions + "\n";
   text += missing_decoder == 0
               ? "nothing is new"
               : "new: " + tensors_text(missing_decoder) + " of the decoder, which the file lacks";
@@ -194,6 +195,7 @@ InitReport initialise_from(const std::filesystem::path& path, PretrainModel& mod
   if (const std::string stripped = file.stripped_prefix() + prefix; !stripped.empty()) {
     report.file += ", names without " + quote(stripped);
   }
+  PositionTransfer positions(file, prefix, model.config().encoder);
   std::set<std::string> known;
   std::int64_t missing_encoder = 0;
   std::string first_missing;
@@ -201,6 +203,10 @@ InitReport initialise_from(const std::filesystem::path& path, PretrainModel& mod
     const std::string& name = item.key();
     known.insert(prefix + name);
     if (!item.value().requires_grad()) continue;
+    if (is_relative_table(name)) {
+      report.loaded += static_cast<std::int64_t>(positions.take_relative(name, item.value()));
+      continue;
+    }
     if (!is_decoder_weight(name)) ++report.encoder_tensors;
     if (const Weight* const weight = file.find(prefix + name)) {
       read_tensor(file, *weight, item.value());
@@ -221,8 +227,13 @@ InitReport initialise_from(const std::filesystem::path& path, PretrainModel& mod
                     std::to_string(report.encoder_tensors) + " encoder tensors, the first is " +
                     quote(first_missing) + ": choose the model that the file was made for");
   }
+  report.positions = positions.notes();
+  const auto is_noted = [&](const std::string& name) {
+    return name == prefix + "pos_embed" || (name.starts_with(prefix) && is_relative_table(name));
+  };
   for (const Weight& weight : file.weights()) {
-    if (!known.contains(weight.name)) report.unused.push_back(weight.name);
+    if (!known.contains(weight.name) && !is_noted(weight.name))
+      report.unused.push_back(weight.name);
   }
   return report;
 }

@@ -56,6 +56,7 @@ struct InitReport {
   std::int64_t missing_decoder = 0;  ///< tensors of the model's decoder that the file lacks
   std::vector<std::string> unused;   ///< tensors of the file that the model has no place for
   std::string file;                  ///< its kind, and what was taken off its names
+  std::string positions;             ///< PositionTransfer::notes
 
   /// Two lines for the console: what was loaded; what is new and what was left over.
   std::string text() const;
@@ -63,7 +64,8 @@ struct InitReport {
 
 /// Takes a new run's weights from a file of any kind that WeightFile reads, ours or any other with
 /// published names, also inside a detector or segmentor. Fixed position tables keep the model's own
-/// values, as they follow from its grid. Decoder tensors may be missing; an encoder tensor that is
+/// values, as they follow from its grid; tables of relative positions are interpolated, or stay new
+/// if the file has none. Decoder tensors may be missing; an encoder tensor that is
 /// missing or has another shape is a UserError, and so is a run directory or a training checkpoint
 /// of ours, which are for --resume.
 InitReport initialise_from(const std::filesystem::path& path, PretrainModel& model);

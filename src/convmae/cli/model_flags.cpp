@@ -38,6 +38,17 @@ void ModelFlags::add_encoder(OptionTable& table, Part part) {
       table.add("num_heads", config_.encoder.num_heads, "Attention heads of the encoder"),
   };
   if (part == Part::encoder) options_.push_back(add_kernel_size(table));
+  options_.push_back(add_position(table));
+}
+
+CLI::Option* ModelFlags::add_position(OptionTable& table) {
+  CLI::Option* const option = table.add_parsed(
+      "position",
+      [this](const std::string& name) { config_.encoder.position = parse_position_encoding(name); },
+      [this] { return to_string(config_.encoder.position); },
+      "How the transformer knows positions: sincos, relative (a table in every block) or none");
+  table.also_read("use_pos_embed", option, {{"true", "sincos"}, {"false", "none"}});
+  return option;
 }
 
 CLI::Option* ModelFlags::add_kernel_size(OptionTable& table) {
@@ -65,7 +76,6 @@ void ModelFlags::add_ablations(OptionTable& table) {
       table.add("masked_conv", config_.encoder.masked_conv,
                 "Keep removed blocks out of convolutions"),
       table.add("fusion", config_.encoder.fusion, "Add stages 1 and 2 to the encoder's result"),
-      table.add("use_pos_embed", config_.encoder.use_pos_embed, "Position table of the encoder"),
       table.add("use_decoder_pos_embed", config_.decoder.use_pos_embed,
                 "Position table of the decoder"),
       table.add_parsed(

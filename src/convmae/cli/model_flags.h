@@ -35,6 +35,7 @@ class ModelFlags {
  private:
   void add_encoder(OptionTable& table, Part part);
   CLI::Option* add_kernel_size(OptionTable& table);
+  CLI::Option* add_position(OptionTable& table);
   void add_pretraining(OptionTable& table);
   void add_ablations(OptionTable& table);
 

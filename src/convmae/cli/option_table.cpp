@@ -15,6 +15,7 @@
 #include <map>
 #include <sstream>
 #include <toml++/toml.h>
+#include <utility>
 
 namespace convmae {
 namespace {
@@ -115,6 +116,13 @@ CLI::Option* OptionTable::remember(CLI::Option* option, const std::string& names
   return option;
 }
 
+void OptionTable::also_read(const std::string& key, const CLI::Option* option,
+                            std::map<std::string, std::string> values) {
+  const auto entry = std::ranges::find(entries_, option, &Entry::option);
+  entry->earlier_key = key;
+  entry->earlier_values = std::move(values);
+}
+
 CLI::Option* OptionTable::add(const std::string& names, std::string& value,
                               const std::string& help) {
   return remember(add_single(command_, names, value, help), names,
@@ -207,7 +215,8 @@ CLI::Option* OptionTable::add_command_line_only(const std::string& names, bool& 
 
 const OptionTable::Entry* OptionTable::find(const std::string& key) const {
   const auto entry = std::ranges::find_if(entries_, [&key](const Entry& candidate) {
-    return candidate.option->check_lname(key) && !key.starts_with("no_");
+    return candidate.earlier_key == key ||
+           (candidate.option->check_lname(key) && !key.starts_with("no_"));
   });
   return entry == entries_.end() ? nullptr : &*entry;
 }
@@ -230,7 +239,11 @@ void OptionTable::read_config(const std::filesystem::path& path,
     // The command line goes before the file.
     if (entry->option->count() > 0 || set_aside.contains(entry->key)) continue;
     try {
-      for (const std::string& word : words_of(node, key)) entry->option->add_result(word);
+      for (const std::string& word : words_of(node, key)) {
+        const auto now = entry->earlier_values.find(word);
+        const bool earlier = now != entry->earlier_values.end() && key == entry->earlier_key;
+        entry->option->add_result(earlier ? now->second : word);
+      }
       entry->option->run_callback();
     } catch (const CLI::Error& error) {
       throw UserError("key " + quote(key) + " in " + quote(path.string()) + ": " + error.what());

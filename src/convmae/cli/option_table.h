@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -43,6 +44,10 @@ class OptionTable {
   CLI::Option* add_parsed(const std::string& names,
                           const std::function<void(const std::string&)>& parse,
                           std::function<std::string()> spell, const std::string& help);
+  /// Lets configuration files of earlier versions say `key` for an option of this table; `values`
+  /// are its words and what they are called now.
+  void also_read(const std::string& key, const CLI::Option* option,
+                 std::map<std::string, std::string> values);
   /// A flag for the command line alone.
   CLI::Option* add_command_line_only(const std::string& names, std::string& value,
                                      const std::string& help);
@@ -73,6 +78,8 @@ class OptionTable {
     std::string key;
     CLI::Option* option;
     std::function<std::string()> spell;  ///< the value in TOML, or empty if there is none
+    std::string earlier_key{};
+    std::map<std::string, std::string> earlier_values{};
   };
 
   CLI::App& command_;

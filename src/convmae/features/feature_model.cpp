@@ -49,18 +49,18 @@ CheckpointInfo encoder_info(const WeightFile& file, const Architecture& architec
 }
 
 std::shared_ptr<Encoder> load_encoder(const WeightFile& file, const std::string& prefix,
-                                      EncoderConfig config) {
+                                      const EncoderConfig& config) {
   HeldTensors held(file, prefix, HeldTensors::Lacking::tables);
   for_each_parameter(config, std::ref(held));
   // A fixed table is computed only where the file has none.
-  config.use_pos_embed = config.use_pos_embed && held.makes_tables();
-  if (config.use_pos_embed && config.embed_dim.back() % 4 != 0) {
+  const EncoderParts parts{.fixed_positions = held.makes_tables()};
+  if (parts.fixed_positions && config.embed_dim.back() % 4 != 0) {
     throw UserError(quote(file.path().string()) +
                     " has no position table, and none can be made of a width of " +
                     std::to_string(config.embed_dim.back()) +
                     ", which is no multiple of 4: give a whole checkpoint");
   }
-  auto encoder = std::make_shared<Encoder>(config, EncoderTail::none);
+  auto encoder = std::make_shared<Encoder>(config, EncoderTail::none, parts);
   for (const auto& item : encoder->named_parameters()) {
     const std::string name = prefix + item.key();
     const Weight* const weight = file.find(name);

@@ -1,8 +1,8 @@
 #include "convmae/model/architecture.h"
 
 #include "convmae/base/error.h"
+#include "convmae/model/encoder/position_grid.h"
 
-#include <cmath>
 #include <functional>
 #include <map>
 
@@ -112,6 +112,7 @@ void read_positions(const Names& names, Architecture& result) {
   if (const Shape own = names.find(block + "attn." + bias_table, 2); !own.empty()) {
     result.relative_position = "per block";
     result.num_heads = own[1];
+    result.distances = own[0];
   }
   for (const char* const shared : {"global_rel_pos_bias.", "rel_pos_bias."}) {
     if (const Shape table_of_all = names.find(shared + bias_table, 2); !table_of_all.empty()) {
@@ -169,20 +170,29 @@ std::string preset_of(const Architecture& architecture) {
   return "";
 }
 
-/// The image with so many blocks, if it is square.
-Size square_image(std::int64_t blocks, const std::vector<std::int64_t>& strides) {
-  const auto root = std::llround(std::sqrt(static_cast<double>(blocks)));
-  const std::optional<Size> size =
-      root * root == blocks ? image_of({root, root}, strides) : std::nullopt;
+/// The image whose blocks the tables of positions have their rows for, if it is square; nothing if
+/// there are none.
+std::optional<Size> square_image_of(const Architecture& architecture) {
+  const bool relative = architecture.position() == PositionEncoding::relative;
+  const auto rows = relative ? architecture.distances : architecture.positions;
+  if (!rows) return std::nullopt;
+  const std::optional<Size> grid =
+      relative ? square_grid_of_distances(*rows) : square_grid_of_places(*rows);
+  const std::optional<Size> size = grid ? image_of(*grid, architecture.patch_size) : std::nullopt;
   if (!size) {
-    throw UserError("its " + std::to_string(blocks) +
+    throw UserError("its " + std::to_string(*rows) + (relative ? " relative" : "") +
                     " positions make no square image, and its size is not in the file: give a "
                     "checkpoint of convmae, which says it");
   }
-  return *size;
+  return size;
 }
 
 }  // namespace
+
+PositionEncoding Architecture::position() const {
+  const bool relative = encoder == EncoderKind::conv_vit && !positions && distances;
+  return relative ? PositionEncoding::relative : PositionEncoding::sincos;
+}
 
 std::optional<Architecture> architecture_of(std::span<const NamedShape> weights) {
   Architecture result;
@@ -205,7 +215,8 @@ std::optional<Architecture> architecture_of(std::span<const NamedShape> weights)
 }
 
 EncoderConfig encoder_shapes_of(const Architecture& architecture) {
-  if (!architecture.positions) {
+  const std::optional<Size> image = square_image_of(architecture);
+  if (!image) {
     throw UserError("it has no table of positions, which would tell the size of images");
   }
   EncoderConfig config;
@@ -217,8 +228,10 @@ EncoderConfig encoder_shapes_of(const Architecture& architecture) {
   config.mlp_ratio = architecture.mlp_ratio;
   config.kernel_size = architecture.kernel_size;
   config.fusion = architecture.encoder == EncoderKind::vit || architecture.fusion;
-  config.img_size = square_image(*architecture.positions, config.patch_size);
-  config.num_heads = 0;
+  config.img_size = *image;
+  config.position = architecture.position();
+  config.num_heads = architecture.num_heads.value_or(0);
+  if (config.num_heads > 0) return config;
   for (const std::string& name : model_preset_names()) {
     const EncoderConfig named = model_preset(name, architecture.method()).encoder;
     if (named.embed_dim.back() == config.embed_dim.back()) {

@@ -39,6 +39,8 @@ struct Architecture {
   std::optional<std::int64_t> num_heads;
   /// Rows of the table of absolute positions, without the class token's.
   std::optional<std::int64_t> positions;
+  /// Rows of a block's own table of relative positions.
+  std::optional<std::int64_t> distances;
   bool class_token = false;
   bool fusion = false;                     ///< stages 1 and 2 are added to the encoder's result
   std::string relative_position = "none";  ///< none, per block, shared, decomposed
@@ -51,13 +53,17 @@ struct Architecture {
 
   /// The method that pretrains such an encoder; FastConvMAE's is that of ConvMAE.
   Method method() const { return encoder == EncoderKind::vit ? Method::mae : Method::convmae; }
+  /// `relative` if tables in the blocks are all that the weights know of positions; else `sincos`,
+  /// whose table a file may leave out.
+  PositionEncoding position() const;
 };
 
 /// Nothing if there is no encoder that this program knows. Shapes may be anything.
 std::optional<Architecture> architecture_of(std::span<const NamedShape> weights);
 
-/// What shapes tell of an encoder. The number of attention heads is that of the named model of the
-/// same width, or 0 if there is none. Throws UserError if the positions make no square image.
+/// What shapes tell of an encoder. The number of attention heads is that of its tables of relative
+/// positions, else of the named model of the same width, or 0 if there is none. Throws UserError if
+/// the positions make no square image.
 EncoderConfig encoder_shapes_of(const Architecture& architecture);
 
 /// What shapes tell of a pretraining model, both numbers of attention heads in the same way. Throws

@@ -207,6 +207,9 @@ void validate(const EncoderConfig& config) {
     expect_hidden(config.embed_dim[stage], config.mlp_ratio[stage], config.depth[stage]);
   }
   expect_heads(config.embed_dim.back(), config.num_heads, "embed_dim", "num_heads");
+  expect(!vit || config.position != PositionEncoding::relative,
+         "position relative is not for mae, whose class token has no place in a grid: choose "
+         "sincos or none");
   const Size image = geometry_of(config).image();
   const std::optional<std::int64_t> values =
       checked_product({image.height, image.width, config.in_chans});
@@ -227,7 +230,7 @@ void validate(const ModelConfig& config) {
   expect(decoder.depth >= 0, "decoder_depth must not be negative");
   expect_at_most(decoder.depth, kDeepest, "decoder_depth");
   expect_hidden(decoder.embed_dim, encoder.mlp_ratio[0], decoder.depth);
-  expect(!encoder.use_pos_embed || encoder.embed_dim.back() % 4 == 0,
+  expect(encoder.position != PositionEncoding::sincos || encoder.embed_dim.back() % 4 == 0,
          "the position table needs an embed_dim of the last stage that is a multiple of 4, found " +
              std::to_string(encoder.embed_dim.back()));
   expect(!decoder.use_pos_embed || decoder.embed_dim % 4 == 0,
@@ -269,5 +272,26 @@ MaskUnit parse_mask_unit(const std::string& name) {
 }
 
 std::string to_string(MaskUnit unit) { return unit == MaskUnit::block ? "block" : "position"; }
+
+PositionEncoding parse_position_encoding(const std::string& name) {
+  for (const PositionEncoding position :
+       {PositionEncoding::sincos, PositionEncoding::relative, PositionEncoding::none}) {
+    if (name == to_string(position)) return position;
+  }
+  throw UserError("no position encoding is named " + quote(name) +
+                  ": choose sincos, relative or none");
+}
+
+std::string to_string(PositionEncoding position) {
+  switch (position) {
+    case PositionEncoding::sincos:
+      return "sincos";
+    case PositionEncoding::relative:
+      return "relative";
+    case PositionEncoding::none:
+      return "none";
+  }
+  return "";
+}
 
 }  // namespace convmae

@@ -20,6 +20,13 @@ enum class EncoderKind {
   vit,       ///< of MAE: a transformer with a class token
 };
 
+/// How the transformer of an encoder knows where a token lies.
+enum class PositionEncoding {
+  sincos,    ///< a table of absolute positions, fixed in pretraining and trained in fine-tuning
+  relative,  ///< a table of distances in every block, which its attention adds to the scores
+  none,      ///< not at all: an ablation of the paper
+};
+
 /// What decides an encoder's parameters and arithmetic. Lists have a number a stage; of a `vit`
 /// one.
 struct EncoderConfig {
@@ -34,10 +41,11 @@ struct EncoderConfig {
   /// Depthwise kernels of stages 1 and 2, odd; of a `vit` none.
   std::vector<std::int64_t> kernel_size{5, 5};
   std::int64_t num_heads = 12;
+  /// Not `relative` for a `vit`.
+  PositionEncoding position = PositionEncoding::sincos;
   // The paper's ablations.
   bool masked_conv = true;
   bool fusion = true;
-  bool use_pos_embed = true;
 
   bool operator==(const EncoderConfig&) const = default;
 };
@@ -104,9 +112,12 @@ Method parse_method(const std::string& name);
 std::string to_string(Method method);
 MaskUnit parse_mask_unit(const std::string& name);
 std::string to_string(MaskUnit unit);
+PositionEncoding parse_position_encoding(const std::string& name);
+std::string to_string(PositionEncoding position);
 
 /// A JSON object, all fields side by side under the names of their flags; `from_json` throws
-/// UserError on an unknown or missing key or a wrong type.
+/// UserError on an unknown or missing key or a wrong type. Older texts say `use_pos_embed`, true or
+/// false, where this program writes `position`, sincos or none.
 std::string to_json(const ModelConfig& config);
 ModelConfig model_config_from_json(const std::string& text);
 

@@ -32,7 +32,6 @@ void for_each_field(Config& config, Field field) {
   field("norm_pix_loss", config.decoder.norm_pix_loss);
   field("masked_conv", config.encoder.masked_conv);
   field("fusion", config.encoder.fusion);
-  field("use_pos_embed", config.encoder.use_pos_embed);
   field("use_decoder_pos_embed", config.decoder.use_pos_embed);
 }
 
@@ -77,6 +76,7 @@ std::string to_json(const ModelConfig& config) {
   json["img_size"] = {config.encoder.img_size.height, config.encoder.img_size.width};
   for_each_field(config, [&](const char* name, const auto& value) { json[name] = value; });
   json["mask_unit"] = to_string(config.masking.unit);
+  json["position"] = to_string(config.encoder.position);
   return json_text(json);
 }
 
@@ -100,11 +100,19 @@ ModelConfig model_config_from_json(const std::string& text) {
   ModelConfig config;
   std::string method;
   std::string mask_unit;
+  std::string position = to_string(config.encoder.position);
   std::vector<std::int64_t> size;
   read("method", method);
   read("img_size", size);
   for_each_field(config, read);
   read("mask_unit", mask_unit);
+  if (json.contains("position")) {
+    read("position", position);
+  } else if (json.contains("use_pos_embed")) {
+    bool table = true;
+    read("use_pos_embed", table);
+    if (!table) position = to_string(PositionEncoding::none);
+  }
   if (size.size() != 2) throw UserError("the model configuration's img_size is not two numbers");
   if (!json.empty()) {
     throw UserError("the model configuration has an unknown key " + quote(json.begin().key()));
@@ -113,6 +121,7 @@ ModelConfig model_config_from_json(const std::string& text) {
   config.encoder.kind = encoder_kind(config.method);
   config.encoder.img_size = {size[0], size[1]};
   config.masking.unit = parse_mask_unit(mask_unit);
+  config.encoder.position = parse_position_encoding(position);
   return config;
 }
 

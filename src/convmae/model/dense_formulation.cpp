@@ -56,21 +56,46 @@ at::Tensor conv_block(const Scope& s, const at::Tensor& x, const at::Tensor& kee
                   at::gelu(conv(mlp.below("fc1"), map_norm(s.below("norm2"), y), 1)), 1);
 }
 
-at::Tensor attention(const Scope& s, const at::Tensor& x, int64_t heads) {
+/// The table [(2h-1)(2w-1), heads] of a block written out for every query and key: [heads, L, L].
+at::Tensor full_table(const at::Tensor& table, int64_t h, int64_t w) {
+  std::vector<int64_t> rows;
+  for (int64_t query = 0; query < h * w; ++query) {
+    for (int64_t key = 0; key < h * w; ++key) {
+      const int64_t down = query / w - key / w + h - 1;
+      const int64_t right = query % w - key % w + w - 1;
+      rows.push_back(down * (2 * w - 1) + right);
+    }
+  }
+  return table.index_select(0, at::tensor(rows)).t().view({table.size(1), h * w, h * w});
+}
+
+/// Its part for the tokens `ids` [B, V]: [B, heads, V, V].
+at::Tensor of_tokens(const at::Tensor& full, const at::Tensor& ids) {
+  std::vector<at::Tensor> images;
+  for (const at::Tensor& own : ids.unbind(0)) {
+    images.push_back(full.index_select(1, own).index_select(2, own));
+  }
+  return at::stack(images);
+}
+
+/// `bias` [B, heads, N, N] is added to the scores if it is defined.
+at::Tensor attention(const Scope& s, const at::Tensor& x, int64_t heads, const at::Tensor& bias) {
   const int64_t dim = x.size(2);
   const int64_t head_dim = dim / heads;
   const auto parts = linear(s.below("qkv"), x)
                          .view({x.size(0), x.size(1), 3, heads, head_dim})
                          .permute({2, 0, 3, 1, 4})
                          .unbind(0);
-  const at::Tensor weights =
-      (parts[0].matmul(parts[1].transpose(-2, -1)) / std::sqrt(static_cast<double>(head_dim)))
-          .softmax(-1);
-  return linear(s.below("proj"), weights.matmul(parts[2]).transpose(1, 2).reshape(x.sizes()));
+  at::Tensor scores =
+      parts[0].matmul(parts[1].transpose(-2, -1)) / std::sqrt(static_cast<double>(head_dim));
+  if (bias.defined()) scores = scores + bias;
+  return linear(s.below("proj"),
+                scores.softmax(-1).matmul(parts[2]).transpose(1, 2).reshape(x.sizes()));
 }
 
-at::Tensor transformer_block(const Scope& s, const at::Tensor& x, int64_t heads) {
-  const at::Tensor y = x + attention(s.below("attn"), norm(s.below("norm1"), x, 1e-6), heads);
+at::Tensor transformer_block(const Scope& s, const at::Tensor& x, int64_t heads,
+                             const at::Tensor& bias = {}) {
+  const at::Tensor y = x + attention(s.below("attn"), norm(s.below("norm1"), x, 1e-6), heads, bias);
   const Scope mlp = s.below("mlp");
   return y + linear(mlp.below("fc2"),
                     at::gelu(linear(mlp.below("fc1"), norm(s.below("norm2"), y, 1e-6))));
@@ -107,7 +132,8 @@ Output convmae_forward(const Parameters& parameters, const ModelConfig& config,
   }
   const at::Tensor stage2 = x;
   x = tokens_of(patch_embed(s.below("patch_embed3"), x, p[2]));
-  x = linear(s.below("patch_embed4"), x) + s["pos_embed"];
+  x = linear(s.below("patch_embed4"), x);
+  if (config.encoder.position == PositionEncoding::sincos) x = x + s["pos_embed"];
 
   // Kept tokens, ascending: every row keeps the same number.
   const auto visible = keep[0].sum().item<int64_t>();
@@ -117,8 +143,12 @@ Output convmae_forward(const Parameters& parameters, const ModelConfig& config,
   };
   at::Tensor latent = take(x);
   for (int64_t i = 0; i < config.encoder.depth[2]; ++i) {
-    latent = transformer_block(s.below("blocks3." + std::to_string(i)), latent,
-                               config.encoder.num_heads);
+    const Scope own = s.below("blocks3." + std::to_string(i));
+    at::Tensor bias;
+    if (config.encoder.position == PositionEncoding::relative) {
+      bias = of_tokens(full_table(own["attn.relative_position_bias_table"], h, w), ids.squeeze(2));
+    }
+    latent = transformer_block(own, latent, config.encoder.num_heads, bias);
   }
   if (config.encoder.fusion) {
     latent = latent + take(tokens_of(conv(s.below("stage1_output_decode"), stage1, p[1] * p[2]))) +

@@ -110,8 +110,10 @@ void initialise_parameters(torch::nn::Module& model, std::uint64_t seed,
       norm->bias.zero_();
     } else {
       for (const auto& token : module.named_parameters(/*recurse=*/false)) {
-        // Layer scales start as they were made.
-        if (token.value().requires_grad() && !token.key().starts_with("gamma_")) {
+        // Layer scales and tables of relative positions start as they were made.
+        const bool ready =
+            token.key().starts_with("gamma_") || token.key() == "relative_position_bias_table";
+        if (token.value().requires_grad() && !ready) {
           initialiser.normal(token.value(), token.key(), kDeviation);
         }
       }

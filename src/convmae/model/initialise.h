@@ -17,9 +17,10 @@ enum class LinearInit {
 
 /// Sets every trainable parameter as the published code does at start: Linear weights as asked for
 /// with zero bias, LayerNorm 1 and 0, convolutions PyTorch's default (uniform within 1/sqrt(fan
-/// in), bias too), tokens and trained position tables normal with deviation 0.02. `xavier` names
-/// convolution weights that are initialised like a Xavier-uniform Linear (the last patch embedding
-/// in pretraining). A parameter's draws depend on the seed and its own name alone.
+/// in), bias too), tokens and trained position tables normal with deviation 0.02, tables of
+/// relative positions 0. `xavier` names convolution weights that are initialised like a
+/// Xavier-uniform Linear (the last patch embedding in pretraining). A parameter's draws depend on
+/// the seed and its own name alone.
 void initialise_parameters(torch::nn::Module& model, std::uint64_t seed,
                            const std::set<std::string>& xavier,
                            LinearInit linear = LinearInit::xavier);

@@ -3,6 +3,7 @@
 #include "convmae/base/checked.h"
 #include "convmae/base/error.h"
 #include "convmae/model/encoder/layers.h"
+#include "convmae/model/encoder/position_grid.h"
 
 #include <utility>
 
@@ -32,6 +33,7 @@ class Listing {
   void class_token_and_positions(bool fixed) const {
     const std::int64_t dim = config_.embed_dim.back();
     if (vit_) add("cls_token", {1, 1, dim});
+    if (config_.position != PositionEncoding::sincos) return;
     add("pos_embed", {1, num_tokens(), dim}, fixed);
   }
 
@@ -64,7 +66,8 @@ class Listing {
   void blocks() const {
     if (vit_) return transformer_blocks("blocks", config_.depth[0], config_.embed_dim[0], 0);
     for (std::size_t stage = 0; stage < 2; ++stage) conv_blocks(stage);
-    transformer_blocks("blocks3", config_.depth[2], config_.embed_dim[2], 2);
+    transformer_blocks("blocks3", config_.depth[2], config_.embed_dim[2], 2,
+                       config_.position == PositionEncoding::relative);
   }
 
   void decoder(const DecoderConfig& decoder) const {
@@ -114,11 +117,15 @@ class Listing {
   }
 
   void transformer_blocks(const std::string& list, std::int64_t depth, std::int64_t dim,
-                          std::size_t stage) const {
+                          std::size_t stage, bool relative = false) const {
     const std::int64_t hidden = hidden_width(dim, config_.mlp_ratio[stage]);
     for (std::int64_t i = 0; i < depth; ++i) {
       const std::string name = list + "." + std::to_string(i);
       norm(name + ".norm1", dim);
+      if (relative) {
+        add(name + ".attn.relative_position_bias_table",
+            {relative_distances(geometry_.grid()), config_.num_heads});
+      }
       linear(name + ".attn.qkv", dim, 3 * dim);
       linear(name + ".attn.proj", dim, dim);
       norm(name + ".norm2", dim);

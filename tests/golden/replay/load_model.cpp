@@ -60,7 +60,7 @@ ModelConfig model_config(const GoldenFile& file) {
   config.masking.groups = json.value("groups", config.masking.groups);
   config.encoder.masked_conv = json.value("masked_conv", true);
   config.encoder.fusion = json.value("fusion", true);
-  config.encoder.use_pos_embed = json.value("use_pos_embed", true);
+  if (!json.value("use_pos_embed", true)) config.encoder.position = PositionEncoding::none;
   config.decoder.use_pos_embed = json.value("use_decoder_pos_embed", true);
   return config;
 }

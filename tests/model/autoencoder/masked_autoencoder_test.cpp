@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "support/small_models.h"
+#include <array>
 #include <random>
 
 namespace convmae {
@@ -81,7 +82,9 @@ TEST(MaskedAutoencoder, EqualsTheDenseFormulationOnRandomGeometries) {
     config.decoder.norm_pix_loss = i % 2 == 1 && block > 1;
     config.encoder.fusion = i % 5 != 0;
     config.encoder.masked_conv = i % 4 != 0;
-    config.encoder.use_pos_embed = i % 7 != 0;
+    config.encoder.position =
+        std::array{PositionEncoding::sincos, PositionEncoding::relative, PositionEncoding::relative,
+                   PositionEncoding::none}[i % 7 % 4];
     config.encoder.kernel_size = {2 * draw(0, 4) + 1, 2 * draw(0, 4) + 1};
     SCOPED_TRACE(to_json(config));
     expect_equals_dense(config, i);

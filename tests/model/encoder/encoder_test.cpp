@@ -10,6 +10,7 @@
 
 #include "support/small_models.h"
 #include <array>
+#include <utility>
 
 namespace convmae {
 namespace {
@@ -165,6 +166,19 @@ TEST(AttentionBias, OfAConstantTableIsConstantOnEveryGrid) {
   const ops::ScoreBias bias = table->of(torch::zeros({1, 20, 4}), 2, {{5, 4}, std::nullopt});
   EXPECT_EQ(bias.table.sizes(), (std::vector<int64_t>{2, 9, 7}));
   EXPECT_TRUE(torch::allclose(bias.table, torch::full({2, 9, 7}, 0.5)));
+}
+
+/// Distances -1, 0, 1 become -2 .. 2; a transposed grid gives the transposed table.
+TEST(AttentionBias, ATableOfAnotherGridIsInterpolatedBetweenDistances) {
+  const at::Tensor table = torch::tensor({{1., 10.}, {2., 20.}, {4., 40.}}, torch::kDouble);
+  const at::Tensor expected = torch::tensor({1., 1.4, 2., 3.2, 4.}, torch::kDouble);
+  for (const auto& [from, to] : {std::pair(Size{1, 2}, Size{1, 3}), {Size{2, 1}, Size{3, 1}}}) {
+    const at::Tensor resized = resize_relative_positions(table, from, to);
+    EXPECT_TRUE(torch::allclose(resized.select(1, 0), expected, 1e-12, 1e-12));
+    EXPECT_TRUE(torch::allclose(resized.select(1, 1), 10 * expected, 1e-12, 1e-12));
+    EXPECT_TRUE(resize_relative_positions(table, from, from).is_same(table));
+  }
+  EXPECT_THROW(resize_relative_positions(table, {2, 2}, {1, 2}), c10::Error);
 }
 
 TEST(AttentionBias, DecomposedIsAProductWithTheQuery) {

@@ -64,10 +64,12 @@ std::vector<BlockParts> block_parts(const BackboneConfig& config, torch::nn::Mod
 Backbone::Backbone(const BackboneConfig& config) {
   EncoderConfig whole = config.encoder;
   whole.masked_conv = true;
-  whole.use_pos_embed = false;
+  // The published ones always have the table, and say elsewhere what their blocks have beside it.
+  whole.position = PositionEncoding::sincos;
   encoder_ = std::make_shared<Encoder>(
       whole, EncoderTail::none,
-      EncoderParts{config.conv_eps, block_parts(config, *this), config.position_grid});
+      EncoderParts{config.conv_eps, block_parts(config, *this), config.position_grid,
+                   /*fixed_positions=*/false});
   adopt(*this, *encoder_);
   named_parameters(/*recurse=*/false)["pos_embed"].requires_grad_(config.train_positions);
 }

@@ -1,27 +1,24 @@
 #include "convmae/model/encoder/attention_bias.h"
 
+#include "convmae/model/encoder/position_grid.h"
 #include "convmae/model/encoder/position_resize.h"
 
 #include <ATen/ATen.h>
-
-#include <array>
 
 namespace convmae {
 
 RelativePositionTable::RelativePositionTable(std::int64_t heads, Size grid) : grid_(grid) {
   table_ = register_parameter("relative_position_bias_table",
-                              at::zeros({(2 * grid.height - 1) * (2 * grid.width - 1), heads}));
+                              at::zeros({relative_distances(grid), heads}));
 }
 
 ops::ScoreBias RelativePositionTable::of(const at::Tensor& /*query*/, std::int64_t heads,
                                          const TokenGrid& grid) const {
-  at::Tensor table = table_.t().reshape({heads, 2 * grid_.height - 1, 2 * grid_.width - 1});
-  if (!(grid.size == grid_)) {
-    const std::array<std::int64_t, 2> size{2 * grid.size.height - 1, 2 * grid.size.width - 1};
-    table = at::upsample_bilinear2d(table.unsqueeze(0), size, /*align_corners=*/false).squeeze(0);
-  }
+  const auto [height, width] = grid.size;
   ops::ScoreBias bias;
-  bias.table = table;
+  bias.table = resize_relative_positions(table_, grid_, grid.size)
+                   .t()
+                   .reshape({heads, 2 * height - 1, 2 * width - 1});
   if (grid.places) bias.key_places = *grid.places;
   return bias;
 }

@@ -29,8 +29,8 @@ class AttentionBias : public torch::nn::Module {
 };
 
 /// A number for each head and each distance (BEiT, arXiv 2106.08254; the published segmentor and
-/// first detector): `relative_position_bias_table` [(2h-1)(2w-1), heads]. On another grid than its
-/// own, h by w, the table is interpolated bilinearly.
+/// first detector): `relative_position_bias_table` [(2h-1)(2w-1), heads], zeros at first. On
+/// another grid than its own, h by w, the table is interpolated (`resize_relative_positions`).
 class RelativePositionTable : public AttentionBias {
  public:
   RelativePositionTable(std::int64_t heads, Size grid);

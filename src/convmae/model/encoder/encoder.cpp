@@ -44,9 +44,12 @@ Encoder::Encoder(const EncoderConfig& config, EncoderTail tail, const EncoderPar
   const auto& stride = geometry_.strides();
   TORCH_CHECK(parts.blocks.empty() || std::ssize(parts.blocks) == config.depth[2], "parts of ",
               parts.blocks.size(), " blocks for ", config.depth[2]);
-  pos_embed_ = register_parameter(
-      "pos_embed", position_parameter(dim[2], position_grid_, false, config.use_pos_embed),
-      /*requires_grad=*/false);
+  const bool relative = config.position == PositionEncoding::relative;
+  if (config.position == PositionEncoding::sincos) {
+    pos_embed_ = register_parameter(
+        "pos_embed", position_parameter(dim[2], position_grid_, false, parts.fixed_positions),
+        /*requires_grad=*/false);
+  }
   const auto embed = [&](const char* name, std::int64_t in, std::size_t stage) {
     return register_module(name, std::make_shared<PatchEmbed>(in, dim[stage], stride[stage]));
   };
@@ -71,8 +74,12 @@ Encoder::Encoder(const EncoderConfig& config, EncoderTail tail, const EncoderPar
   blocks1_ = conv_stage("blocks1", 1);
   blocks2_ = conv_stage("blocks2", 2);
   blocks3_ = register_list(*this, "blocks3", config.depth[2], [&](std::int64_t number) {
-    const BlockParts own =
+    BlockParts own =
         parts.blocks.empty() ? BlockParts{} : parts.blocks[static_cast<std::size_t>(number)];
+    if (relative) {
+      TORCH_CHECK(!own.bias, "a block cannot have two biases of its attention");
+      own.bias = std::make_shared<RelativePositionTable>(config.num_heads, geometry_.grid());
+    }
     shared_biases_.push_back(own.shared_bias ? own.bias : nullptr);
     return std::make_shared<TransformerBlock>(
         TransformerBlockConfig{dim[2], config.num_heads, config.mlp_ratio[2], own});
@@ -134,8 +141,10 @@ StageFeatures Encoder::stages(const at::Tensor& images, const EncoderPass& pass)
   features.stage2 = kept_only(gated(x, gate, &PositionGate::stage2));
 
   x = patch_embed4_->forward(patch_embed3_->forward(join_cells(features.stage2, 1)).squeeze(2));
-  const at::Tensor positions = resize_positions(pos_embed_, position_grid_, grid, /*leading=*/0);
-  x = x + take_blocks(positions, visibility.kept).to(x.scalar_type());
+  if (pos_embed_.defined()) {
+    const at::Tensor positions = resize_positions(pos_embed_, position_grid_, grid, /*leading=*/0);
+    x = x + take_blocks(positions, visibility.kept).to(x.scalar_type());
+  }
   TokenSelection selection;
   if (gate) selection.visible = gate->tokens;
   TokenGrid tokens{grid, std::nullopt};

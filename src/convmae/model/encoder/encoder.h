@@ -52,15 +52,19 @@ enum class EncoderTail {
 struct EncoderParts {
   double conv_eps = 1e-5;  ///< of the norms in the blocks of stages 1 and 2
   /// Of each block of stage 3; empty for blocks without parts.
-  std::vector<BlockParts> blocks;
+  std::vector<BlockParts> blocks{};
   /// The grid of the table of absolute positions, if it is not that of the configuration's images.
-  std::optional<Size> position_grid;
+  std::optional<Size> position_grid{};
+  /// Whether that table starts as the fixed one. Otherwise it is zeros until somebody sets it,
+  /// which has no need of a width that the fixed one can have.
+  bool fixed_positions = true;
 };
 
 /// The ConvMAE encoder (arXiv 2205.03892, section 3): two convolutional stages and a transformer,
 /// on the visible blocks alone. Every stage's features are [rows, V, cells, channels]; going to the
 /// next stage is a view followed by one product. Images may have any size that the strides divide;
-/// on a grid other than its own the position table is interpolated (`resize_positions`).
+/// on a grid other than its own tables of positions are interpolated (`resize_positions`,
+/// `RelativePositionTable`).
 class Encoder : public torch::nn::Module {
  public:
   explicit Encoder(const EncoderConfig& config, EncoderTail tail = EncoderTail::latent,
@@ -83,7 +87,7 @@ class Encoder : public torch::nn::Module {
   Geometry geometry_;
   Size position_grid_;
   bool masked_conv_;
-  at::Tensor pos_embed_;  ///< [1, L, D] of the position grid
+  at::Tensor pos_embed_;  ///< [1, L, D] of the position grid, undefined if there is none
   std::shared_ptr<PatchEmbed> patch_embed1_;
   std::shared_ptr<PatchEmbed> patch_embed2_;
   std::shared_ptr<PatchEmbed> patch_embed3_;

@@ -12,12 +12,20 @@ namespace {
 
 constexpr double kEps = 1e-6;
 
-/// The encoder alone: every block is seen, and the position table is the checkpoint's or a random
-/// one, so that no fixed table has to be made.
+/// The encoder alone, with every block seen.
 EncoderConfig for_whole_images(EncoderConfig config) {
   config.masked_conv = true;
-  config.use_pos_embed = false;
   return config;
+}
+
+/// A table of absolute positions is the checkpoint's or a random one, so no fixed one has to be
+/// made.
+constexpr bool kFixedPositions = false;
+
+/// If there is one.
+void train_position_table(torch::nn::Module& module) {
+  auto parameters = module.named_parameters(/*recurse=*/false);
+  if (at::Tensor* const table = parameters.find("pos_embed")) table->requires_grad_(true);
 }
 
 /// The published norm of a pooling, registered in `module` under its published name.
@@ -50,9 +58,10 @@ PooledConvVit::PooledConvVit(const EncoderConfig& config, Pool pool)
       num_blocks_(std::accumulate(config.depth.begin(), config.depth.end(), std::int64_t{0})),
       num_layers_(config.depth.back()),
       width_(config.embed_dim.back()),
-      encoder_(std::make_shared<Encoder>(for_whole_images(config), EncoderTail::none)) {
+      encoder_(std::make_shared<Encoder>(for_whole_images(config), EncoderTail::none,
+                                         EncoderParts{.fixed_positions = kFixedPositions})) {
   adopt(*this, *encoder_);
-  named_parameters(/*recurse=*/false)["pos_embed"].requires_grad_(true);
+  train_position_table(*this);
   norm_ = register_norm(*this, pool, width_);
 }
 
@@ -63,9 +72,9 @@ at::Tensor PooledConvVit::forward(const at::Tensor& images, const DropPath& drop
 }
 
 PooledVit::PooledVit(const EncoderConfig& config, Pool pool)
-    : pool_(pool), encoder_(std::make_shared<Vit>(for_whole_images(config))) {
+    : pool_(pool), encoder_(std::make_shared<Vit>(for_whole_images(config), kFixedPositions)) {
   adopt(*this, *encoder_);
-  named_parameters(/*recurse=*/false)["pos_embed"].requires_grad_(true);
+  train_position_table(*this);
   norm_ = register_norm(*this, pool, encoder_->width());
 }
 

@@ -77,7 +77,7 @@ class PooledVit : public PooledEncoder {
 };
 
 /// The encoder that a configuration describes, with uninitialised parameters under their published
-/// names. What it says of the ablations is not read.
+/// names. Of the ablations only what it says of positions is read.
 std::shared_ptr<PooledEncoder> make_pooled_encoder(const EncoderConfig& config, Pool pool);
 
 }  // namespace convmae

@@ -19,6 +19,21 @@ at::Tensor resize_positions(const at::Tensor& table, Size from, Size to, std::in
   return at::cat({table.narrow(1, 0, leading), resized.flatten(2).transpose(1, 2)}, 1);
 }
 
+at::Tensor resize_relative_positions(const at::Tensor& table, Size from, Size to) {
+  const std::int64_t height = 2 * from.height - 1;
+  const std::int64_t width = 2 * from.width - 1;
+  TORCH_CHECK(table.dim() == 2 && table.size(0) == height * width,
+              "a table of relative positions [", height * width, ", heads] is needed, found ",
+              table.sizes());
+  if (from == to) return table;
+  const at::Tensor map = table.t().reshape({1, table.size(1), height, width});
+  return at::upsample_bilinear2d(map, {2 * to.height - 1, 2 * to.width - 1},
+                                 /*align_corners=*/false)
+      .flatten(2)
+      .squeeze(0)
+      .t();
+}
+
 at::Tensor relative_positions(const at::Tensor& table, std::int64_t queries, std::int64_t keys) {
   const std::int64_t rows = 2 * std::max(queries, keys) - 1;
   at::Tensor resized = table;

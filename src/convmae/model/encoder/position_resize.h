@@ -14,6 +14,11 @@ namespace convmae {
 /// table itself is the result.
 at::Tensor resize_positions(const at::Tensor& table, Size from, Size to, std::int64_t leading);
 
+/// A table of relative positions for another grid, by bilinear interpolation (pixel centres
+/// aligned): table [(2h-1)(2w-1), heads] of the grid `from` -> the same of `to`. Where the grids
+/// are equal the table itself is the result.
+at::Tensor resize_relative_positions(const at::Tensor& table, Size from, Size to);
+
 /// The rows of a table of relative positions along one axis for every pair of a query and a key
 /// (ViTDet, arXiv 2203.16527): table [R, C] -> [queries, keys, C]. A table that does not have the
 /// 2 * max(queries, keys) - 1 rows that are needed is interpolated linearly; the shorter side's

@@ -9,13 +9,17 @@
 
 namespace convmae {
 
-Vit::Vit(const EncoderConfig& config) : geometry_(geometry_of(config)) {
+Vit::Vit(const EncoderConfig& config, bool fixed_positions) : geometry_(geometry_of(config)) {
   const std::int64_t dim = config.embed_dim.at(0);
   const std::int64_t patch = geometry_.block();
   cls_token_ = register_parameter("cls_token", torch::empty({1, 1, dim}));
-  pos_embed_ = register_parameter(
-      "pos_embed", position_parameter(dim, geometry_.grid(), true, config.use_pos_embed),
-      /*requires_grad=*/false);
+  TORCH_CHECK(config.position != PositionEncoding::relative,
+              "a class token has no place in a grid of relative positions");
+  if (config.position == PositionEncoding::sincos) {
+    pos_embed_ = register_parameter(
+        "pos_embed", position_parameter(dim, geometry_.grid(), true, fixed_positions),
+        /*requires_grad=*/false);
+  }
   patch_embed_ =
       std::make_shared<PatchConv>(config.in_chans, dim, std::vector<std::int64_t>{patch});
   register_module("patch_embed", std::make_shared<torch::nn::Module>())
@@ -30,11 +34,15 @@ at::Tensor Vit::forward(const at::Tensor& images, const Visibility& visibility,
                         const DropPath& drop_path) {
   const at::Tensor patches =
       image_to_blocks(images, geometry_.grid(), {geometry_.block()}).flatten(2);
-  const std::int64_t rows = visibility.rows();
-  const at::Tensor visible =
-      take_blocks(pos_embed_.narrow(1, 1, geometry_.num_blocks()), visibility.kept);
-  const at::Tensor class_token = pos_embed_.narrow(1, 0, 1).expand({rows, 1, width()});
-  return pass(take_blocks(patches, visibility.kept), at::cat({class_token, visible}, 1), drop_path);
+  at::Tensor positions;
+  if (pos_embed_.defined()) {
+    const at::Tensor visible =
+        take_blocks(pos_embed_.narrow(1, 1, geometry_.num_blocks()), visibility.kept);
+    const at::Tensor class_token =
+        pos_embed_.narrow(1, 0, 1).expand({visibility.rows(), 1, width()});
+    positions = at::cat({class_token, visible}, 1);
+  }
+  return pass(take_blocks(patches, visibility.kept), positions, drop_path);
 }
 
 at::Tensor Vit::forward(const at::Tensor& images, const DropPath& drop_path) {
@@ -48,7 +56,8 @@ at::Tensor Vit::pass(const at::Tensor& patches, const at::Tensor& positions,
               drop_path.size(), " blocks");
   at::Tensor x = patch_embed_->forward(patches);
   const at::Tensor class_token = cls_token_.to(x.scalar_type()).expand({x.size(0), 1, x.size(2)});
-  x = at::cat({class_token, x}, 1) + positions.to(x.scalar_type());
+  x = at::cat({class_token, x}, 1);
+  if (positions.defined()) x = x + positions.to(x.scalar_type());
   std::size_t number = 0;
   for (const auto& block : blocks_) x = block->forward(x, {}, scales_of(drop_path, number++));
   return x;

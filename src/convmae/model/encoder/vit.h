@@ -17,7 +17,8 @@ namespace convmae {
 /// and a class token, with positions, through the blocks.
 class Vit : public torch::nn::Module {
  public:
-  explicit Vit(const EncoderConfig& config);
+  /// Its positions start as the fixed ones, or else are zeros until somebody sets them.
+  explicit Vit(const EncoderConfig& config, bool fixed_positions = true);
 
   /// images [B, C, H, W] and the visible patches of B rows -> [B, 1 + V, D], the class token first,
   /// patches in ascending order.
@@ -31,13 +32,13 @@ class Vit : public torch::nn::Module {
   std::int64_t width() const { return cls_token_.size(2); }
 
  private:
-  /// patches [B, V, n] and the positions [1 or B, 1 + V, D] of their tokens.
+  /// patches [B, V, n] and the positions [1 or B, 1 + V, D] of their tokens, if there are any.
   at::Tensor pass(const at::Tensor& patches, const at::Tensor& positions,
                   const DropPath& drop_path);
 
   Geometry geometry_;
   at::Tensor cls_token_;  ///< [1, 1, D]
-  at::Tensor pos_embed_;  ///< [1, 1 + L, D]
+  at::Tensor pos_embed_;  ///< [1, 1 + L, D], undefined if there is none
   std::shared_ptr<PatchConv> patch_embed_;
   std::vector<std::shared_ptr<TransformerBlock>> blocks_;
 };
