@@ -214,16 +214,16 @@ TEST(OperandCache, FollowsTheWeight) {
   EXPECT_EQ(cache.operand(weight, torch::kBFloat16).copy[0][0].item<double>(), 5);
 }
 
-TEST(ProductCounter, CountsTheProductsOfAPass) {
+TEST(GemmCounter, CountsTheGemmsOfAPass) {
   const at::Tensor x = torch::randn({4, 3}).requires_grad_();
   const at::Tensor weight = torch::randn({2, 3}).requires_grad_();
-  const ops::ProductCounter counter;
+  const ops::GemmCounter counter;
   for (int i = 0; i < 2; ++i) ops::linear(x, weight, std::nullopt).sum().backward();
-  using Kind = ops::ProductShape::Kind;
+  using Kind = ops::GemmShape::Kind;
   for (const Kind kind : {Kind::forward, Kind::input_gradient, Kind::weight_gradient}) {
     EXPECT_EQ(counter.counts().at({kind, 4, 3, 2, torch::kFloat}), 2);
   }
-  EXPECT_THROW(ops::ProductCounter(), c10::Error);
+  EXPECT_THROW(ops::GemmCounter(), c10::Error);
 }
 
 TEST(GemmBackendTest, OverrulesOneTypeAlone) {

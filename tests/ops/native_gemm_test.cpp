@@ -39,9 +39,9 @@ void expect_close(const at::Tensor& found, const at::Tensor& expected) {
 }
 
 TEST_P(NativeGemmTest, MatchesFloat64) {
-  expect_close(native_gemm::product(rows_, weight_, std::nullopt),
+  expect_close(native_gemm::forward(rows_, weight_, std::nullopt),
                exact(rows_).matmul(exact(weight_).t()));
-  expect_close(native_gemm::product(rows_, weight_, bias_),
+  expect_close(native_gemm::forward(rows_, weight_, bias_),
                exact(rows_).matmul(exact(weight_).t()) + exact(bias_));
   expect_close(native_gemm::input_gradient(grad_, weight_), exact(grad_).matmul(exact(weight_)));
   const at::Tensor weight_gradient = native_gemm::weight_gradient(grad_, rows_);
@@ -51,7 +51,7 @@ TEST_P(NativeGemmTest, MatchesFloat64) {
 
 TEST_P(NativeGemmTest, GivesTheSameBitsOnAnyNumberOfThreads) {
   const auto all = [&] {
-    return std::vector<at::Tensor>{native_gemm::product(rows_, weight_, bias_),
+    return std::vector<at::Tensor>{native_gemm::forward(rows_, weight_, bias_),
                                    native_gemm::input_gradient(grad_, weight_),
                                    native_gemm::weight_gradient(grad_, rows_)};
   };
@@ -67,8 +67,8 @@ TEST_P(NativeGemmTest, GivesTheSameBitsOnAnyNumberOfThreads) {
 TEST_P(NativeGemmTest, TakesAnyStrides) {
   const at::Tensor turned_rows = rows_.t().contiguous().t();
   const at::Tensor turned_weight = weight_.t().contiguous().t();
-  EXPECT_TRUE(torch::equal(native_gemm::product(turned_rows, turned_weight, bias_),
-                           native_gemm::product(rows_, weight_, bias_)));
+  EXPECT_TRUE(torch::equal(native_gemm::forward(turned_rows, turned_weight, bias_),
+                           native_gemm::forward(rows_, weight_, bias_)));
   EXPECT_TRUE(torch::equal(native_gemm::weight_gradient(grad_, turned_rows),
                            native_gemm::weight_gradient(grad_, rows_)));
 }

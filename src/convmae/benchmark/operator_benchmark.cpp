@@ -2,7 +2,7 @@
 
 #include "convmae/base/cpu_clock.h"
 #include "convmae/base/geometry.h"
-#include "convmae/benchmark/product_rates.h"
+#include "convmae/benchmark/gemm_rates.h"
 #include "convmae/model/masking/visibility.h"
 #include "convmae/ops/attention.h"
 #include "convmae/ops/gemm.h"
@@ -70,7 +70,7 @@ OperatorCost attention(at::ScalarType type, std::int64_t batch, const std::strin
                     .size = where + ", " + std::to_string(tokens) + " tokens"};
   cost.cpu_seconds =
       seconds_of([&] { return ops::self_attention(qkv, heads, projection, std::nullopt, bias); });
-  // Two products forward; six backward, as scores and result are computed again. Then the
+  // Two GEMMs forward; six backward, as scores and result are computed again. Then the
   // projection.
   cost.flops = 8 * 2.0 * static_cast<double>(batch * tokens * tokens * width) +
                3 * 2.0 * static_cast<double>(batch * tokens * width * width);
@@ -128,8 +128,8 @@ MachineLimits measure_limits(c10::ScalarType type) {
   at::Tensor to = at::empty_like(from);
   limits.gigabytes_per_second =
       2 * bytes_of(from) / cpu_seconds_of([&] { to.copy_(from); }, kOperatorSeconds) / 1e9;
-  const ops::ProductShape square{ops::ProductShape::Kind::forward, kSide, kSide, kSide, type};
-  limits.gflops = measure_products({{square, 1}}).front().best_gflops();
+  const ops::GemmShape square{ops::GemmShape::Kind::forward, kSide, kSide, kSide, type};
+  limits.gflops = measure_gemms({{square, 1}}).front().best_gflops();
   return limits;
 }
 

@@ -23,13 +23,13 @@ struct OperatorCost {
 /// What this machine can do at most, measured: the limits that the operators are held against.
 struct MachineLimits {
   double gigabytes_per_second = 0;  ///< of copying a tensor that no cache holds, reads and writes
-  double gflops = 0;                ///< of a large square matrix product, best backend
+  double gflops = 0;                ///< of a large square GEMM, best backend
 
   /// The share of the nearer limit that the operator reaches.
   double share(const OperatorCost& cost) const;
 };
 
-/// Both in products and operators of one type; batches of `batch_size` images.
+/// Both in GEMMs and operators of one type; batches of `batch_size` images.
 MachineLimits measure_limits(c10::ScalarType type);
 std::vector<OperatorCost> benchmark_operators(c10::ScalarType type, std::int64_t batch_size);
 

@@ -119,9 +119,9 @@ StepCost per_step(const StepCost& sum, std::int64_t steps) {
 
 }  // namespace
 
-double StepBenchmark::product_flops() const {
+double StepBenchmark::gemm_flops() const {
   double sum = 0;
-  for (const auto& [shape, calls] : products) sum += shape.flops() * static_cast<double>(calls);
+  for (const auto& [shape, calls] : gemms) sum += shape.flops() * static_cast<double>(calls);
   return sum;
 }
 
@@ -131,9 +131,9 @@ StepBenchmark benchmark_steps(const StepBenchmarkOptions& options) {
   StepBenchmark result;
   StepCost unmeasured;
   {
-    const ops::ProductCounter counter;
+    const ops::GemmCounter counter;
     stepper.step(unmeasured);
-    result.products = counter.counts();
+    result.gemms = counter.counts();
   }
   StepCost ours;
   StepCost dense;

@@ -47,9 +47,9 @@ struct StepBenchmark {
   std::int64_t peak_rss_bytes = 0;  ///< of the process
   /// Bytes of tensors that a forward pass leaves for the backward pass.
   double activation_bytes_per_image = 0;
-  std::map<ops::ProductShape, std::int64_t> products;  ///< matrix products of a step of ours
+  std::map<ops::GemmShape, std::int64_t> gemms;  ///< of a step of ours
 
-  double product_flops() const;
+  double gemm_flops() const;
 };
 
 /// Takes steps on random images: what a task costs without its data. A first step, not measured,

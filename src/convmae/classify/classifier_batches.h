@@ -26,7 +26,7 @@ struct LabelledImages {
 /// How a batch becomes the encoder's input.
 struct ImageInput {
   Preprocessing preprocessing;
-  at::ScalarType type = at::kFloat;  ///< of activations and products
+  at::ScalarType type = at::kFloat;  ///< of activations and GEMMs
 
   /// [B, C, H, W]; of type float32 it shares the batch's memory.
   at::Tensor operator()(const Batch& batch) const;

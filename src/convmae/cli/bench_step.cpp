@@ -1,6 +1,6 @@
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
-#include "convmae/benchmark/product_rates.h"
+#include "convmae/benchmark/gemm_rates.h"
 #include "convmae/benchmark/step_benchmark.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/help.h"
@@ -22,13 +22,13 @@
 namespace convmae {
 namespace {
 
-std::string kind_name(ops::ProductShape::Kind kind) {
+std::string kind_name(ops::GemmShape::Kind kind) {
   switch (kind) {
-    case ops::ProductShape::Kind::forward:
+    case ops::GemmShape::Kind::forward:
       return "forward";
-    case ops::ProductShape::Kind::input_gradient:
+    case ops::GemmShape::Kind::input_gradient:
       return "input gradient";
-    case ops::ProductShape::Kind::weight_gradient:
+    case ops::GemmShape::Kind::weight_gradient:
       break;
   }
   return "weight gradient";
@@ -41,20 +41,20 @@ struct Report {
   std::string precision = "fp32";
   std::int64_t threads = 1;
   StepBenchmark result;
-  std::vector<ProductRate> products;  ///< empty if not asked for
+  std::vector<GemmRate> gemms;  ///< empty if not asked for
 
-  /// CPU seconds that the step's products alone take, each at its best rate.
+  /// CPU seconds that the step's GEMMs alone take, each at its best rate.
   double limit_seconds() const {
     double sum = 0;
-    for (const ProductRate& product : products) sum += product.seconds_at_best();
+    for (const GemmRate& gemm : gemms) sum += gemm.seconds_at_best();
     return sum;
   }
-  double gemm_gflops() const { return result.product_flops() / result.cost.total() / 1e9; }
+  double gemm_gflops() const { return result.gemm_flops() / result.cost.total() / 1e9; }
   double gemm_share() const { return limit_seconds() / result.cost.total(); }
   /// The same with at::linear alone, over that limit.
   double aten_ratio() const {
     double sum = 0;
-    for (const ProductRate& product : products) sum += product.seconds_with_aten();
+    for (const GemmRate& gemm : gemms) sum += gemm.seconds_with_aten();
     return sum / limit_seconds();
   }
   bool trains() const { return options.task != BenchmarkTask::inference; }
@@ -79,20 +79,20 @@ void print_as_json(const Report& report) {
   json["gemm_gflops"] = report.gemm_gflops();
   if (report.trains()) json["activation_bytes_per_image"] = result.activation_bytes_per_image;
   json["peak_rss_bytes"] = result.peak_rss_bytes;
-  if (!report.products.empty()) {
+  if (!report.gemms.empty()) {
     json["gemm_limit_cpu_seconds"] = report.limit_seconds();
     json["gemm_share"] = report.gemm_share();
     json["gemm_aten_ratio"] = report.aten_ratio();
-    for (const ProductRate& product : report.products) {
-      json["products"].push_back({{"kind", kind_name(product.shape.kind)},
-                                  {"rows", product.shape.rows},
-                                  {"in", product.shape.in},
-                                  {"out", product.shape.out},
-                                  {"calls", product.calls},
-                                  {"aten_gflops", product.aten_gflops},
-                                  {"onednn_gflops", product.onednn_gflops}});
-      if (product.native_gflops) {
-        json["products"].back()["native_gflops"] = *product.native_gflops;
+    for (const GemmRate& gemm : report.gemms) {
+      json["products"].push_back({{"kind", kind_name(gemm.shape.kind)},
+                                  {"rows", gemm.shape.rows},
+                                  {"in", gemm.shape.in},
+                                  {"out", gemm.shape.out},
+                                  {"calls", gemm.calls},
+                                  {"aten_gflops", gemm.aten_gflops},
+                                  {"onednn_gflops", gemm.onednn_gflops}});
+      if (gemm.native_gflops) {
+        json["products"].back()["native_gflops"] = *gemm.native_gflops;
       }
     }
   }
@@ -105,15 +105,15 @@ void print_as_json(const Report& report) {
 
 std::string rounded(double number) { return std::to_string(std::llround(number)); }
 
-void print_products(const Report& report) {
+void print_gemms(const Report& report) {
   std::printf("\n%-17s %7s %6s %6s %6s %8s %8s %8s\n", "matrix products", "rows", "in", "out",
               "calls", "aten", "onednn", "native");
-  for (const ProductRate& product : report.products) {
+  for (const GemmRate& gemm : report.gemms) {
     std::printf("  %-15s %7lld %6lld %6lld %6lld %8.0f %8.0f %8s  GFLOP/s\n",
-                kind_name(product.shape.kind).c_str(), static_cast<long long>(product.shape.rows),
-                static_cast<long long>(product.shape.in), static_cast<long long>(product.shape.out),
-                static_cast<long long>(product.calls), product.aten_gflops, product.onednn_gflops,
-                product.native_gflops ? rounded(*product.native_gflops).c_str() : "-");
+                kind_name(gemm.shape.kind).c_str(), static_cast<long long>(gemm.shape.rows),
+                static_cast<long long>(gemm.shape.in), static_cast<long long>(gemm.shape.out),
+                static_cast<long long>(gemm.calls), gemm.aten_gflops, gemm.onednn_gflops,
+                gemm.native_gflops ? rounded(*gemm.native_gflops).c_str() : "-");
   }
   constexpr double kPercent = 100;
   std::printf("%-28s %10.3f\n", "products alone, at best", report.limit_seconds());
@@ -148,7 +148,7 @@ void print_text(const Report& report) {
   }
   std::printf("%-28s %10.0f MB\n", "peak memory",
               static_cast<double>(result.peak_rss_bytes) / kMega);
-  if (!report.products.empty()) print_products(report);
+  if (!report.gemms.empty()) print_gemms(report);
 }
 
 void require_positive(const char* name, std::int64_t value) {
@@ -173,7 +173,7 @@ class BenchStepCommand {
     } else {
       table_.add("num_classes", report_.options.num_classes, "Classes to tell apart");
     }
-    table_.add("products", products_, "Measure every matrix product of a step on each backend");
+    table_.add("products", gemms_, "Measure every matrix product of a step on each backend");
     table_.add_command_line_only("json", json_, "Print JSON");
   }
 
@@ -192,7 +192,7 @@ class BenchStepCommand {
     choose_opponent();
     use_compute_threads(report_.threads);
     report_.result = benchmark_steps(options);
-    if (products_) report_.products = measure_products(report_.result.products);
+    if (gemms_) report_.gemms = measure_gemms(report_.result.gemms);
     if (json_) {
       print_as_json(report_);
     } else {
@@ -216,7 +216,7 @@ class BenchStepCommand {
   std::string name_ = "base";
   Report report_;
   std::string against_;
-  bool products_ = true;
+  bool gemms_ = true;
   bool json_ = false;
   OptionTable table_;
   ModelFlags model_;

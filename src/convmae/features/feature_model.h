@@ -24,7 +24,7 @@ class FeatureModel {
   /// The encoder in a file of any kind that WeightFile reads, or in a run directory: of a
   /// pretrained or fine-tuned model, or alone. `num_heads` serves files that do not tell the number
   /// of attention heads and whose widths are those of no named model; `type` is that of activations
-  /// and products. Throws UserError if the file has no encoder of a known kind, or is damaged.
+  /// and GEMMs. Throws UserError if the file has no encoder of a known kind, or is damaged.
   static FeatureModel load(const std::filesystem::path& path,
                            std::optional<std::int64_t> num_heads = {},
                            at::ScalarType type = at::kFloat);

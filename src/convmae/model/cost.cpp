@@ -82,7 +82,7 @@ class Counter {
     return counted(checked_multiply(elements, applications(layer)));
   }
 
-  /// The products of queries with keys and of the result with values, for a block of that width.
+  /// The GEMMs of queries with keys and of the result with values, for a block of that width.
   std::int64_t attention(std::string_view layer, std::int64_t width) const {
     const auto& tokens = layer.starts_with("decoder") ? work_.decoder : work_.encoder;
     std::int64_t macs = 0;

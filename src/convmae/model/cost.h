@@ -9,8 +9,8 @@
 namespace convmae {
 
 /// What a layer costs in the forward pass of one image that predicts every block. Counted are the
-/// multiply-accumulates of matrix products, of convolutions (depthwise ones too) and of attention's
-/// two products of tokens with tokens; for FastConvMAE those of all its views.
+/// multiply-accumulates of GEMMs: of Linears, of convolutions (depthwise ones too) and of
+/// attention's two of tokens with tokens; for FastConvMAE those of all its views.
 struct LayerCost {
   std::string name;               ///< as in the state dict: patch_embed1, blocks1.0, decoder_pred
   std::int64_t parameters = 0;    ///< with fixed position tables

@@ -178,7 +178,7 @@ class Attention : public torch::autograd::Function<Attention> {
                                 added.bias.query_places});
     context->saved_data["heads"] = heads;
     context->saved_data["weight_type"] = weight.scalar_type();
-    return product(out.flatten(0, 1), operand, bias)
+    return linear_forward(out.flatten(0, 1), operand, bias)
         .view({query.size(0), query.size(1), operand.size(0)});
   }
 

@@ -26,11 +26,11 @@ std::atomic<int>& overruled(at::ScalarType type) {
   return g_overruled.at(static_cast<std::size_t>(type));
 }
 
-std::atomic<ops::ProductCounter*> g_counter{nullptr};
+std::atomic<ops::GemmCounter*> g_counter{nullptr};
 
-void count(ops::ProductShape::Kind kind, std::int64_t rows, std::int64_t in, std::int64_t out,
+void count(ops::GemmShape::Kind kind, std::int64_t rows, std::int64_t in, std::int64_t out,
            at::ScalarType type) {
-  if (ops::ProductCounter* const counter = g_counter) counter->add({kind, rows, in, out, type});
+  if (ops::GemmCounter* const counter = g_counter) counter->add({kind, rows, in, out, type});
 }
 
 using LinearPointwise = at::Tensor(const at::Tensor&, const at::Tensor&,
@@ -44,7 +44,7 @@ bool onednn_takes(const at::Tensor& a, const at::Tensor& b) {
          b.numel() > 0;
 }
 
-/// A bias is a parameter and may be of a higher precision than the product.
+/// A bias is a parameter and may be of a higher precision than the GEMM.
 std::optional<at::Tensor> bias_of(const at::Tensor& a, const std::optional<at::Tensor>& bias) {
   return bias ? std::optional(bias->to(a.scalar_type())) : std::nullopt;
 }
@@ -142,16 +142,15 @@ GemmBackend gemm_backend(at::ScalarType type) {
   return refuses ? default_gemm_backend(type) : backend;
 }
 
-at::Tensor ops::product(const at::Tensor& rows, const at::Tensor& weight,
-                        const std::optional<at::Tensor>& bias) {
-  count(ProductShape::Kind::forward, rows.size(0), rows.size(1), weight.size(0),
-        rows.scalar_type());
-  if (native_takes(rows, weight, rows.size(1))) return native_gemm::product(rows, weight, bias);
+at::Tensor ops::linear_forward(const at::Tensor& rows, const at::Tensor& weight,
+                               const std::optional<at::Tensor>& bias) {
+  count(GemmShape::Kind::forward, rows.size(0), rows.size(1), weight.size(0), rows.scalar_type());
+  if (native_takes(rows, weight, rows.size(1))) return native_gemm::forward(rows, weight, bias);
   return gemm(rows, weight, bias);
 }
 
 at::Tensor ops::input_gradient(const at::Tensor& grad, const at::Tensor& weight) {
-  count(ProductShape::Kind::input_gradient, grad.size(0), weight.size(1), weight.size(0),
+  count(GemmShape::Kind::input_gradient, grad.size(0), weight.size(1), weight.size(0),
         grad.scalar_type());
   if (native_takes(grad, weight, grad.size(1))) return native_gemm::input_gradient(grad, weight);
   return gemm(grad, weight.t());
@@ -159,7 +158,7 @@ at::Tensor ops::input_gradient(const at::Tensor& grad, const at::Tensor& weight)
 
 at::Tensor ops::weight_gradient(const at::Tensor& grad, const at::Tensor& rows,
                                 at::ScalarType type) {
-  count(ProductShape::Kind::weight_gradient, grad.size(0), rows.size(1), grad.size(1),
+  count(GemmShape::Kind::weight_gradient, grad.size(0), rows.size(1), grad.size(1),
         grad.scalar_type());
   constexpr std::int64_t kAnyDepth = 0;
   if (native_takes(grad, rows, kAnyDepth)) {
@@ -168,7 +167,7 @@ at::Tensor ops::weight_gradient(const at::Tensor& grad, const at::Tensor& rows,
   if (mkl_gemm::available() && native_gemm::takes(grad, rows, kAnyDepth)) {
     return mkl_gemm::weight_gradient(grad, rows).to(type);
   }
-  // The other libraries would round sums of bfloat16 products to that.
+  // The other libraries would round sums of bfloat16 factors to that.
   const bool widen = grad.device().is_cpu() && grad.scalar_type() == at::kBFloat16;
   const at::ScalarType factors = widen ? at::kFloat : grad.scalar_type();
   return library_weight_gradient(grad.to(factors), rows.to(factors)).to(type);
@@ -185,28 +184,28 @@ at::Tensor ops::as_rows(const at::Tensor& x, const at::Tensor& matrix) {
   return x.reshape({-1, x.size(-1)});
 }
 
-bool ops::ProductShape::operator<(const ProductShape& other) const {
+bool ops::GemmShape::operator<(const GemmShape& other) const {
   return std::tie(kind, rows, in, out, type) <
          std::tie(other.kind, other.rows, other.in, other.out, other.type);
 }
 
-double ops::ProductShape::flops() const {
+double ops::GemmShape::flops() const {
   return 2.0 * static_cast<double>(rows) * static_cast<double>(in) * static_cast<double>(out);
 }
 
-ops::ProductCounter::ProductCounter() {
-  ProductCounter* none = nullptr;
-  TORCH_CHECK(g_counter.compare_exchange_strong(none, this), "products are being counted already");
+ops::GemmCounter::GemmCounter() {
+  GemmCounter* none = nullptr;
+  TORCH_CHECK(g_counter.compare_exchange_strong(none, this), "GEMMs are being counted already");
 }
 
-ops::ProductCounter::~ProductCounter() { g_counter = nullptr; }
+ops::GemmCounter::~GemmCounter() { g_counter = nullptr; }
 
-void ops::ProductCounter::add(const ProductShape& shape) {
+void ops::GemmCounter::add(const GemmShape& shape) {
   const std::lock_guard lock(mutex_);
   ++counts_[shape];
 }
 
-std::map<ops::ProductShape, std::int64_t> ops::ProductCounter::counts() const {
+std::map<ops::GemmShape, std::int64_t> ops::GemmCounter::counts() const {
   const std::lock_guard lock(mutex_);
   return counts_;
 }

@@ -25,9 +25,9 @@ GemmBackend default_gemm_backend(at::ScalarType type);
 /// Whether this CPU has the backend at all.
 bool has_gemm_backend(GemmBackend backend);
 
-/// Overrules the table for products of this type in this process; none returns to the table, and so
+/// Overrules the table for GEMMs of this type in this process; none returns to the table, and so
 /// does native for types that it does not take. Set it before the first step for the type that a
-/// run computes in: it is a property of the run, written to its log and checkpoints. Products of
+/// run computes in: it is a property of the run, written to its log and checkpoints. GEMMs of
 /// other types, such as those of a float32 head on bfloat16 features, stay as the table says.
 void set_gemm_backend(std::optional<GemmBackend> backend, at::ScalarType type);
 /// The same for all types.
@@ -37,29 +37,29 @@ GemmBackend gemm_backend(at::ScalarType type);
 
 namespace ops {
 
-/// The three products of a Linear with `in` inputs and `out` outputs on M rows. Any strides; any
+/// The three GEMMs of a Linear with `in` inputs and `out` outputs on M rows. Any strides; any
 /// backend; what it does not take goes to ATen: empty matrices and float16 always, for native all
-/// but bfloat16 and sums over an odd number of products. Not differentiable.
+/// but bfloat16 and sums over an odd depth. Not differentiable.
 ///
 /// rows [M, in] times the transpose of weight [out, in], plus bias [out]: [M, out].
-at::Tensor product(const at::Tensor& rows, const at::Tensor& weight,
-                   const std::optional<at::Tensor>& bias = std::nullopt);
+at::Tensor linear_forward(const at::Tensor& rows, const at::Tensor& weight,
+                          const std::optional<at::Tensor>& bias = std::nullopt);
 /// grad [M, out] times weight [out, in]: [M, in].
 at::Tensor input_gradient(const at::Tensor& grad, const at::Tensor& weight);
 /// The transpose of grad [M, out] times rows [M, in], in this type: [out, in]. Sums of bfloat16
-/// products are float32 and rounded once, to the type. The libraries' come from MKL, the only one
+/// factors are float32 and rounded once, to the type. The libraries' come from MKL, the only one
 /// that gives them, whatever the backend.
 at::Tensor weight_gradient(const at::Tensor& grad, const at::Tensor& rows, at::ScalarType type);
 /// The sum of grad [M, out] over its rows, in this type: [out]. Sums of types with fewer digits are
 /// float32. The number of threads changes no bit.
 at::Tensor bias_gradient(const at::Tensor& grad, at::ScalarType type);
 
-/// x [..., in] as rows [M, in] for a product with `matrix` [out, in]. Throws c10::Error if they do
+/// x [..., in] as rows [M, in] for a GEMM with `matrix` [out, in]. Throws c10::Error if they do
 /// not fit.
 at::Tensor as_rows(const at::Tensor& x, const at::Tensor& matrix);
 
-/// One of those products, as a benchmark needs to know it.
-struct ProductShape {
+/// One of those GEMMs, as a benchmark needs to know it.
+struct GemmShape {
   enum class Kind { forward, input_gradient, weight_gradient };
 
   Kind kind = Kind::forward;
@@ -69,25 +69,25 @@ struct ProductShape {
   at::ScalarType type = at::kFloat;
 
   /// By kind, then by size: the order of a table.
-  bool operator<(const ProductShape& other) const;
+  bool operator<(const GemmShape& other) const;
   /// Two operations a multiply-add.
   double flops() const;
 };
 
-/// Counts the products that are computed, by all threads, while it lives. One at a time.
-class ProductCounter {
+/// Counts the GEMMs that are computed, by all threads, while it lives. One at a time.
+class GemmCounter {
  public:
-  ProductCounter();
-  ~ProductCounter();
-  ProductCounter(const ProductCounter&) = delete;
-  ProductCounter& operator=(const ProductCounter&) = delete;
+  GemmCounter();
+  ~GemmCounter();
+  GemmCounter(const GemmCounter&) = delete;
+  GemmCounter& operator=(const GemmCounter&) = delete;
 
-  void add(const ProductShape& shape);
-  std::map<ProductShape, std::int64_t> counts() const;
+  void add(const GemmShape& shape);
+  std::map<GemmShape, std::int64_t> counts() const;
 
  private:
   mutable std::mutex mutex_;
-  std::map<ProductShape, std::int64_t> counts_;
+  std::map<GemmShape, std::int64_t> counts_;
 };
 
 }  // namespace ops

@@ -1,8 +1,8 @@
 #include "convmae/ops/linear.h"
 
 #include "convmae/ops/gemm.h"
+#include "convmae/ops/linear_input.h"
 #include "convmae/ops/once_differentiable.h"
-#include "convmae/ops/product_input.h"
 
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -18,7 +18,7 @@ using at::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-class Linear : public torch::autograd::Function<Linear> {
+class LinearFunction : public torch::autograd::Function<LinearFunction> {
  public:
   // rows [M, in]; weight [out, in]; operand the same in the type of the rows; bias [out]; norm
   // weight and bias [in]. Absent tensors come last: they have no number for needs_input_grad().
@@ -27,20 +27,20 @@ class Linear : public torch::autograd::Function<Linear> {
                         const std::optional<Tensor>& norm_weight,
                         const std::optional<Tensor>& norm_bias, double eps) {
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
-    const ProductInput input(rows, norm_weight, norm_bias, eps);
+    const LinearInput input(rows, norm_weight, norm_bias, eps);
     variable_list saved{operand};
     input.save_to(saved);
     context->save_for_backward(std::move(saved));
     context->saved_data["weight_type"] = weight.scalar_type();
     context->saved_data["has_bias"] = bias.has_value();
-    return product(input.operand(), operand, bias);
+    return linear_forward(input.operand(), operand, bias);
   }
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
     refuse_second_derivative("linear");
     const variable_list saved = context->get_saved_variables();
     const Tensor& operand = saved[0];
-    ProductInput input{std::span(saved).subspan(1)};
+    LinearInput input{std::span(saved).subspan(1)};
     const at::ScalarType weight_type = context->saved_data["weight_type"].toScalarType();
     const Tensor grad = grads[0].contiguous();
     variable_list result(7);
@@ -71,11 +71,11 @@ Tensor linear(const Tensor& x, const Operand& weight, const std::optional<Tensor
   const Tensor rows = as_rows(x, operand);
   if (norm && !at::GradMode::is_enabled()) {
     return by_chunks(rows, operand.size(0), norm,
-                     [&](const Tensor& chunk) { return product(chunk, operand, bias); })
+                     [&](const Tensor& chunk) { return linear_forward(chunk, operand, bias); })
         .view(shape);
   }
-  return Linear::apply(rows, weight.matrix(), operand, bias, weight_of(norm), bias_of(norm),
-                       norm ? norm->eps : 0.0)
+  return LinearFunction::apply(rows, weight.matrix(), operand, bias, weight_of(norm), bias_of(norm),
+                               norm ? norm->eps : 0.0)
       .view(shape);
 }
 

@@ -2,7 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
-/// The one product of bfloat16 matrices with a float32 result among the libraries: that of the MKL
+/// The one GEMM of bfloat16 matrices with a float32 result among the libraries: that of the MKL
 /// in libtorch, which on CPUs with AMX multiplies by that. What ATen and oneDNN offer there rounds
 /// the sums to bfloat16.
 namespace convmae::mkl_gemm {

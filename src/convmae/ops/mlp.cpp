@@ -4,8 +4,8 @@
 #include "convmae/ops/gemm.h"
 #include "convmae/ops/kernels/dispatch.h"
 #include "convmae/ops/kernels/gelu.h"
+#include "convmae/ops/linear_input.h"
 #include "convmae/ops/once_differentiable.h"
-#include "convmae/ops/product_input.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
@@ -115,7 +115,7 @@ class Gelu : public torch::autograd::Function<Gelu> {
   }
 };
 
-class Mlp : public torch::autograd::Function<Mlp> {
+class MlpFunction : public torch::autograd::Function<MlpFunction> {
  public:
   // rows [M, in]; weights are matrices, operands the same in the type of the rows; norm weight and
   // bias [in]
@@ -126,13 +126,13 @@ class Mlp : public torch::autograd::Function<Mlp> {
                         const std::optional<Tensor>& norm_bias, double eps) {
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
     TORCH_CHECK(weight2.scalar_type() == weight1.scalar_type(), "mlp: weights of two types");
-    const ProductInput input(rows, norm_weight, norm_bias, eps);
-    const Tensor hidden = product(input.operand(), operand1, bias1);
+    const LinearInput input(rows, norm_weight, norm_bias, eps);
+    const Tensor hidden = linear_forward(input.operand(), operand1, bias1);
     variable_list saved{operand1, operand2, hidden};
     input.save_to(saved);
     context->save_for_backward(std::move(saved));
     context->saved_data["weight_type"] = weight1.scalar_type();
-    return product(gelu_values(hidden), operand2, bias2);
+    return linear_forward(gelu_values(hidden), operand2, bias2);
   }
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
@@ -141,7 +141,7 @@ class Mlp : public torch::autograd::Function<Mlp> {
     const Tensor& operand1 = saved[0];
     const Tensor& operand2 = saved[1];
     const Tensor& hidden = saved[2];
-    ProductInput input{std::span(saved).subspan(3)};
+    LinearInput input{std::span(saved).subspan(3)};
     const at::ScalarType weight_type = context->saved_data["weight_type"].toScalarType();
     const auto needs = [&](std::size_t number) { return context->needs_input_grad(number); };
     variable_list result(10);
@@ -186,12 +186,13 @@ Tensor mlp(const Tensor& x, const Operand& weight1, const Tensor& bias1, const O
   if (!at::GradMode::is_enabled()) {
     return by_chunks(rows, operand2.size(0), norm,
                      [&](const Tensor& chunk) {
-                       return product(gelu_over(product(chunk, operand1, bias1)), operand2, bias2);
+                       return linear_forward(gelu_over(linear_forward(chunk, operand1, bias1)),
+                                             operand2, bias2);
                      })
         .view(shape);
   }
-  return Mlp::apply(rows, weight1.matrix(), operand1, bias1, weight2.matrix(), operand2, bias2,
-                    weight_of(norm), bias_of(norm), norm ? norm->eps : 0.0)
+  return MlpFunction::apply(rows, weight1.matrix(), operand1, bias1, weight2.matrix(), operand2,
+                            bias2, weight_of(norm), bias_of(norm), norm ? norm->eps : 0.0)
       .view(shape);
 }
 

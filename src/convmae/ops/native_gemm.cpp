@@ -92,7 +92,7 @@ bool takes(const Tensor& a, const Tensor& b, std::int64_t depth) {
   return fits(a) && fits(b) && depth % 2 == 0;
 }
 
-Tensor product(const Tensor& rows, const Tensor& weight, const std::optional<Tensor>& bias) {
+Tensor forward(const Tensor& rows, const Tensor& weight, const std::optional<Tensor>& bias) {
   const Tensor left = rows.contiguous();
   const Tensor right = weight.contiguous();
   const Tensor added = bias ? bias->to(at::kFloat).contiguous() : Tensor();

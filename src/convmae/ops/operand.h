@@ -8,7 +8,7 @@
 namespace convmae::ops {
 
 /// A weight [out, in] or, of a 1x1 convolution, [out, in, 1, 1], and the same numbers in the type
-/// that products run in. Gradients go to the weight, in its own type.
+/// that GEMMs run in. Gradients go to the weight, in its own type.
 struct Operand {
   // Layers without a copy hand in their weight as it is.
   Operand(at::Tensor parameter)  // NOLINT(google-explicit-constructor)
@@ -25,7 +25,7 @@ struct Operand {
   at::Tensor copy;  ///< may be undefined: then one is made where the types differ
 };
 
-/// The copy of a float32 parameter that bfloat16 products read, kept from step to step and made
+/// The copy of a float32 parameter that bfloat16 GEMMs read, kept from step to step and made
 /// anew when the parameter has changed.
 class OperandCache {
  public:

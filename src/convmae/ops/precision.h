@@ -6,7 +6,7 @@
 
 namespace convmae {
 
-/// The type of activations and products that --precision names: fp32 or bf16. Throws UserError for
+/// The type of activations and GEMMs that --precision names: fp32 or bf16. Throws UserError for
 /// another name, and for bf16 where the CPU has no bfloat16 arithmetic.
 c10::ScalarType parse_precision(const std::string& name);
 

@@ -31,7 +31,7 @@ struct RunIdentity {
 struct TrainingState {
   RunPosition position;
   RunIdentity identity;
-  /// Backend of the matrix products and number of compute threads: they decide the last bits.
+  /// Backend of the GEMMs and number of compute threads: they decide the last bits.
   std::string gemm;
   std::int64_t threads = 0;
   std::string precision = "fp32";

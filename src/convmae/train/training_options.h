@@ -67,7 +67,7 @@ struct TrainingOptions {
 };
 
 /// Fills in what was left to the program: normalisation, warm-up, threads, workers, backend of the
-/// matrix products. Paths to data become absolute.
+/// GEMMs. Paths to data become absolute.
 void resolve_training(TrainingOptions& options);
 
 /// Throws UserError for values that make no sense. What must hold for the model is for the kinds of

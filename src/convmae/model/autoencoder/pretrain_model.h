@@ -43,7 +43,7 @@ class PretrainModel : public torch::nn::Module {
   virtual std::vector<at::Tensor> feature_maps(const at::Tensor& images) = 0;
 
   const ModelConfig& config() const { return config_; }
-  /// The type of activations and products, that of the images unless set: bfloat16 takes less time
+  /// The type of activations and GEMMs, that of the images unless set: bfloat16 takes less time
   /// and memory. Parameters and their gradients, targets and the loss keep their own types.
   void set_compute_type(at::ScalarType type) { compute_type_ = type; }
   /// Length L of a row of noise: blocks, or stage-1 positions with position-wise masking.

@@ -62,7 +62,7 @@ struct EncoderParts {
 
 /// The ConvMAE encoder (arXiv 2205.03892, section 3): two convolutional stages and a transformer,
 /// on the visible blocks alone. Every stage's features are [rows, V, cells, channels]; going to the
-/// next stage is a view followed by one product. Images may have any size that the strides divide;
+/// next stage is a view followed by one GEMM. Images may have any size that the strides divide;
 /// on a grid other than its own tables of positions are interpolated (`resize_positions`,
 /// `RelativePositionTable`).
 class Encoder : public torch::nn::Module {

@@ -16,7 +16,7 @@ LayerNorm::LayerNorm(std::int64_t dim, double eps) : eps_(eps) {
 }
 
 at::Tensor LayerNorm::forward(const at::Tensor& x) const {
-  return ops::layer_norm(x, parameters_for_product());
+  return ops::layer_norm(x, parameters_for_linear());
 }
 
 Linear::Linear(std::int64_t in, std::int64_t out, WeightShape shape) {
@@ -31,7 +31,7 @@ at::Tensor Linear::forward(const at::Tensor& x) {
 }
 
 at::Tensor Linear::forward(const at::Tensor& x, const LayerNorm& norm) {
-  return ops::linear(x, operand(x.scalar_type()), bias, norm.parameters_for_product());
+  return ops::linear(x, operand(x.scalar_type()), bias, norm.parameters_for_linear());
 }
 
 at::Tensor Linear::forward_part(const at::Tensor& x, std::int64_t first, std::int64_t count) {
@@ -79,7 +79,7 @@ Mlp::Mlp(std::int64_t dim, std::int64_t hidden, WeightShape shape)
 at::Tensor Mlp::forward(const at::Tensor& x, const LayerNorm& norm) {
   const at::ScalarType type = x.scalar_type();
   return ops::mlp(x, fc1_->operand(type), fc1_->bias, fc2_->operand(type), fc2_->bias,
-                  norm.parameters_for_product());
+                  norm.parameters_for_linear());
 }
 
 void hold_weights_as(torch::nn::Module& module, at::ScalarType type) {

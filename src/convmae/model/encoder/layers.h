@@ -14,8 +14,8 @@
 /// whose weight is a convolution's keeps the convolution's shape and works on rows all the same.
 ///
 /// A layer computes in the type of its input: with float32 parameters and a bfloat16 input,
-/// products and results are bfloat16 while the statistics of norms, softmax and every sum inside a
-/// product are float32, and gradients of parameters are float32.
+/// GEMMs and results are bfloat16 while the statistics of norms, softmax and every sum inside a
+/// GEMM are float32, and gradients of parameters are float32.
 namespace convmae {
 
 /// Whether a layer's weight has the shape of a Linear [out, in] or of a 1x1 convolution
@@ -28,7 +28,7 @@ class LayerNorm : public torch::nn::Module {
   at::Tensor forward(const at::Tensor& x) const;
 
   /// For the layer behind, which then need not keep what this one gives.
-  ops::Norm parameters_for_product() const { return {weight, bias, eps_}; }
+  ops::Norm parameters_for_linear() const { return {weight, bias, eps_}; }
 
   at::Tensor weight;
   at::Tensor bias;
@@ -47,7 +47,7 @@ class Linear : public torch::nn::Module {
   /// The same with the outputs [first, first + count) alone.
   at::Tensor forward_part(const at::Tensor& x, std::int64_t first, std::int64_t count);
 
-  /// The weight for a product with numbers of this type.
+  /// The weight for a GEMM with numbers of this type.
   ops::Operand operand(at::ScalarType type) { return cache_.operand(weight, type); }
 
   at::Tensor weight;
@@ -58,7 +58,7 @@ class Linear : public torch::nn::Module {
 };
 
 /// A convolution whose kernel equals its stride, on channels-last cells in nested raster order,
-/// where it is one product: x [..., cells * in] -> [..., out]. `nesting` are the sides of the
+/// where it is one GEMM: x [..., cells * in] -> [..., out]. `nesting` are the sides of the
 /// rasters that one application covers, outermost first; their product is the kernel side.
 class PatchConv : public torch::nn::Module {
  public:
@@ -95,7 +95,7 @@ class Mlp : public torch::nn::Module {
   std::shared_ptr<Linear> fc2_;
 };
 
-/// For inference alone: gives the weights of all products in `module` this type, so that no second
+/// For inference alone: gives the weights of all GEMMs in `module` this type, so that no second
 /// copy of them is kept beside the first.
 void hold_weights_as(torch::nn::Module& module, at::ScalarType type);
 

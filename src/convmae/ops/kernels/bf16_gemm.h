@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-/// Products of bfloat16 matrices for CPUs with AVX-512 BF16, summed in float32. Numbers lie as in
+/// GEMMs of bfloat16 matrices for CPUs with AVX-512 BF16, summed in float32. Numbers lie as in
 /// memory, as 16-bit words; strides count numbers. Two neighbours along the depth, over which is
 /// summed, are multiplied by one instruction: a *pair*.
 namespace convmae::bf16_gemm {

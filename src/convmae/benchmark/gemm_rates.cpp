@@ -1,4 +1,4 @@
-#include "convmae/benchmark/product_rates.h"
+#include "convmae/benchmark/gemm_rates.h"
 
 #include "convmae/base/cpu_clock.h"
 
@@ -10,7 +10,7 @@
 namespace convmae {
 namespace {
 
-double gflops(const ops::ProductShape& shape, GemmBackend backend) {
+double gflops(const ops::GemmShape& shape, GemmBackend backend) {
   constexpr double kTurnSeconds = 0.03;
   const GemmBackend in_force = gemm_backend(shape.type);
   set_gemm_backend(backend, shape.type);
@@ -19,11 +19,11 @@ double gflops(const ops::ProductShape& shape, GemmBackend backend) {
   const at::Tensor weight = at::randn({shape.out, shape.in}).to(shape.type);
   const auto compute = [&] {
     switch (shape.kind) {
-      case ops::ProductShape::Kind::forward:
-        return ops::product(rows, weight);
-      case ops::ProductShape::Kind::input_gradient:
+      case ops::GemmShape::Kind::forward:
+        return ops::linear_forward(rows, weight);
+      case ops::GemmShape::Kind::input_gradient:
         return ops::input_gradient(grad, weight);
-      case ops::ProductShape::Kind::weight_gradient:
+      case ops::GemmShape::Kind::weight_gradient:
         break;
     }
     return ops::weight_gradient(grad, rows, shape.type);
@@ -35,23 +35,23 @@ double gflops(const ops::ProductShape& shape, GemmBackend backend) {
 
 }  // namespace
 
-double ProductRate::best_gflops() const {
+double GemmRate::best_gflops() const {
   return std::max({aten_gflops, onednn_gflops, native_gflops.value_or(0)});
 }
 
-double ProductRate::seconds_at_best() const {
+double GemmRate::seconds_at_best() const {
   return shape.flops() * static_cast<double>(calls) / best_gflops() / 1e9;
 }
 
-double ProductRate::seconds_with_aten() const {
+double GemmRate::seconds_with_aten() const {
   return shape.flops() * static_cast<double>(calls) / aten_gflops / 1e9;
 }
 
-std::vector<ProductRate> measure_products(const std::map<ops::ProductShape, std::int64_t>& calls) {
+std::vector<GemmRate> measure_gemms(const std::map<ops::GemmShape, std::int64_t>& calls) {
   const at::NoGradGuard no_grad;
-  std::vector<ProductRate> rates;
+  std::vector<GemmRate> rates;
   for (const auto& [shape, count] : calls) {
-    ProductRate rate;
+    GemmRate rate;
     rate.shape = shape;
     rate.calls = count;
     rate.aten_gflops = gflops(shape, GemmBackend::aten);

@@ -9,9 +9,9 @@
 
 namespace convmae {
 
-/// How fast each backend computes one of a step's matrix products, alone and in a warm cache.
-struct ProductRate {
-  ops::ProductShape shape;
+/// How fast each backend computes one of a step's GEMMs, alone and in a warm cache.
+struct GemmRate {
+  ops::GemmShape shape;
   std::int64_t calls = 0;               ///< a step
   double aten_gflops = 0;               ///< GFLOP a CPU second
   double onednn_gflops = 0;             ///< likewise
@@ -25,6 +25,6 @@ struct ProductRate {
 };
 
 /// Measures every shape; takes about a fifth of a second each. Restores the backend in force.
-std::vector<ProductRate> measure_products(const std::map<ops::ProductShape, std::int64_t>& calls);
+std::vector<GemmRate> measure_gemms(const std::map<ops::GemmShape, std::int64_t>& calls);
 
 }  // namespace convmae

@@ -12,21 +12,21 @@
 
 namespace convmae::ops {
 
-/// What goes into the first product of a function: its rows [M, C] as they are, or what a LayerNorm
+/// What goes into the first GEMM of a function: its rows [M, C] as they are, or what a LayerNorm
 /// makes of them. The norm's result is not kept for the backward pass: the norm's gradient reads
 /// the rows anyway, and writes it once more on the way.
-class ProductInput {
+class LinearInput {
  public:
   /// Forward. The norm is there if its weight and bias are.
-  ProductInput(const at::Tensor& rows, const std::optional<at::Tensor>& norm_weight,
-               const std::optional<at::Tensor>& norm_bias, double eps);
+  LinearInput(const at::Tensor& rows, const std::optional<at::Tensor>& norm_weight,
+              const std::optional<at::Tensor>& norm_bias, double eps);
   /// What save_to() added.
-  explicit ProductInput(std::span<const at::Tensor> saved);
+  explicit LinearInput(std::span<const at::Tensor> saved);
 
   /// Adds what the backward pass needs.
   void save_to(std::vector<at::Tensor>& tensors) const;
 
-  /// The operand of the product; in the backward pass, with a norm, only after backward().
+  /// The operand of the GEMM; in the backward pass, with a norm, only after backward().
   const at::Tensor& operand() const { return norm_ ? norm_->result() : rows_; }
 
   /// Whether the backward pass must have the gradient of the operand, for whatever gradient.
@@ -40,7 +40,7 @@ class ProductInput {
 };
 
 /// Where no gradient is needed: `compute` of `rows` [M, C], or of their norm, some rows at a time:
-/// [M, out]. What lies between the products is small then, and still in the cache.
+/// [M, out]. What lies between the GEMMs is small then, and still in the cache.
 at::Tensor by_chunks(const at::Tensor& rows, std::int64_t out, const std::optional<Norm>& norm,
                      const std::function<at::Tensor(const at::Tensor&)>& compute);
 

@@ -1,4 +1,4 @@
-#include "convmae/ops/product_input.h"
+#include "convmae/ops/linear_input.h"
 
 #include <ATen/ops/empty.h>
 
@@ -6,29 +6,29 @@
 
 namespace convmae::ops {
 
-ProductInput::ProductInput(const at::Tensor& rows, const std::optional<at::Tensor>& norm_weight,
-                           const std::optional<at::Tensor>& norm_bias, double eps)
+LinearInput::LinearInput(const at::Tensor& rows, const std::optional<at::Tensor>& norm_weight,
+                         const std::optional<at::Tensor>& norm_bias, double eps)
     : rows_(rows) {
   if (norm_weight) norm_.emplace(rows, *norm_weight, norm_bias.value(), eps);
 }
 
-ProductInput::ProductInput(std::span<const at::Tensor> saved) : rows_(saved.front()) {
+LinearInput::LinearInput(std::span<const at::Tensor> saved) : rows_(saved.front()) {
   if (saved.size() > 1) norm_.emplace(saved);
 }
 
-void ProductInput::save_to(std::vector<at::Tensor>& tensors) const {
+void LinearInput::save_to(std::vector<at::Tensor>& tensors) const {
   const auto more = norm_ ? norm_->saved() : std::vector<at::Tensor>{rows_};
   tensors.insert(tensors.end(), more.begin(), more.end());
 }
 
-NormPass::Gradients ProductInput::backward(const at::Tensor& grad) {
+NormPass::Gradients LinearInput::backward(const at::Tensor& grad) {
   if (!norm_) return {grad, {}, {}};
   return norm_->backward(grad, NormPass::Again::yes);
 }
 
 at::Tensor by_chunks(const at::Tensor& rows, std::int64_t out, const std::optional<Norm>& norm,
                      const std::function<at::Tensor(const at::Tensor&)>& compute) {
-  // Enough for products to reach their best rate.
+  // Enough for GEMMs to reach their best rate.
   constexpr std::int64_t kRows = 4096;
   const auto compute_of = [&](const at::Tensor& chunk) {
     return compute(norm ? NormPass(chunk, norm->weight, norm->bias, norm->eps).result() : chunk);
