@@ -104,7 +104,7 @@ TEST_F(Weights, ThatAreReadIntoALiveModelOfBfloat16AreWhatItComputesWith) {
       at::sin(at::arange(2 * 3 * 32 * 48)).to(at::kFloat).view({2, 3, 32, 48});
   const at::Tensor noise = at::cos(at::arange(12)).to(at::kFloat).view({2, 6}) * 0.4 + 0.5;
   const auto loss_of = [&](PretrainModel& model) {
-    model.set_compute_type(at::kBFloat16);
+    model.use({.type = at::kBFloat16});
     return model.forward(images, noise, Predict::removed).loss.item<double>();
   };
   save_weights(file_, *model_, tiny_info());

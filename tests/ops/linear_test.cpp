@@ -1,6 +1,5 @@
 #include "convmae/ops/linear.h"
 
-#include "convmae/base/error.h"
 #include "convmae/ops/gemm.h"
 
 #include <gtest/gtest.h>
@@ -19,9 +18,9 @@ class LinearTest : public testing::TestWithParam<GemmBackend> {
  protected:
   void SetUp() override {
     if (!has_gemm_backend(GetParam())) GTEST_SKIP() << "this CPU lacks the backend";
-    set_gemm_backend(GetParam());
   }
-  void TearDown() override { set_gemm_backend(std::nullopt); }
+
+  GemmPolicy gemm_{GetParam()};
 };
 
 double worst(const at::Tensor& a, const at::Tensor& b) {
@@ -32,7 +31,7 @@ double worst(const at::Tensor& a, const at::Tensor& b) {
 
 void expect_matches_float64(const std::vector<int64_t>& x_shape,
                             const std::vector<int64_t>& weight_shape, bool with_bias,
-                            at::ScalarType type, double tolerance) {
+                            at::ScalarType type, double tolerance, GemmPolicy gemm) {
   torch::manual_seed(1);
   const auto run = [&](at::ScalarType t, auto&& f) {
     torch::manual_seed(1);
@@ -49,7 +48,9 @@ void expect_matches_float64(const std::vector<int64_t>& x_shape,
     if (bias) all.push_back(bias->grad());
     return all;
   };
-  const auto ours = run(type, [](auto& x, auto& w, auto& b) { return ops::linear(x, w, b); });
+  const auto ours = run(type, [&](auto& x, auto& w, auto& b) {
+    return ops::linear(x, {w, gemm}, b);
+  });
   const auto plain = run(torch::kDouble, [](auto& x, auto& w, auto& b) {
     return torch::linear(x, w.dim() == 4 ? w.flatten(1) : w, b.value_or(at::Tensor()));
   });
@@ -58,23 +59,23 @@ void expect_matches_float64(const std::vector<int64_t>& x_shape,
 
 TEST_P(LinearTest, MatchesFloat64) {
   for (const bool bias : {true, false}) {
-    expect_matches_float64({2, 3, 5, 17}, {9, 17}, bias, torch::kFloat, 1e-5);
-    expect_matches_float64({33, 64}, {128, 64, 1, 1}, bias, torch::kFloat, 1e-5);
-    expect_matches_float64({1, 1}, {1, 1}, bias, torch::kFloat, 1e-5);
-    expect_matches_float64({4, 7, 12}, {5, 12}, bias, torch::kDouble, 1e-12);
-    expect_matches_float64({40, 48}, {32, 48}, bias, torch::kBFloat16, 5e-2);
+    expect_matches_float64({2, 3, 5, 17}, {9, 17}, bias, torch::kFloat, 1e-5, gemm_);
+    expect_matches_float64({33, 64}, {128, 64, 1, 1}, bias, torch::kFloat, 1e-5, gemm_);
+    expect_matches_float64({1, 1}, {1, 1}, bias, torch::kFloat, 1e-5, gemm_);
+    expect_matches_float64({4, 7, 12}, {5, 12}, bias, torch::kDouble, 1e-12, gemm_);
+    expect_matches_float64({40, 48}, {32, 48}, bias, torch::kBFloat16, 5e-2, gemm_);
   }
 }
 
 TEST_P(LinearTest, TakesEmptyInputs) {
-  expect_matches_float64({0, 3, 8}, {4, 8}, true, torch::kFloat, 0);
-  expect_matches_float64({3, 8}, {0, 8}, true, torch::kFloat, 0);
+  expect_matches_float64({0, 3, 8}, {4, 8}, true, torch::kFloat, 0, gemm_);
+  expect_matches_float64({3, 8}, {0, 8}, true, torch::kFloat, 0, gemm_);
 }
 
 TEST_P(LinearTest, ComputesOnlyTheGradientsThatAreNeeded) {
   const at::Tensor x = torch::randn({3, 4});
   const at::Tensor weight = torch::randn({2, 4}).requires_grad_();
-  ops::linear(x, weight, std::nullopt).sum().backward();
+  ops::linear(x, {weight, gemm_}, std::nullopt).sum().backward();
   EXPECT_FALSE(x.grad().defined());
   EXPECT_TRUE(weight.grad().defined());
 }
@@ -84,7 +85,7 @@ TEST_P(LinearTest, MultipliesBfloat16WithFloat32Weights) {
   const at::Tensor x = torch::randn({40, 48}).to(torch::kBFloat16).requires_grad_();
   const at::Tensor weight = torch::randn({32, 48}).requires_grad_();
   const at::Tensor bias = torch::randn({32}).requires_grad_();
-  const at::Tensor y = ops::linear(x, weight, bias);
+  const at::Tensor y = ops::linear(x, {weight, gemm_}, bias);
   y.sum().backward();
   EXPECT_EQ(y.scalar_type(), torch::kBFloat16);
   EXPECT_EQ(x.grad().scalar_type(), torch::kBFloat16);
@@ -110,8 +111,8 @@ TEST_P(LinearTest, OfANormIsThatOfItsResult) {
     for (const at::Tensor& x : leaves) all.push_back(x.grad());
     return all;
   };
-  const auto ours = [](const auto& l) {
-    return ops::linear(l[0], l[1], l[2], ops::Norm{l[3], l[4], 1e-5});
+  const auto ours = [&](const auto& l) {
+    return ops::linear(l[0], {l[1], gemm_}, l[2], ops::Norm{l[3], l[4], 1e-5});
   };
   const auto expected = run(torch::kDouble, [](const auto& l) {
     return torch::linear(torch::layer_norm(l[0], {20}, l[3], l[4], 1e-5), l[1], l[2]);
@@ -130,18 +131,20 @@ TEST_P(LinearTest, OfANormIsTheSameWithoutGradient) {
   const at::Tensor weight = torch::randn({12, 20}).requires_grad_();
   const at::Tensor bias = torch::randn({12});
   const ops::Norm norm{torch::randn({20}), torch::randn({20}), 1e-5};
-  const at::Tensor expected = ops::linear(x, weight, bias, norm);
+  const auto of = [&](const at::Tensor& rows) {
+    return ops::linear(rows, {weight, gemm_}, bias, norm);
+  };
+  const at::Tensor expected = of(x);
   const torch::NoGradGuard no_grad;
-  EXPECT_TRUE(torch::allclose(ops::linear(x, weight, bias, norm), expected, 1e-5, 1e-5));
-  EXPECT_EQ(ops::linear(x.narrow(0, 0, 0), weight, bias, norm).sizes(),
-            (std::vector<int64_t>{0, 700, 12}));
+  EXPECT_TRUE(torch::allclose(of(x), expected, 1e-5, 1e-5));
+  EXPECT_EQ(of(x.narrow(0, 0, 0)).sizes(), (std::vector<int64_t>{0, 700, 12}));
 }
 
 TEST_P(LinearTest, OfANormWithFrozenInputTrainsItsWeight) {
   const at::Tensor x = torch::randn({6, 4});
   const at::Tensor weight = torch::randn({2, 4}).requires_grad_();
   const ops::Norm norm{torch::ones({4}), torch::zeros({4}), 1e-5};
-  ops::linear(x, weight, std::nullopt, norm).sum().backward();
+  ops::linear(x, {weight, gemm_}, std::nullopt, norm).sum().backward();
   const at::Tensor expected = torch::layer_norm(x, {4}).sum(0).expand({2, 4});
   EXPECT_TRUE(torch::allclose(weight.grad(), expected, 1e-4, 1e-5));
 }
@@ -150,7 +153,7 @@ TEST_P(LinearTest, NotANumberAndInfinityArrive) {
   torch::manual_seed(8);
   const std::vector<at::Tensor> numbers{not_finite::coarse({9, 34}), not_finite::coarse({50, 34}),
                                         not_finite::coarse({50}), not_finite::coarse({9, 50})};
-  const auto ours = [](const auto& l) { return ops::linear(l[0], l[1], l[2]); };
+  const auto ours = [&](const auto& l) { return ops::linear(l[0], {l[1], gemm_}, l[2]); };
   const auto exact = [](const auto& l) { return torch::linear(l[0], l[1], l[2]); };
   not_finite::expect_arrives(ours, exact, numbers, torch::kFloat, 1e-5, 13);
   not_finite::expect_arrives(ours, exact, numbers, torch::kBFloat16, 1e-2, 13);
@@ -163,7 +166,7 @@ TEST_P(LinearTest, SumsGradientsOfBfloat16InFloat32) {
     const at::Tensor weight = torch::randn({out, in}).requires_grad_();
     const at::Tensor bias = torch::zeros({out}).requires_grad_();
     const at::Tensor grad = torch::randn({rows, out}).to(torch::kBFloat16);
-    ops::linear(x, weight, bias).backward(grad);
+    ops::linear(x, {weight, gemm_}, bias).backward(grad);
     const at::Tensor exact = grad.to(torch::kDouble).t().matmul(x.to(torch::kDouble));
     EXPECT_LE(worst(weight.grad(), exact), 2e-6);
     EXPECT_LE(worst(bias.grad(), grad.to(torch::kDouble).sum(0)), 2e-6);
@@ -224,32 +227,6 @@ TEST(GemmCounter, CountsTheGemmsOfAPass) {
     EXPECT_EQ(counter.counts().at({kind, 4, 3, 2, torch::kFloat}), 2);
   }
   EXPECT_THROW(ops::GemmCounter(), c10::Error);
-}
-
-TEST(GemmBackendTest, OverrulesOneTypeAlone) {
-  const GemmBackend table = default_gemm_backend(torch::kFloat);
-  for (const GemmBackend backend : {GemmBackend::aten, GemmBackend::onednn, GemmBackend::native}) {
-    set_gemm_backend(backend, torch::kBFloat16);
-    EXPECT_EQ(gemm_backend(torch::kBFloat16), backend);
-    EXPECT_EQ(gemm_backend(torch::kFloat), table) << "as the table says";
-  }
-  set_gemm_backend(GemmBackend::aten, torch::kFloat);
-  EXPECT_EQ(gemm_backend(torch::kFloat), GemmBackend::aten);
-  EXPECT_EQ(gemm_backend(torch::kBFloat16), GemmBackend::native);
-  set_gemm_backend(std::nullopt);
-  EXPECT_EQ(gemm_backend(torch::kFloat), table);
-  EXPECT_EQ(gemm_backend(torch::kBFloat16), default_gemm_backend(torch::kBFloat16));
-}
-
-TEST(GemmBackendTest, NamesRoundTripAndOthersAreRefused) {
-  for (const GemmBackend b : {GemmBackend::aten, GemmBackend::onednn, GemmBackend::native}) {
-    if (!has_gemm_backend(b)) {
-      EXPECT_THROW(parse_gemm_backend(to_string(b)), UserError);
-      continue;
-    }
-    EXPECT_EQ(parse_gemm_backend(to_string(b)), b);
-  }
-  EXPECT_THROW(parse_gemm_backend("mkl"), UserError);
 }
 
 }  // namespace

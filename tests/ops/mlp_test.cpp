@@ -68,14 +68,15 @@ class MlpTest : public testing::TestWithParam<GemmBackend> {
  protected:
   void SetUp() override {
     if (!has_gemm_backend(GetParam())) GTEST_SKIP() << "this CPU lacks the backend";
-    set_gemm_backend(GetParam());
   }
-  void TearDown() override { set_gemm_backend(std::nullopt); }
+
+  GemmPolicy gemm_{GetParam()};
 };
 
 /// Result and gradients of ours and of the plain formulation in float64.
 void expect_matches_plain(const std::vector<int64_t>& x_shape, int64_t hidden, int64_t out,
-                          bool convolution, bool with_norm, at::ScalarType type, double tolerance) {
+                          bool convolution, bool with_norm, at::ScalarType type, double tolerance,
+                          GemmPolicy gemm) {
   const int64_t in = x_shape.back();
   const auto run = [&](at::ScalarType t, auto&& f) {
     torch::manual_seed(3);
@@ -98,7 +99,7 @@ void expect_matches_plain(const std::vector<int64_t>& x_shape, int64_t hidden, i
   const auto ours = run(type, [&](const auto& l) {
     std::optional<ops::Norm> norm;
     if (with_norm) norm = ops::Norm{l[5], l[6], 1e-6};
-    return ops::mlp(l[0], shaped(l[1]), l[2], shaped(l[3]), l[4], norm);
+    return ops::mlp(l[0], {shaped(l[1]), gemm}, l[2], {shaped(l[3]), gemm}, l[4], norm);
   });
   const auto plain = run(torch::kDouble, [&](const auto& l) {
     const at::Tensor x = with_norm ? torch::layer_norm(l[0], {in}, l[5], l[6], 1e-6) : l[0];
@@ -116,11 +117,11 @@ void expect_matches_plain(const std::vector<int64_t>& x_shape, int64_t hidden, i
 
 TEST_P(MlpTest, MatchesThePlainFormulation) {
   for (const bool norm : {false, true}) {
-    expect_matches_plain({2, 3, 17}, 40, 9, false, norm, torch::kDouble, 1e-12);
-    expect_matches_plain({5, 2, 4, 17}, 64, 17, true, norm, torch::kFloat, 1e-5);
-    expect_matches_plain({300, 8}, 64, 8, false, norm, torch::kFloat, 1e-5);
-    expect_matches_plain({1, 1}, 1, 1, false, norm, torch::kFloat, 1e-5);
-    expect_matches_plain({0, 8}, 16, 8, false, norm, torch::kFloat, 0);
+    expect_matches_plain({2, 3, 17}, 40, 9, false, norm, torch::kDouble, 1e-12, gemm_);
+    expect_matches_plain({5, 2, 4, 17}, 64, 17, true, norm, torch::kFloat, 1e-5, gemm_);
+    expect_matches_plain({300, 8}, 64, 8, false, norm, torch::kFloat, 1e-5, gemm_);
+    expect_matches_plain({1, 1}, 1, 1, false, norm, torch::kFloat, 1e-5, gemm_);
+    expect_matches_plain({0, 8}, 16, 8, false, norm, torch::kFloat, 0, gemm_);
   }
 }
 
@@ -130,8 +131,8 @@ TEST_P(MlpTest, NotANumberAndInfinityArrive) {
                                         not_finite::coarse({34}),    not_finite::coarse({6, 34}),
                                         not_finite::coarse({6}),     not_finite::coarse({18}),
                                         not_finite::coarse({18}),    not_finite::coarse({5, 6})};
-  const auto ours = [](const auto& l) {
-    return ops::mlp(l[0], l[1], l[2], l[3], l[4], ops::Norm{l[5], l[6], 1e-6});
+  const auto ours = [&](const auto& l) {
+    return ops::mlp(l[0], {l[1], gemm_}, l[2], {l[3], gemm_}, l[4], ops::Norm{l[5], l[6], 1e-6});
   };
   const auto exact = [](const auto& l) {
     const at::Tensor x = torch::layer_norm(l[0], {18}, l[5], l[6], 1e-6);
@@ -162,6 +163,13 @@ TEST(Mlp, IsTheSameWithoutGradient) {
     EXPECT_TRUE(torch::allclose(result(), expected, 1e-5, 1e-5));
     EXPECT_TRUE(torch::equal(x, before));
   }
+}
+
+TEST(Mlp, RefusesWeightsWithTwoPolicies) {
+  const at::Tensor square = torch::ones({2, 2});
+  const at::Tensor bias = torch::zeros({2});
+  EXPECT_THROW(ops::mlp(square, {square, GemmPolicy(GemmBackend::aten)}, bias, square, bias),
+               c10::Error);
 }
 
 TEST(Mlp, ComputesOnlyTheGradientsThatAreNeeded) {

@@ -12,24 +12,22 @@ namespace {
 
 double gflops(const ops::GemmShape& shape, GemmBackend backend) {
   constexpr double kTurnSeconds = 0.03;
-  const GemmBackend in_force = gemm_backend(shape.type);
-  set_gemm_backend(backend, shape.type);
+  const GemmPolicy policy(backend, shape.type);
   const at::Tensor rows = at::randn({shape.rows, shape.in}).to(shape.type);
   const at::Tensor grad = at::randn({shape.rows, shape.out}).to(shape.type);
   const at::Tensor weight = at::randn({shape.out, shape.in}).to(shape.type);
   const auto compute = [&] {
     switch (shape.kind) {
       case ops::GemmShape::Kind::forward:
-        return ops::linear_forward(rows, weight);
+        return ops::linear_forward(rows, weight, std::nullopt, policy);
       case ops::GemmShape::Kind::input_gradient:
-        return ops::input_gradient(grad, weight);
+        return ops::input_gradient(grad, weight, policy);
       case ops::GemmShape::Kind::weight_gradient:
         break;
     }
-    return ops::weight_gradient(grad, rows, shape.type);
+    return ops::weight_gradient(grad, rows, shape.type, policy);
   };
   const double seconds = cpu_seconds_of(compute, kTurnSeconds);
-  set_gemm_backend(in_force, shape.type);
   return shape.flops() / seconds / 1e9;
 }
 

@@ -24,7 +24,7 @@ struct GemmRate {
   double seconds_with_aten() const;
 };
 
-/// Measures every shape; takes about a fifth of a second each. Restores the backend in force.
+/// Measures every shape; takes about a fifth of a second each.
 std::vector<GemmRate> measure_gemms(const std::map<ops::GemmShape, std::int64_t>& calls);
 
 }  // namespace convmae

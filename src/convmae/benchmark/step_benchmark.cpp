@@ -28,7 +28,8 @@ struct Workload {
 
 at::Tensor random_images(const StepBenchmarkOptions& options) {
   const Size size = options.model.encoder.img_size;
-  return at::randn({options.batch_size, options.model.encoder.in_chans, size.height, size.width});
+  return at::randn({options.batch_size, options.model.encoder.in_chans, size.height, size.width})
+      .to(options.compute.device);
 }
 
 std::function<at::Tensor()> dense_pretraining(const StepBenchmarkOptions& options,
@@ -49,7 +50,7 @@ std::function<at::Tensor()> dense_pretraining(const StepBenchmarkOptions& option
 Workload pretraining(const StepBenchmarkOptions& options) {
   const std::shared_ptr<PretrainModel> model = make_pretrain_model(options.model);
   model->initialise(options.seed);
-  model->set_compute_type(options.compute_type);
+  model->use(options.compute);
   const at::Tensor images = random_images(options);
   const at::Tensor noise = at::rand({options.batch_size, model->noise_length()});
   Workload workload{model, [=] { return model->forward(images, noise, Predict::removed).loss; },
@@ -64,12 +65,14 @@ Workload classification(const StepBenchmarkOptions& options) {
   const auto model = std::make_shared<Classifier>(
       ClassifierConfig{.encoder = options.model.encoder, .num_classes = options.num_classes});
   model->initialise(options.seed);
-  const at::Tensor images = random_images(options).to(options.compute_type);
+  place(*model, options.compute);
+  const at::Tensor images = random_images(options).to(options.compute.type);
   if (options.task == BenchmarkTask::inference) {
-    hold_weights_as(model->encoder(), options.compute_type);
+    hold_weights_as(model->encoder(), options.compute.type);
     return {model, [=] { return model->forward(images); }, nullptr};
   }
-  const at::Tensor target = at::rand({options.batch_size, options.num_classes}).softmax(1);
+  const at::Tensor target =
+      at::rand({options.batch_size, options.num_classes}).softmax(1).to(options.compute.device);
   return {model, [=] { return soft_target_cross_entropy(model->forward(images), target); },
           nullptr};
 }

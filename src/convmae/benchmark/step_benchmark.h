@@ -1,9 +1,8 @@
 #pragma once
 
+#include "convmae/model/compute.h"
 #include "convmae/model/config.h"
 #include "convmae/ops/gemm.h"
-
-#include <c10/core/ScalarType.h>
 
 #include <cstdint>
 #include <map>
@@ -24,7 +23,7 @@ struct StepBenchmarkOptions {
   std::int64_t batch_size = 8;
   std::int64_t steps = 5;
   std::uint64_t seed = 0;
-  c10::ScalarType compute_type = c10::kFloat;
+  Compute compute;
   /// Also run the published dense formulation (model/dense_formulation.h), step by step in turn
   /// with ours. Only for pretraining with Method::convmae and block-wise masks, in float32.
   bool against_dense = false;

@@ -311,7 +311,7 @@ nlohmann::ordered_json task_of(const ClassifierConfig& config,
           {"classes", classes}};
 }
 
-LoadedClassifier load_classifier(const std::filesystem::path& path, at::ScalarType type) {
+LoadedClassifier load_classifier(const std::filesystem::path& path, const Compute& compute) {
   LoadedClassifier loaded;
   const WeightFile file(path);
   const SafetensorsFile* const safetensors = file.safetensors();
@@ -334,7 +334,8 @@ LoadedClassifier load_classifier(const std::filesystem::path& path, at::ScalarTy
     loaded.named = false;
   }
   loaded.model->eval();
-  hold_weights_as(loaded.model->encoder(), type);
+  hold_weights_as(loaded.model->encoder(), compute.type);
+  place(*loaded.model, compute);
   return loaded;
 }
 

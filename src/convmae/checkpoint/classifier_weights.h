@@ -2,6 +2,7 @@
 
 #include "convmae/checkpoint/checkpoint_file.h"
 #include "convmae/model/classifier.h"
+#include "convmae/model/compute.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -62,9 +63,8 @@ struct LoadedClassifier {
 
 /// The classifier in a file of ours, which describes it, or in any other file with
 /// published names, whose shapes do: then classes are numbered and images are normalised as usual.
-/// Its encoder holds its weights in `type`, the one that images are to come in. Throws UserError if
-/// the file is damaged or holds no classifier.
-LoadedClassifier load_classifier(const std::filesystem::path& path,
-                                 at::ScalarType type = at::kFloat);
+/// It is placed, and its encoder holds its weights in the type of `compute`, the one that images
+/// are to come in. Throws UserError if the file is damaged or holds no classifier.
+LoadedClassifier load_classifier(const std::filesystem::path& path, const Compute& compute = {});
 
 }  // namespace convmae

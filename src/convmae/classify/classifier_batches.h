@@ -4,6 +4,7 @@
 #include "convmae/data/loader.h"
 #include "convmae/metrics/classification_metrics.h"
 #include "convmae/model/classifier.h"
+#include "convmae/model/compute.h"
 #include "convmae/train/finite.h"
 
 #include <ATen/core/Tensor.h>
@@ -26,16 +27,16 @@ struct LabelledImages {
 /// How a batch becomes the encoder's input.
 struct ImageInput {
   Preprocessing preprocessing;
-  at::ScalarType type = at::kFloat;  ///< of activations and GEMMs
+  Compute compute;
 
-  /// [B, C, H, W]; of type float32 it shares the batch's memory.
+  /// [B, C, H, W]; of type float32 on the CPU it shares the batch's memory.
   at::Tensor operator()(const Batch& batch) const;
 };
 
-/// Scales for stochastic depth: each image's draws are a function of the seed, the epoch and the
-/// image's position alone.
+/// Scales for stochastic depth, on the device: each image's draws are a function of the seed, the
+/// epoch and the image's position alone.
 DropPath draw_drop_path(const std::vector<double>& rates, std::uint64_t seed, std::uint64_t epoch,
-                        std::span<const std::int64_t> positions);
+                        std::span<const std::int64_t> positions, at::Device device);
 
 /// Looks at every image that `loader` delivers with the model in evaluation mode. `progress`
 /// hears how many images are done; `not_numbers` gets those whose logits are none.

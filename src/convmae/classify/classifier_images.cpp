@@ -2,7 +2,6 @@
 
 #include "convmae/checkpoint/classifier_weights.h"
 #include "convmae/data/sources/classes.h"
-#include "convmae/ops/precision.h"
 #include "convmae/train/batches.h"
 #include "convmae/train/opened_images.h"
 
@@ -40,8 +39,8 @@ ClassifierConfig classifier_config(const ClassifierOptions& options, ClassifierH
   return config;
 }
 
-ImageInput classifier_input(const ClassifierOptions& options) {
-  return {preprocessing_of(options), parse_precision(options.precision)};
+ImageInput classifier_input(const ClassifierOptions& options, const Compute& compute) {
+  return {preprocessing_of(options), compute};
 }
 
 bool initialise_weights(Run& run, Classifier& classifier, const ClassifierOptions& options,

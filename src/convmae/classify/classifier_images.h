@@ -2,6 +2,7 @@
 
 #include "convmae/classify/classifier_batches.h"
 #include "convmae/classify/finetune_options.h"
+#include "convmae/model/compute.h"
 #include "convmae/train/run/run.h"
 
 #include <cstdint>
@@ -28,7 +29,7 @@ ClassifierConfig classifier_config(const ClassifierOptions& options, ClassifierH
                                    const std::vector<std::string>& classes);
 
 /// How the options make a batch the encoder's input.
-ImageInput classifier_input(const ClassifierOptions& options);
+ImageInput classifier_input(const ClassifierOptions& options, const Compute& compute);
 
 /// Random weights, then those of --init, of which the run says what was taken. Returns whether they
 /// have a head for these classes.

@@ -65,8 +65,7 @@ void write_classifier_report(const RunPaths& paths, const RunLog& log,
   training.charts.push_back(loss_chart(log));
   for (Chart& chart : machinery_charts(log)) training.charts.push_back(std::move(chart));
 
-  NamedValues machine = environment();
-  machine.emplace_back("gemm", context.gemm);
+  NamedValues machine = context.machine;
   machine.emplace_back("command", context.command);
   machine.emplace_back("data", context.data);
   Section run{.title = "The run"};

@@ -18,7 +18,7 @@ struct ClassifierReportContext {
   NamedValues settings;
   std::string command;
   std::string data;
-  std::string gemm;
+  NamedValues machine;  ///< what computes, and how
   std::int64_t epochs = 0;
   std::int64_t classes = 0;
 };

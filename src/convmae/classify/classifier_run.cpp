@@ -3,6 +3,7 @@
 #include "convmae/classify/accuracy_observer.h"
 #include "convmae/classify/classifier_report.h"
 #include "convmae/train/batches.h"
+#include "convmae/train/run/environment.h"
 
 #include <memory>
 #include <optional>
@@ -18,7 +19,8 @@ ClassifierReportContext report_of(const ClassifierRun& its) {
   report.settings = its.run.context().settings();
   report.command = its.run.context().command;
   report.data = its.run.source()->description();
-  report.gemm = its.options.gemm;
+  report.machine = environment(its.run.compute());
+  report.machine.emplace_back("gemm", its.options.gemm);
   report.epochs = its.options.epochs;
   report.classes = std::ssize(its.images.classes);
   return report;
@@ -51,8 +53,8 @@ ClassificationMetrics evaluate_held_out(Run& run, const ClassifierOptions& optio
   const ImageReading reading = run.reading_of_all(held_out.source->size(), "held-out images");
   const std::unique_ptr<Loader> loader =
       evaluation_loader(reading, preprocessing_of(options), held_out.source);
-  return evaluate_classifier(classifier, *loader, classifier_input(options), held_out.class_of,
-                             reading.progress);
+  return evaluate_classifier(classifier, *loader, classifier_input(options, run.compute()),
+                             held_out.class_of, reading.progress);
 }
 
 }  // namespace convmae

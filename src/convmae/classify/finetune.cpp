@@ -22,12 +22,13 @@ class FinetuneTask : public Task {
  public:
   /// With a model that has no weights yet. The options and classes outlive it.
   FinetuneTask(const FinetuneOptions& options, const ClassifierImages& images,
-               const ClassifierConfig& config)
+               const ClassifierConfig& config, const Compute& compute)
       : options_(options),
         images_(images),
+        input_(classifier_input(options, compute)),
         classifier_(config),
-        optimizer_(layer_decay_groups(classifier_, options.weight_decay, options.layer_decay,
-                                      classifier_.encoder().num_layers()),
+        optimizer_(layer_decay_groups(place(classifier_, compute), options.weight_decay,
+                                      options.layer_decay, classifier_.encoder().num_layers()),
                    AdamWOptions{.beta1 = options.beta1, .beta2 = options.beta2}),
         drop_path_rates_(drop_path_rates(options.drop_path, classifier_.encoder().num_blocks())) {
     start_average();
@@ -52,11 +53,11 @@ class FinetuneTask : public Task {
                    options_.model_config.encoder.img_size},
                   labels, classes);
     const at::Tensor target =
-        at::from_blob(targets.data(), {batch.count, classes}, at::kFloat).clone();
-    const DropPath drop =
-        draw_drop_path(drop_path_rates_, options_.seed, epoch, batch.global_indices);
-    const at::Tensor images = classifier_input(options_)(batch);
-    return {soft_target_cross_entropy(classifier_.forward(images, drop), target), {}};
+        at::from_blob(targets.data(), {batch.count, classes}, at::kFloat)
+            .to(input_.compute.device, at::kFloat, /*non_blocking=*/false, /*copy=*/true);
+    const DropPath drop = draw_drop_path(drop_path_rates_, options_.seed, epoch,
+                                         batch.global_indices, input_.compute.device);
+    return {soft_target_cross_entropy(classifier_.forward(input_(batch), drop), target), {}};
   }
 
   void commit() override {
@@ -73,6 +74,7 @@ class FinetuneTask : public Task {
  private:
   const FinetuneOptions& options_;
   const ClassifierImages& images_;
+  ImageInput input_;
   Classifier classifier_;
   AdamW optimizer_;
   std::vector<double> drop_path_rates_;
@@ -98,7 +100,7 @@ int finetune(FinetuneOptions& options, const RunContext& context) {
       classifier_config(options, ClassifierHead::linear, images.classes);
   run.set_kind(task_of(config, images.classes));
   validate(config);
-  FinetuneTask task(options, images, config);
+  FinetuneTask task(options, images, config, run.compute());
   bool should_know_classes = false;
   if (run.is_new()) {
     should_know_classes = initialise_weights(run, task.module(), options, images.classes);

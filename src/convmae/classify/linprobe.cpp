@@ -101,11 +101,12 @@ class LinprobeTask : public Task {
  public:
   /// With a model that has no weights yet. The options and classes outlive it.
   LinprobeTask(const LinprobeOptions& options, const ClassifierImages& images,
-               const ClassifierConfig& config)
-      : input_(classifier_input(options)),
+               const ClassifierConfig& config, const Compute& compute)
+      : input_(classifier_input(options, compute)),
         class_of_(images.class_of),
         classifier_(config),
-        optimizer_(weight_decay_groups(classifier_, options.weight_decay), LarsOptions{}) {}
+        optimizer_(weight_decay_groups(place(classifier_, compute), options.weight_decay),
+                   LarsOptions{}) {}
 
   Classifier& module() override { return classifier_; }
   Optimizer& optimizer() override { return optimizer_; }
@@ -113,11 +114,13 @@ class LinprobeTask : public Task {
   Loss loss(const Batch& batch) override {
     if (table_) {
       const at::Tensor rows = at::tensor(batch.samples);
-      return {
-          probe_loss(table_->features.index_select(0, rows), table_->labels.index_select(0, rows)),
-          {}};
+      const auto chosen = [&](const at::Tensor& all) {
+        return all.index_select(0, rows).to(input_.compute.device);
+      };
+      return {probe_loss(chosen(table_->features), chosen(table_->labels)), {}};
     }
-    return {probe_loss(encode(batch), at::tensor(labels_of(batch, class_of_))), {}};
+    const at::Tensor labels = at::tensor(labels_of(batch, class_of_)).to(input_.compute.device);
+    return {probe_loss(encode(batch), labels), {}};
   }
 
   void commit() override { classifier_.commit_statistics(); }
@@ -138,7 +141,7 @@ class LinprobeTask : public Task {
     std::int64_t done = 0;
     while (const std::optional<Batch> batch = loader->next()) {
       const at::Tensor rows = at::tensor(batch->samples);
-      table.features.index_copy_(0, rows, encode(*batch));
+      table.features.index_copy_(0, rows, encode(*batch).cpu());
       table.labels.index_copy_(0, rows, at::tensor(labels_of(*batch, images.class_of)));
       for (const std::int64_t sample : batch->samples) {
         table.usable[static_cast<std::size_t>(sample)] = true;
@@ -154,7 +157,7 @@ class LinprobeTask : public Task {
     classifier_.eval();
     ClassificationMetrics metrics(classifier_.config().num_classes);
     const at::Tensor& labels = held_out.labels;
-    metrics.add(classifier_.classify(held_out.features),
+    metrics.add(classifier_.classify(held_out.features.to(input_.compute.device)),
                 {labels.const_data_ptr<std::int64_t>(), static_cast<std::size_t>(labels.numel())});
     classifier_.train();
     return metrics;
@@ -188,7 +191,7 @@ int linprobe(LinprobeOptions& options, const RunContext& context) {
   const ClassifierConfig config = classifier_config(options, ClassifierHead::probe, images.classes);
   run.set_kind(task_of(config, images.classes));
   validate(config);
-  LinprobeTask task(options, images, config);
+  LinprobeTask task(options, images, config, run.compute());
   bool should_know_classes = false;
   if (run.is_new()) {
     if (options.init.empty()) {

@@ -4,10 +4,8 @@
 #include "convmae/cli/help.h"
 #include "convmae/cli/option_table.h"
 #include "convmae/cli/output.h"
-#include "convmae/ops/compute_threads.h"
+#include "convmae/model/compute.h"
 #include "convmae/ops/cpu_features.h"
-#include "convmae/ops/gemm.h"
-#include "convmae/ops/precision.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -54,18 +52,17 @@ class BenchOpsCommand {
   explicit BenchOpsCommand(CLI::App& command) : table_(command) {
     table_.group("Measurement");
     table_.add("batch_size", batch_size_, "Images of a batch");
-    table_.add("threads", threads_, "Threads that compute");
-    table_.add("precision", precision_, "fp32, or bf16 where the CPU has it");
+    table_.add("threads", compute_.threads, "Threads that compute");
+    table_.add("precision", compute_.precision, "fp32, or bf16 where the CPU has it");
     table_.add_command_line_only("json", json_, "Print JSON");
   }
 
   void run() const {
-    if (batch_size_ < 1 || threads_ < 1) {
+    if (batch_size_ < 1 || compute_.threads < 1) {
       throw UserError("--batch_size and --threads must be 1 or more, found " +
-                      std::to_string(batch_size_) + " and " + std::to_string(threads_));
+                      std::to_string(batch_size_) + " and " + std::to_string(compute_.threads));
     }
-    const c10::ScalarType type = parse_precision(precision_);
-    use_compute_threads(threads_);
+    const c10::ScalarType type = start_compute(compute_).type;
     const MachineLimits limits = measure_limits(type);
     const std::vector<OperatorCost> costs = benchmark_operators(type, batch_size_);
     if (json_) {
@@ -77,8 +74,7 @@ class BenchOpsCommand {
 
  private:
   std::int64_t batch_size_ = 8;
-  std::int64_t threads_ = 1;
-  std::string precision_ = "fp32";
+  ComputeOptions compute_{.threads = 1};
   bool json_ = false;
   OptionTable table_;
 };

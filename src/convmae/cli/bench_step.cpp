@@ -7,9 +7,7 @@
 #include "convmae/cli/model_flags.h"
 #include "convmae/cli/option_table.h"
 #include "convmae/cli/output.h"
-#include "convmae/ops/compute_threads.h"
 #include "convmae/ops/cpu_features.h"
-#include "convmae/ops/precision.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -37,9 +35,7 @@ std::string kind_name(ops::GemmShape::Kind kind) {
 /// Everything that one run of the command measured.
 struct Report {
   StepBenchmarkOptions options;
-  std::string gemm = "auto";
-  std::string precision = "fp32";
-  std::int64_t threads = 1;
+  ComputeOptions compute{.threads = 1};
   StepBenchmark result;
   std::vector<GemmRate> gemms;  ///< empty if not asked for
 
@@ -66,9 +62,9 @@ void print_as_json(const Report& report) {
   json["config"] = nlohmann::ordered_json::parse(to_json(report.options.model));
   json["batch_size"] = report.options.batch_size;
   json["steps"] = report.options.steps;
-  json["threads"] = report.threads;
-  json["gemm"] = report.gemm;
-  json["precision"] = report.precision;
+  json["threads"] = report.compute.threads;
+  json["gemm"] = report.compute.gemm;
+  json["precision"] = report.compute.precision;
   json["cpu"] = describe_cpu();
   json["cpu_seconds_per_step"] = result.cost.total();
   json["forward_cpu_seconds"] = result.cost.forward;
@@ -124,11 +120,12 @@ void print_gemms(const Report& report) {
 void print_text(const Report& report) {
   constexpr double kMega = 1e6;
   const StepBenchmark& result = report.result;
-  const long long threads = report.threads;
+  const long long threads = report.compute.threads;
   std::printf("%s\n%lld steps of %lld images on %lld %s, %s, %s matrix products\n\n",
               describe_cpu().c_str(), static_cast<long long>(report.options.steps),
               static_cast<long long>(report.options.batch_size), threads,
-              threads == 1 ? "thread" : "threads", report.precision.c_str(), report.gemm.c_str());
+              threads == 1 ? "thread" : "threads", report.compute.precision.c_str(),
+              report.compute.gemm.c_str());
   std::printf("%-28s\n", "CPU seconds a step");
   std::printf("  %-26s %10.3f\n", "forward", result.cost.forward);
   if (report.trains()) {
@@ -164,9 +161,9 @@ class BenchStepCommand {
     table_.group("Measurement");
     table_.add("batch_size", report_.options.batch_size, "Images of a step");
     table_.add("steps", report_.options.steps, "Steps that are measured, after a first one");
-    table_.add("threads", report_.threads, "Threads that compute");
-    table_.add("gemm", report_.gemm, "Matrix products: auto, aten, onednn or native");
-    table_.add("precision", report_.precision, "fp32, or bf16 where the CPU has it");
+    table_.add("threads", report_.compute.threads, "Threads that compute");
+    table_.add("gemm", report_.compute.gemm, "Matrix products: auto, aten, onednn or native");
+    table_.add("precision", report_.compute.precision, "fp32, or bf16 where the CPU has it");
     table_.add("seed", report_.options.seed, "Of the model's weights");
     if (task == BenchmarkTask::pretrain) {
       table_.add("against", against_, "dense: the published dense formulation, in turn with ours");
@@ -184,13 +181,10 @@ class BenchStepCommand {
     require_positive("num_classes", options.num_classes);
     require_positive("batch_size", options.batch_size);
     require_positive("steps", options.steps);
-    require_positive("threads", report_.threads);
-    options.compute_type = parse_precision(report_.precision);
-    if (report_.gemm == "auto")
-      report_.gemm = to_string(default_gemm_backend(options.compute_type));
-    set_gemm_backend(parse_gemm_backend(report_.gemm), options.compute_type);
+    require_positive("threads", report_.compute.threads);
+    resolve_compute(report_.compute);
     choose_opponent();
-    use_compute_threads(report_.threads);
+    options.compute = start_compute(report_.compute);
     report_.result = benchmark_steps(options);
     if (gemms_) report_.gemms = measure_gemms(report_.result.gemms);
     if (json_) {
@@ -206,7 +200,7 @@ class BenchStepCommand {
     if (against_ != "dense") throw UserError("--against must be dense, found " + quote(against_));
     StepBenchmarkOptions& options = report_.options;
     if (options.model.method != Method::convmae || options.model.masking.unit != MaskUnit::block ||
-        options.compute_type != c10::kFloat) {
+        report_.compute.precision != "fp32") {
       throw UserError(
           "--against dense is there for --method convmae with block-wise masks in fp32 alone");
     }

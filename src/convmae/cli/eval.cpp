@@ -62,10 +62,9 @@ void print_as_json(const ClassificationMetrics& metrics, const std::vector<std::
 
 void run(const EvalOptions& options) {
   if (!options.out.empty()) require_evaluation_directory(options.out);
-  options.inference.use_threads();
-  const at::ScalarType type = options.inference.type();
+  const Compute compute = options.inference.start();
   const std::filesystem::path file = model_file(options.checkpoint);
-  const LoadedClassifier loaded = load_classifier(file, type);
+  const LoadedClassifier loaded = load_classifier(file, compute);
   const std::shared_ptr<const ImageSource> source =
       opened_labelled_images(options.data, Split::val, "--data", options.reading.most_left_out());
   const MatchedImages matched =
@@ -79,7 +78,7 @@ void run(const EvalOptions& options) {
     const ImageReading reading = options.reading.reading(options.inference.decode(), progress);
     const std::unique_ptr<Loader> loader = evaluation_loader(reading, loaded.preprocessing, source);
     return evaluate_classifier(
-        *loaded.model, *loader, {loaded.preprocessing, type}, matched.class_of, reading.progress,
+        *loaded.model, *loader, {loaded.preprocessing, compute}, matched.class_of, reading.progress,
         confusions ? Confusions::counted : Confusions::ignored, &not_numbers);
   }();
   not_numbers.require_none("the classifier", *loaded.model);

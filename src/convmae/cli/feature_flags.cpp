@@ -20,8 +20,7 @@ void FeatureFlags::add_to(CLI::App& command) {
 }
 
 FeatureModel FeatureFlags::load_model() const {
-  inference_.use_threads();
-  return FeatureModel::load(checkpoint_, num_heads_, inference_.type());
+  return FeatureModel::load(checkpoint_, num_heads_, inference_.start());
 }
 
 ImageReading FeatureFlags::reading(ImageProgress& progress) const {

@@ -16,7 +16,7 @@ class FeatureFlags {
  public:
   void add_to(CLI::App& command);
 
-  /// The encoder that the flags name. Sets the number of compute threads too.
+  /// The encoder that the flags name. Starts what computes.
   FeatureModel load_model() const;
   /// What --checkpoint names.
   const std::string& checkpoint() const { return checkpoint_; }

@@ -4,8 +4,6 @@
 #include "convmae/base/quote.h"
 #include "convmae/cli/validators.h"
 #include "convmae/data/sources/file_source.h"
-#include "convmae/ops/compute_threads.h"
-#include "convmae/ops/precision.h"
 
 #include <ATen/ATen.h>
 #include <CLI/CLI.hpp>
@@ -113,17 +111,13 @@ void InferenceFlags::add_to(CLI::App& command) {
   command.add_flag("--exif_orientation", decode_.apply_exif_orientation,
                    "Turn images as EXIF says");
   add_max_pixels(command, decode_.max_pixels);
-  command.add_option("--precision", precision_, "fp32, or bf16 where the CPU has it")
+  command.add_option("--precision", compute_.precision, "fp32, or bf16 where the CPU has it")
       ->capture_default_str();
   numbers_of<std::int64_t>(
-      command.add_option("--threads", threads_, "Threads that compute; 0: one a CPU"))
+      command.add_option("--threads", compute_.threads, "Threads that compute; 0: one a CPU"))
       ->check(not_negative())
       ->capture_default_str();
 }
-
-void InferenceFlags::use_threads() const { use_compute_threads(threads_); }
-
-at::ScalarType InferenceFlags::type() const { return parse_precision(precision_); }
 
 at::Tensor read_image(SampleTransform& transform, const std::string& path) {
   std::vector<std::uint8_t> bytes;

@@ -2,6 +2,7 @@
 
 #include "convmae/cli/option_table.h"
 #include "convmae/data/transforms.h"
+#include "convmae/model/compute.h"
 #include "convmae/report/image_progress.h"
 #include "convmae/train/batches.h"
 
@@ -67,16 +68,13 @@ class InferenceFlags {
  public:
   void add_to(CLI::App& command);
 
-  /// Sets the number of compute threads.
-  void use_threads() const;
-  /// What --precision names. Throws UserError for other names and on CPUs without it.
-  at::ScalarType type() const;
+  /// Starts what computes, once. Throws UserError as start_compute does.
+  Compute start() const { return start_compute(compute_); }
   const DecodeOptions& decode() const { return decode_; }
 
  private:
   DecodeOptions decode_;
-  std::string precision_ = "fp32";
-  std::int64_t threads_ = 0;
+  ComputeOptions compute_;
 };
 
 /// An image file as a batch of one: [1, channels, height, width], float32. Throws UserError if it

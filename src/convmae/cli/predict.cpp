@@ -70,9 +70,8 @@ nlohmann::ordered_json row_json(const std::string& image, const std::vector<Gues
 }
 
 int run(PredictOptions& options) {
-  options.inference.use_threads();
-  const at::ScalarType type = options.inference.type();
-  const LoadedClassifier loaded = load_classifier(model_file(options.checkpoint), type);
+  const Compute compute = options.inference.start();
+  const LoadedClassifier loaded = load_classifier(model_file(options.checkpoint), compute);
   SampleTransform transform(evaluation_transform(loaded.preprocessing, options.inference.decode()));
   const at::NoGradGuard no_grad;
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
@@ -80,7 +79,8 @@ int run(PredictOptions& options) {
     options.bad_images.attempt(
         path,
         [&] {
-          const at::Tensor logits = loaded.model->forward(read_image(transform, path).to(type));
+          const at::Tensor logits =
+              loaded.model->forward(read_image(transform, path).to(compute.device, compute.type));
           const std::vector<Guess> found = guesses(logits, loaded, options.top);
           if (options.json) {
             rows.push_back(row_json(path, found));

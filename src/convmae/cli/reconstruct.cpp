@@ -153,13 +153,13 @@ int run(ReconstructOptions& options) {
   }
   require_writable(options.out);
   if (const std::string why = why_nothing_is_drawn(); !why.empty()) throw UserError(why);
-  options.inference.use_threads();
+  const Compute compute = options.inference.start();
   const std::filesystem::path file = model_file(options.checkpoint);
   const LoadedModel loaded = load_model(file, [&](ModelConfig& config) {
     if (options.mask_ratio) config.masking.ratio = *options.mask_ratio;
     if (options.groups) config.masking.groups = *options.groups;
   });
-  loaded.model->set_compute_type(options.inference.type());
+  loaded.model->use(compute);
   const ModelConfig& config = loaded.model->config();
   if (!options.json) {
     std::printf("%s: %s, %lldx%lld pixels\n", printable(file.string()).c_str(),

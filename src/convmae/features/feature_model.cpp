@@ -92,7 +92,7 @@ FeatureModel::FeatureModel(std::shared_ptr<const torch::nn::Module> module, Maps
       preprocessing_(std::move(preprocessing)) {}
 
 FeatureModel FeatureModel::load(const std::filesystem::path& path,
-                                std::optional<std::int64_t> num_heads, at::ScalarType type) {
+                                std::optional<std::int64_t> num_heads, const Compute& compute) {
   const std::filesystem::path chosen = model_file(path);
   const WeightFile file(chosen);
   const std::optional<Architecture> architecture = architecture_of(file);
@@ -102,23 +102,25 @@ FeatureModel FeatureModel::load(const std::filesystem::path& path,
   }
   if (architecture->encoder == EncoderKind::vit) {
     LoadedModel loaded = load_model(chosen);
-    loaded.model->set_compute_type(type);
-    hold_weights_as(*loaded.model, type);
+    loaded.model->use(compute);
+    hold_weights_as(*loaded.model, compute.type);
     return {loaded.model, std::move(loaded.info.preprocessing)};
   }
   const CheckpointInfo info = encoder_info(file, *architecture, num_heads);
   auto encoder = load_encoder(file, architecture->prefix, info.model.encoder);
-  hold_weights_as(*encoder, type);
-  return {
-      encoder,
-      [encoder, type](const at::Tensor& images) { return feature_maps(*encoder, images.to(type)); },
-      3, info.preprocessing};
+  hold_weights_as(*encoder, compute.type);
+  place(*encoder, compute);
+  return {encoder,
+          [encoder, compute](const at::Tensor& images) {
+            return feature_maps(*encoder, images.to(compute.device, compute.type));
+          },
+          3, info.preprocessing};
 }
 
 std::vector<at::Tensor> FeatureModel::maps(const at::Tensor& images) const {
   const at::NoGradGuard no_grad;
   std::vector<at::Tensor> result = maps_(images);
-  for (at::Tensor& map : result) map = map.to(at::kFloat).contiguous();
+  for (at::Tensor& map : result) map = map.to(at::kCPU, at::kFloat).contiguous();
   return result;
 }
 

@@ -2,6 +2,7 @@
 
 #include "convmae/checkpoint/preprocessing.h"
 #include "convmae/model/autoencoder/pretrain_model.h"
+#include "convmae/model/compute.h"
 
 #include <ATen/core/Tensor.h>
 #include <torch/nn/module.h>
@@ -23,11 +24,10 @@ class FeatureModel {
 
   /// The encoder in a file of any kind that WeightFile reads, or in a run directory: of a
   /// pretrained or fine-tuned model, or alone. `num_heads` serves files that do not tell the number
-  /// of attention heads and whose widths are those of no named model; `type` is that of activations
-  /// and GEMMs. Throws UserError if the file has no encoder of a known kind, or is damaged.
+  /// of attention heads and whose widths are those of no named model. Throws UserError if the file
+  /// has no encoder of a known kind, or is damaged.
   static FeatureModel load(const std::filesystem::path& path,
-                           std::optional<std::int64_t> num_heads = {},
-                           at::ScalarType type = at::kFloat);
+                           std::optional<std::int64_t> num_heads = {}, const Compute& compute = {});
 
   const Preprocessing& preprocessing() const { return preprocessing_; }
   /// Maps that `maps` returns: 3, or 1 for MAE, which has no stages.

@@ -150,7 +150,8 @@ class Attention : public torch::autograd::Function<Attention> {
                         const std::optional<Tensor>& columns, const std::optional<Tensor>& second,
                         const std::optional<Tensor>& visible,
                         const std::optional<Tensor>& key_places,
-                        const std::optional<Tensor>& query_places, std::int64_t heads) {
+                        const std::optional<Tensor>& query_places, std::int64_t heads,
+                        GemmPolicy gemm) {
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
     const Operands operands(first, second);
     const Added added{visible,
@@ -178,7 +179,8 @@ class Attention : public torch::autograd::Function<Attention> {
                                 added.bias.query_places});
     context->saved_data["heads"] = heads;
     context->saved_data["weight_type"] = weight.scalar_type();
-    return linear_forward(out.flatten(0, 1), operand, bias)
+    context->saved_data["gemm"] = gemm.number();
+    return linear_forward(out.flatten(0, 1), operand, bias, gemm)
         .view({query.size(0), query.size(1), operand.size(0)});
   }
 
@@ -196,13 +198,14 @@ class Attention : public torch::autograd::Function<Attention> {
                        .key_places = saved[8],
                        .query_places = saved[9]}};
     const at::ScalarType weight_type = context->saved_data["weight_type"].toScalarType();
+    const GemmPolicy gemm = GemmPolicy::of_number(context->saved_data["gemm"].toInt());
     const Operands operands(first, second);
     const Tensor grad = grads[0].contiguous().flatten(0, 1);
-    const Tensor grad_out = input_gradient(grad, operand).view(operands.query.sizes());
+    const Tensor grad_out = input_gradient(grad, operand, gemm).view(operands.query.sizes());
     const Tensor out = at::empty_like(grad_out);
     const std::int64_t heads = context->saved_data["heads"].toInt();
     const ScoreShape shape = operands.shape(heads);
-    variable_list result(12);
+    variable_list result(13);
     result[0] = at::empty_like(first);
     if (second) result[7] = at::empty_like(*second);
     const Operands gradients(result[0], optional(result[7]));
@@ -242,7 +245,7 @@ class Attention : public torch::autograd::Function<Attention> {
                   });
     if (table_grads.defined()) result[4] = table_grads.sum(0).view(added.bias.table.sizes());
     if (context->needs_input_grad(1)) {
-      result[1] = weight_gradient(grad, out.flatten(0, 1), weight_type);
+      result[1] = weight_gradient(grad, out.flatten(0, 1), weight_type, gemm);
     }
     if (context->needs_input_grad(3)) {
       result[3] = bias_gradient(grad, weight_type);
@@ -312,7 +315,7 @@ Tensor attention(const Tensor& first, const std::optional<Tensor>& second, std::
                           accumulated(score_bias.table), accumulated(score_bias.rows),
                           accumulated(score_bias.columns), contiguous(second), contiguous(visible),
                           contiguous(score_bias.key_places), contiguous(score_bias.query_places),
-                          heads);
+                          heads, projection.weight.gemm);
 }
 
 }  // namespace

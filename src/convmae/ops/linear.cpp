@@ -25,7 +25,7 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
   static Tensor forward(AutogradContext* context, const Tensor& rows, const Tensor& weight,
                         const Tensor& operand, const std::optional<Tensor>& bias,
                         const std::optional<Tensor>& norm_weight,
-                        const std::optional<Tensor>& norm_bias, double eps) {
+                        const std::optional<Tensor>& norm_bias, double eps, GemmPolicy gemm) {
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
     const LinearInput input(rows, norm_weight, norm_bias, eps);
     variable_list saved{operand};
@@ -33,7 +33,8 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
     context->save_for_backward(std::move(saved));
     context->saved_data["weight_type"] = weight.scalar_type();
     context->saved_data["has_bias"] = bias.has_value();
-    return linear_forward(input.operand(), operand, bias);
+    context->saved_data["gemm"] = gemm.number();
+    return linear_forward(input.operand(), operand, bias, gemm);
   }
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
@@ -42,16 +43,17 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
     const Tensor& operand = saved[0];
     LinearInput input{std::span(saved).subspan(1)};
     const at::ScalarType weight_type = context->saved_data["weight_type"].toScalarType();
+    const GemmPolicy gemm = GemmPolicy::of_number(context->saved_data["gemm"].toInt());
     const Tensor grad = grads[0].contiguous();
-    variable_list result(7);
+    variable_list result(8);
     if (input.has_norm() || context->needs_input_grad(0)) {
-      auto inner = input.backward(input_gradient(grad, operand));
+      auto inner = input.backward(input_gradient(grad, operand, gemm));
       result[0] = inner.x;
       result[4] = inner.weight;
       result[5] = inner.bias;
     }
     if (context->needs_input_grad(1)) {
-      result[1] = weight_gradient(grad, input.operand(), weight_type);
+      result[1] = weight_gradient(grad, input.operand(), weight_type, gemm);
     }
     if (context->saved_data["has_bias"].toBool() && context->needs_input_grad(3)) {
       result[3] = bias_gradient(grad, weight_type);
@@ -71,11 +73,13 @@ Tensor linear(const Tensor& x, const Operand& weight, const std::optional<Tensor
   const Tensor rows = as_rows(x, operand);
   if (norm && !at::GradMode::is_enabled()) {
     return by_chunks(rows, operand.size(0), norm,
-                     [&](const Tensor& chunk) { return linear_forward(chunk, operand, bias); })
+                     [&](const Tensor& chunk) {
+                       return linear_forward(chunk, operand, bias, weight.gemm);
+                     })
         .view(shape);
   }
   return LinearFunction::apply(rows, weight.matrix(), operand, bias, weight_of(norm), bias_of(norm),
-                               norm ? norm->eps : 0.0)
+                               norm ? norm->eps : 0.0, weight.gemm)
       .view(shape);
 }
 

@@ -123,16 +123,17 @@ class MlpFunction : public torch::autograd::Function<MlpFunction> {
                         const Tensor& operand1, const Tensor& bias1, const Tensor& weight2,
                         const Tensor& operand2, const Tensor& bias2,
                         const std::optional<Tensor>& norm_weight,
-                        const std::optional<Tensor>& norm_bias, double eps) {
+                        const std::optional<Tensor>& norm_bias, double eps, GemmPolicy gemm) {
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
     TORCH_CHECK(weight2.scalar_type() == weight1.scalar_type(), "mlp: weights of two types");
     const LinearInput input(rows, norm_weight, norm_bias, eps);
-    const Tensor hidden = linear_forward(input.operand(), operand1, bias1);
+    const Tensor hidden = linear_forward(input.operand(), operand1, bias1, gemm);
     variable_list saved{operand1, operand2, hidden};
     input.save_to(saved);
     context->save_for_backward(std::move(saved));
     context->saved_data["weight_type"] = weight1.scalar_type();
-    return linear_forward(gelu_values(hidden), operand2, bias2);
+    context->saved_data["gemm"] = gemm.number();
+    return linear_forward(gelu_values(hidden), operand2, bias2, gemm);
   }
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
@@ -143,30 +144,31 @@ class MlpFunction : public torch::autograd::Function<MlpFunction> {
     const Tensor& hidden = saved[2];
     LinearInput input{std::span(saved).subspan(3)};
     const at::ScalarType weight_type = context->saved_data["weight_type"].toScalarType();
+    const GemmPolicy gemm = GemmPolicy::of_number(context->saved_data["gemm"].toInt());
     const auto needs = [&](std::size_t number) { return context->needs_input_grad(number); };
-    variable_list result(10);
+    variable_list result(11);
     const Tensor grad = grads[0].contiguous();
     if (needs(6)) result[6] = bias_gradient(grad, weight_type);
     const bool needs_input = needs(0) || input.has_norm();
     if (!needs_input && !needs(1) && !needs(3)) {
-      if (needs(4)) result[4] = weight_gradient(grad, gelu_values(hidden), weight_type);
+      if (needs(4)) result[4] = weight_gradient(grad, gelu_values(hidden), weight_type, gemm);
       return result;
     }
     Tensor grad_hidden;
     {
       Tensor values;
       std::tie(values, grad_hidden) =
-          gelu_values_and_gradient(hidden, input_gradient(grad, operand2));
-      if (needs(4)) result[4] = weight_gradient(grad, values, weight_type);
+          gelu_values_and_gradient(hidden, input_gradient(grad, operand2, gemm));
+      if (needs(4)) result[4] = weight_gradient(grad, values, weight_type, gemm);
     }
     if (needs(3)) result[3] = bias_gradient(grad_hidden, weight_type);
     if (needs_input) {
-      auto inner = input.backward(input_gradient(grad_hidden, operand1));
+      auto inner = input.backward(input_gradient(grad_hidden, operand1, gemm));
       result[0] = inner.x;
       result[7] = inner.weight;
       result[8] = inner.bias;
     }
-    if (needs(1)) result[1] = weight_gradient(grad_hidden, input.operand(), weight_type);
+    if (needs(1)) result[1] = weight_gradient(grad_hidden, input.operand(), weight_type, gemm);
     return result;
   }
 };
@@ -178,6 +180,8 @@ Tensor gelu(const Tensor& x) { return Gelu::apply(x); }
 Tensor mlp(const Tensor& x, const Operand& weight1, const Tensor& bias1, const Operand& weight2,
            const Tensor& bias2, const std::optional<Norm>& norm) {
   if (norm) check_norm(x, *norm);
+  const GemmPolicy gemm = weight1.gemm;
+  TORCH_CHECK(weight2.gemm == gemm, "mlp: weights with two policies for their GEMMs");
   const Tensor operand1 = weight1.matrix_in(x.scalar_type());
   const Tensor operand2 = weight2.matrix_in(x.scalar_type());
   const Tensor rows = as_rows(x, operand1);
@@ -186,13 +190,14 @@ Tensor mlp(const Tensor& x, const Operand& weight1, const Tensor& bias1, const O
   if (!at::GradMode::is_enabled()) {
     return by_chunks(rows, operand2.size(0), norm,
                      [&](const Tensor& chunk) {
-                       return linear_forward(gelu_over(linear_forward(chunk, operand1, bias1)),
-                                             operand2, bias2);
+                       return linear_forward(
+                           gelu_over(linear_forward(chunk, operand1, bias1, gemm)), operand2, bias2,
+                           gemm);
                      })
         .view(shape);
   }
   return MlpFunction::apply(rows, weight1.matrix(), operand1, bias1, weight2.matrix(), operand2,
-                            bias2, weight_of(norm), bias_of(norm), norm ? norm->eps : 0.0)
+                            bias2, weight_of(norm), bias_of(norm), norm ? norm->eps : 0.0, gemm)
       .view(shape);
 }
 

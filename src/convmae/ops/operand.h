@@ -1,5 +1,7 @@
 #pragma once
 
+#include "convmae/ops/gemm_policy.h"
+
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -11,8 +13,8 @@ namespace convmae::ops {
 /// that GEMMs run in. Gradients go to the weight, in its own type.
 struct Operand {
   // Layers without a copy hand in their weight as it is.
-  Operand(at::Tensor parameter)  // NOLINT(google-explicit-constructor)
-      : weight(std::move(parameter)) {}
+  Operand(at::Tensor parameter, GemmPolicy policy = {})  // NOLINT(google-explicit-constructor)
+      : weight(std::move(parameter)), gemm(policy) {}
   Operand(at::Tensor parameter, at::Tensor same_numbers)
       : weight(std::move(parameter)), copy(std::move(same_numbers)) {}
 
@@ -23,6 +25,7 @@ struct Operand {
 
   at::Tensor weight;
   at::Tensor copy;  ///< may be undefined: then one is made where the types differ
+  GemmPolicy gemm;  ///< by whom the weight is multiplied
 };
 
 /// The copy of a float32 parameter that bfloat16 GEMMs read, kept from step to step and made

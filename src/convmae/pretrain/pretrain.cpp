@@ -63,7 +63,7 @@ RunReportContext report_of(const Run& run, const PretrainOptions& options,
   RunReportContext report;
   report.title = "Pretraining " + to_string(options.model_config.method) + " " + options.model;
   report.settings = run.context().settings();
-  report.environment = environment();
+  report.environment = environment(run.compute());
   report.environment.emplace_back("gemm", options.gemm);
   report.environment.emplace_back("precision", options.precision);
   report.environment.emplace_back("command", run.context().command);
@@ -96,7 +96,7 @@ int pretrain(PretrainOptions& options, const RunContext& context) {
   }
 
   run.set_kind(nullptr);
-  PretrainTask task(options);
+  PretrainTask task(options, run.compute());
   const std::int64_t epochs = run.is_new() ? initialise(run, task, options) : 0;
   run.start(task, epochs,
             {{"method", to_string(options.model_config.method)}, {"model", options.model}});

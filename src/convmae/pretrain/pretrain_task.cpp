@@ -1,6 +1,5 @@
 #include "convmae/pretrain/pretrain_task.h"
 
-#include "convmae/ops/precision.h"
 #include "convmae/optim/param_groups.h"
 #include "convmae/train/batches.h"
 #include "convmae/train/training_checkpoint.h"
@@ -8,17 +7,25 @@
 #include <ATen/ATen.h>
 
 namespace convmae {
+namespace {
 
-PretrainTask::PretrainTask(const PretrainOptions& options)
-    : options_(options),
-      model_(make_pretrain_model(options.model_config)),
-      optimizer_(weight_decay_groups(*model_, options.weight_decay),
-                 AdamWOptions{.beta1 = options.beta1, .beta2 = options.beta2}) {
-  model_->set_compute_type(parse_precision(options.precision));
+std::shared_ptr<PretrainModel> model_of(const PretrainOptions& options, const Compute& compute) {
+  std::shared_ptr<PretrainModel> model = make_pretrain_model(options.model_config);
+  model->use(compute);
+  return model;
 }
 
+}  // namespace
+
+PretrainTask::PretrainTask(const PretrainOptions& options, const Compute& compute)
+    : options_(options),
+      device_(compute.device),
+      model_(model_of(options, compute)),
+      optimizer_(weight_decay_groups(*model_, options.weight_decay),
+                 AdamWOptions{.beta1 = options.beta1, .beta2 = options.beta2}) {}
+
 Loss PretrainTask::loss(const Batch& batch) {
-  const at::Tensor images = images_of(batch, preprocessing_of(options_));
+  const at::Tensor images = images_of(batch, preprocessing_of(options_)).to(device_);
   const at::Tensor noise = mask_noise(options_.seed, static_cast<std::uint64_t>(batch.epoch),
                                       batch.global_indices, model_->noise_length());
   return {model_->forward(images, noise, Predict::removed).loss, {}};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "convmae/model/autoencoder/pretrain_model.h"
+#include "convmae/model/compute.h"
 #include "convmae/pretrain/pretrain_options.h"
 #include "convmae/train/task.h"
 
@@ -12,7 +13,7 @@ namespace convmae {
 class PretrainTask : public Task {
  public:
   /// With a model that has no weights yet. The options outlive it.
-  explicit PretrainTask(const PretrainOptions& options);
+  PretrainTask(const PretrainOptions& options, const Compute& compute);
 
   torch::nn::Module& module() override { return *model_; }
   AdamW& optimizer() override { return optimizer_; }
@@ -23,6 +24,7 @@ class PretrainTask : public Task {
 
  private:
   const PretrainOptions& options_;
+  at::Device device_;
   std::shared_ptr<PretrainModel> model_;
   AdamW optimizer_;
 };

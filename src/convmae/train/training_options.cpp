@@ -4,8 +4,6 @@
 #include "convmae/base/quote.h"
 #include "convmae/base/threads.h"
 #include "convmae/checkpoint/preprocessing.h"
-#include "convmae/ops/gemm.h"
-#include "convmae/ops/precision.h"
 #include "convmae/optim/schedule.h"
 #include "convmae/train/option_checks.h"
 
@@ -28,11 +26,8 @@ void resolve_training(TrainingOptions& options) {
   if (!options.warmup_epochs) {
     options.warmup_epochs = std::min(40.0, static_cast<double>(options.epochs) / 10);
   }
-  if (options.threads == 0) options.threads = usable_cpus();
   if (options.num_workers < 0) options.num_workers = std::min<std::int64_t>(8, usable_cpus());
-  if (options.gemm == "auto") {
-    options.gemm = to_string(default_gemm_backend(parse_precision(options.precision)));
-  }
+  resolve_compute(options);
 }
 
 void validate_training(const TrainingOptions& options) {
@@ -81,8 +76,7 @@ void validate_training(const TrainingOptions& options) {
   require_at_least(options.keep_last, 1, "keep_last");
   require_at_least(options.eval_every_epochs, 1, "eval_every_epochs");
   require_at_least(options.threads, 1, "threads");
-  parse_precision(options.precision);
-  parse_gemm_backend(options.gemm);
+  validate_compute(options);
 }
 
 }  // namespace convmae

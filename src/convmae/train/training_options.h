@@ -1,6 +1,7 @@
 #pragma once
 
 #include "convmae/data/decode/decode.h"
+#include "convmae/model/compute.h"
 #include "convmae/model/config.h"
 
 #include <cstdint>
@@ -12,7 +13,7 @@ namespace convmae {
 
 /// What every kind of training run can be asked for, under the names of the flags. Values that are
 /// not there are chosen by `resolve_training`.
-struct TrainingOptions {
+struct TrainingOptions : ComputeOptions {
   // Where things are.
   std::string data;
   std::string eval_data;  ///< held-out images, or empty
@@ -56,11 +57,7 @@ struct TrainingOptions {
   double max_minutes = 0;  ///< 0: no limit
   std::int64_t eval_every_epochs = 1;
 
-  // Machine.
   std::uint64_t seed = 0;
-  std::int64_t threads = 0;  ///< 0: one a CPU
-  std::string gemm = "auto";
-  std::string precision = "fp32";
 
   double peak_lr() const;
   std::int64_t images_per_step() const { return batch_size * accum_iter; }

@@ -33,10 +33,11 @@ at::Tensor to_tensor(const TensorView& view) {
   return tensor;
 }
 
-GoldenFile::GoldenFile(const std::filesystem::path& path)
+GoldenFile::GoldenFile(const std::filesystem::path& path, GemmPolicy gemm)
     : file_(path),
       config_(parse_metadata(file_, "config")),
-      rounding_(parse_metadata(file_, "dev64")) {}
+      rounding_(parse_metadata(file_, "dev64")),
+      gemm_(gemm) {}
 
 at::Tensor GoldenFile::at(const std::string& name) const { return to_tensor(file_.at(name)); }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "convmae/io/safetensors/safetensors.h"
+#include "convmae/ops/gemm_policy.h"
 
 #include <ATen/core/Tensor.h>
 #include <nlohmann/json.hpp>
@@ -30,7 +31,7 @@ struct Replay {
 /// One golden safetensors file.
 class GoldenFile {
  public:
-  explicit GoldenFile(const std::filesystem::path& path);
+  explicit GoldenFile(const std::filesystem::path& path, GemmPolicy gemm = {});
 
   const std::filesystem::path& path() const { return file_.path(); }
   const Json& config() const { return config_; }
@@ -42,11 +43,14 @@ class GoldenFile {
   Tensors with_prefix(const std::string& prefix) const;
   /// How far the reference's float32 run was from its float64 run; 0 where the file does not say.
   double rounding(const std::string& name) const;
+  /// How models are to multiply that are made of the file.
+  GemmPolicy gemm() const { return gemm_; }
 
  private:
   SafetensorsFile file_;
   Json config_;
   Json rounding_;
+  GemmPolicy gemm_;
 };
 
 /// A tensor's own copy of the bytes.

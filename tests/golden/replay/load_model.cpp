@@ -1,4 +1,5 @@
 #include "convmae/base/error.h"
+#include "convmae/model/encoder/layers.h"
 
 #include <ATen/ATen.h>
 
@@ -17,7 +18,8 @@ std::vector<T> list(const Json& config, const char* key, std::vector<T> otherwis
   return {found->get<T>()};
 }
 
-void load_parameters(const GoldenFile& file, const torch::nn::Module& model) {
+void load_parameters(const GoldenFile& file, torch::nn::Module& model) {
+  set_gemm_policy(model, file.gemm());
   const at::NoGradGuard no_grad;
   for (const auto& parameter : model.named_parameters()) {
     const at::Tensor value = file.at("param." + parameter.key());

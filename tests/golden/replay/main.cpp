@@ -5,7 +5,7 @@
 #include "convmae/base/read_file.h"
 #include "convmae/base/standard_streams.h"
 #include "convmae/io/atomic_file.h"
-#include "convmae/ops/gemm.h"
+#include "convmae/ops/gemm_policy.h"
 
 #include <c10/util/Exception.h>
 
@@ -123,7 +123,8 @@ Json read_json(const fs::path& path) {
   return Json::parse(read_text_file(path, kJson), nullptr, /*allow_exceptions=*/false);
 }
 
-void run_file(const fs::path& path, const std::optional<fs::path>& out, Tally& tally) {
+void run_file(const fs::path& path, GemmPolicy gemm, const std::optional<fs::path>& out,
+              Tally& tally) {
   const std::string name = path.stem().string();
   Replay replay;
   Verdict verdict;
@@ -140,7 +141,7 @@ void run_file(const fs::path& path, const std::optional<fs::path>& out, Tally& t
       ++tally.skipped;
       return;
     }
-    const GoldenFile file(path);
+    const GoldenFile file(path, gemm);
     replay = kind->replay(file);
     verdict = compare(file, replay);
   }
@@ -197,7 +198,7 @@ void run_coco_load(const fs::path& path, const std::optional<fs::path>& out, Tal
   }
 }
 
-using Runner = void (*)(const fs::path&, const std::optional<fs::path>&, Tally&);
+using Runner = std::function<void(const fs::path&, const std::optional<fs::path>&, Tally&)>;
 
 /// A file and what replays it.
 struct Job {
@@ -206,7 +207,7 @@ struct Job {
 };
 
 /// Files of a directory with one of the endings, by name; none if there is no such directory.
-void add_jobs(const fs::path& directory, const std::vector<std::string>& endings, Runner run,
+void add_jobs(const fs::path& directory, const std::vector<std::string>& endings, const Runner& run,
               std::vector<Job>& jobs) {
   std::vector<fs::path> files;
   std::error_code error;
@@ -222,12 +223,14 @@ void add_jobs(const fs::path& directory, const std::vector<std::string>& endings
   for (fs::path& file : files) jobs.push_back({std::move(file), run});
 }
 
-int run(const fs::path& directory, const std::optional<fs::path>& out) {
+int run(const fs::path& directory, const std::optional<fs::path>& out, GemmPolicy gemm) {
   std::error_code error;
   const fs::directory_iterator listing(directory, error);
   if (error) throw UserError("cannot list " + directory.string() + ": " + error.message());
   std::vector<Job> jobs;
-  add_jobs(directory, {".safetensors", ".json"}, run_file, jobs);
+  const auto run_one = [gemm](const fs::path& path, const std::optional<fs::path>& to,
+                              Tally& tally) { run_file(path, gemm, to, tally); };
+  add_jobs(directory, {".safetensors", ".json"}, run_one, jobs);
   add_jobs(directory / "pth", {".pth"}, run_pth, jobs);
   add_jobs(directory / "pth_bad", {".pth"}, run_bad_pth, jobs);
   add_jobs(directory / "coco_eval", {".gt.json"}, run_coco_eval, jobs);
@@ -280,8 +283,9 @@ int main(int argc, char** argv) {
     return 2;
   }
   try {
-    if (gemm) convmae::set_gemm_backend(convmae::parse_gemm_backend(*gemm));
-    const int code = convmae::golden::run(arguments[0], out);
+    convmae::GemmPolicy policy;
+    if (gemm) policy = convmae::GemmPolicy(convmae::parse_gemm_backend(*gemm));
+    const int code = convmae::golden::run(arguments[0], out, policy);
     return convmae::deliver_standard_output() || code != 0 ? code : convmae::kReaderGoneCode;
   } catch (const std::exception& e) {
     std::cerr << "convmae_golden: error: " << e.what() << "\n";

@@ -1,6 +1,7 @@
 #include "convmae/base/error.h"
 #include "convmae/model/dense/backbone.h"
 #include "convmae/model/dense/pyramids.h"
+#include "convmae/model/encoder/layers.h"
 
 #include <ATen/ATen.h>
 
@@ -36,6 +37,7 @@ EncoderConfig encoder_of(const Json& json, const Json& img_size) {
 
 /// Parameters and statistics, all of which the file must have.
 void load(const GoldenFile& file, torch::nn::Module& module) {
+  set_gemm_policy(module, file.gemm());
   const at::NoGradGuard no_grad;
   const auto copy = [&](const std::string& name, const at::Tensor& target) {
     const at::Tensor value = file.at(name);

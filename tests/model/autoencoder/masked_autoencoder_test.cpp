@@ -222,7 +222,7 @@ TEST(MaskedAutoencoder, ComputesInBfloat16WithFloat32Parameters) {
     const auto exact = make_random_model(config, 5);
     const auto model = make_random_model(config, 5);
     model->to(torch::kFloat);
-    model->set_compute_type(torch::kBFloat16);
+    model->use({.type = torch::kBFloat16});
     const at::Tensor images = random_images(config, 3);
     const at::Tensor noise = torch::rand({3, exact->noise_length()});
     const PretrainOutput expected = exact->forward(images, noise, Predict::all);

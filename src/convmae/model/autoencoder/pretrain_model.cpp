@@ -5,6 +5,11 @@
 
 namespace convmae {
 
+void PretrainModel::use(const Compute& compute) {
+  place(*this, compute);
+  compute_ = compute;
+}
+
 std::shared_ptr<PretrainModel> make_pretrain_model(const ModelConfig& config) {
   validate(config);
   if (config.method == Method::mae) return std::make_shared<MaskedAutoencoderVit>(config);

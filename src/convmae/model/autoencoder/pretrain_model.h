@@ -1,5 +1,6 @@
 #pragma once
 
+#include "convmae/model/compute.h"
 #include "convmae/model/config.h"
 
 #include <ATen/core/Tensor.h>
@@ -43,9 +44,9 @@ class PretrainModel : public torch::nn::Module {
   virtual std::vector<at::Tensor> feature_maps(const at::Tensor& images) = 0;
 
   const ModelConfig& config() const { return config_; }
-  /// The type of activations and GEMMs, that of the images unless set: bfloat16 takes less time
+  /// Places the model. Activations have the type of the images otherwise; bfloat16 takes less time
   /// and memory. Parameters and their gradients, targets and the loss keep their own types.
-  void set_compute_type(at::ScalarType type) { compute_type_ = type; }
+  void use(const Compute& compute);
   /// Length L of a row of noise: blocks, or stage-1 positions with position-wise masking.
   virtual std::int64_t noise_length() const = 0;
   /// Pixels along a block's side.
@@ -57,13 +58,14 @@ class PretrainModel : public torch::nn::Module {
 
  protected:
   explicit PretrainModel(ModelConfig config) : config_(std::move(config)) {}
+  /// Images as the encoder takes them.
   at::Tensor in_compute_type(const at::Tensor& images) const {
-    return compute_type_ ? images.to(*compute_type_) : images;
+    return compute_ ? images.to(compute_->device, compute_->type) : images;
   }
 
  private:
   ModelConfig config_;
-  std::optional<at::ScalarType> compute_type_;
+  std::optional<Compute> compute_;
 };
 
 /// The model that the configuration describes, with uninitialised parameters. Parameters have the

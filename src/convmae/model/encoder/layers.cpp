@@ -26,6 +26,12 @@ Linear::Linear(std::int64_t in, std::int64_t out, WeightShape shape) {
   bias = register_parameter("bias", torch::empty({out}));
 }
 
+ops::Operand Linear::operand(at::ScalarType type) {
+  ops::Operand operand = cache_.operand(weight, type);
+  operand.gemm = gemm;
+  return operand;
+}
+
 at::Tensor Linear::forward(const at::Tensor& x) {
   return ops::linear(x, operand(x.scalar_type()), bias);
 }
@@ -36,7 +42,7 @@ at::Tensor Linear::forward(const at::Tensor& x, const LayerNorm& norm) {
 
 at::Tensor Linear::forward_part(const at::Tensor& x, std::int64_t first, std::int64_t count) {
   const ops::Operand whole = operand(x.scalar_type());
-  ops::Operand part = whole.weight.narrow(0, first, count);
+  ops::Operand part(whole.weight.narrow(0, first, count), gemm);
   if (whole.copy.defined()) part.copy = whole.copy.narrow(0, first, count);
   return ops::linear(x, part, bias.narrow(0, first, count));
 }
@@ -60,7 +66,7 @@ at::Tensor PatchConv::forward(const at::Tensor& x) {
     order.push_back(2 + levels + level);
   }
   order.push_back(1);
-  return ops::linear(x, weight.view(shape).permute(order).flatten(1), bias);
+  return ops::linear(x, {weight.view(shape).permute(order).flatten(1), gemm}, bias);
 }
 
 DepthwiseConv::DepthwiseConv(std::int64_t dim, std::int64_t kernel) {
@@ -88,6 +94,13 @@ void hold_weights_as(torch::nn::Module& module, at::ScalarType type) {
     if (const auto* const linear = dynamic_cast<const Linear*>(part.get())) hold(linear->weight);
     if (const auto* const conv = dynamic_cast<const PatchConv*>(part.get())) hold(conv->weight);
   }
+}
+
+void set_gemm_policy(torch::nn::Module& module, GemmPolicy policy) {
+  module.apply([policy](torch::nn::Module& part) {
+    if (auto* const linear = part.as<Linear>()) linear->gemm = policy;
+    if (auto* const conv = part.as<PatchConv>()) conv->gemm = policy;
+  });
 }
 
 void adopt(torch::nn::Module& whole, torch::nn::Module& part) {

@@ -48,10 +48,11 @@ class Linear : public torch::nn::Module {
   at::Tensor forward_part(const at::Tensor& x, std::int64_t first, std::int64_t count);
 
   /// The weight for a GEMM with numbers of this type.
-  ops::Operand operand(at::ScalarType type) { return cache_.operand(weight, type); }
+  ops::Operand operand(at::ScalarType type);
 
   at::Tensor weight;
   at::Tensor bias;
+  GemmPolicy gemm;
 
  private:
   ops::OperandCache cache_;
@@ -67,6 +68,7 @@ class PatchConv : public torch::nn::Module {
 
   at::Tensor weight;  ///< [out, in, k, k]
   at::Tensor bias;    ///< [out]
+  GemmPolicy gemm;
 
  private:
   std::vector<std::int64_t> nesting_;
@@ -98,6 +100,9 @@ class Mlp : public torch::nn::Module {
 /// For inference alone: gives the weights of all GEMMs in `module` this type, so that no second
 /// copy of them is kept beside the first.
 void hold_weights_as(torch::nn::Module& module, at::ScalarType type);
+
+/// Gives every layer in `module` that multiplies matrices this policy.
+void set_gemm_policy(torch::nn::Module& module, GemmPolicy policy);
 
 /// Gives `whole` the children and parameters of `part` under their own names, so that parts can be
 /// used alone and the whole still has the published, flat names.

@@ -1,14 +1,11 @@
 #include "convmae/train/run/environment.h"
 
-#include "convmae/ops/cpu_features.h"
-
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
-#include <ATen/Version.h>
 #include <torch/csrc/inductor/aoti_torch/c/shim.h>
 #include <torch/version.h>
 
 #include <cstdint>
+#include <utility>
 
 namespace convmae {
 
@@ -35,19 +32,14 @@ std::string libtorch_running() {
   return part(56) + "." + part(48) + "." + part(40);
 }
 
-std::vector<std::pair<std::string, std::string>> environment() {
-  return {
-      {"version", program_version()},
-      {"commit", program_commit()},
-      {"build", build_description()},
-      {"libtorch_built", libtorch_built()},
+std::vector<std::pair<std::string, std::string>> environment(const Compute& compute) {
+  std::vector<std::pair<std::string, std::string>> values{
+      {"version", program_version()},           {"commit", program_commit()},
+      {"build", build_description()},           {"libtorch_built", libtorch_built()},
       {"libtorch_running", libtorch_running()},
-      {"device", "cpu"},
-      {"cpu", describe_cpu()},
-      {"cpu_kernels", to_string(cpu_kernel_level())},
-      {"aten_cpu_capability", at::get_cpu_capability()},
-      {"threads", std::to_string(at::get_num_threads())},
   };
+  for (auto& value : describe(compute)) values.push_back(std::move(value));
+  return values;
 }
 
 }  // namespace convmae

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "convmae/model/compute.h"
+
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +23,6 @@ std::string libtorch_running();
 /// Name and value of everything about program and machine that decides a run's numbers or speed,
 /// for
 /// --version, logs and reports.
-std::vector<std::pair<std::string, std::string>> environment();
+std::vector<std::pair<std::string, std::string>> environment(const Compute& compute = {});
 
 }  // namespace convmae

@@ -6,9 +6,6 @@
 #include "convmae/base/quote.h"
 #include "convmae/checkpoint/weights.h"
 #include "convmae/io/atomic_file.h"
-#include "convmae/ops/compute_threads.h"
-#include "convmae/ops/gemm.h"
-#include "convmae/ops/precision.h"
 #include "convmae/report/format.h"
 #include "convmae/train/failure.h"
 #include "convmae/train/finite.h"
@@ -74,8 +71,7 @@ double Run::seconds() const {
 }
 
 void Run::open_images(bool needs_classes) {
-  use_compute_threads(options_.threads);
-  set_gemm_backend(parse_gemm_backend(options_.gemm), parse_precision(options_.precision));
+  compute_ = start_compute(options_);
   if (resumption_) {
     const std::string warning = resumption_->warning_of(options_);
     if (!warning.empty()) say(warning);
@@ -179,7 +175,7 @@ CheckpointInfo Run::checkpoint_info(const RunPosition& position) const {
 
 nlohmann::ordered_json Run::header(const nlohmann::ordered_json& further) const {
   nlohmann::ordered_json json;
-  for (const auto& [name, value] : environment()) json[name] = value;
+  for (const auto& [name, value] : environment(compute_)) json[name] = value;
   json["gemm"] = options_.gemm;
   json["precision"] = options_.precision;
   json["command"] = context_.command;

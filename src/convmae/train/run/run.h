@@ -50,9 +50,10 @@ class Run final {
   bool is_new() const { return !resumption_; }
   void say(const std::string& text) { console_.message(text); }
 
-  /// With all options settled: sets up arithmetic and opens the training images. `needs_classes`:
+  /// With all options settled: starts what computes and opens the training images. `needs_classes`:
   /// images without one are of no use.
   void open_images(bool needs_classes);
+  const Compute& compute() const { return compute_; }
   const std::shared_ptr<const ImageSource>& source() const { return images_->source(); }
   /// CheckpointInfo::task. Throws UserError if a run that continues has another model.
   void set_kind(nlohmann::ordered_json kind);
@@ -106,6 +107,7 @@ class Run final {
   ProgressLine console_;
   std::optional<InterruptGuard> interrupt_;  ///< from when on there is something to lose
 
+  Compute compute_;
   std::optional<Resumption> resumption_;
   std::optional<RunImages> images_;
   std::optional<StepPlan> plan_;
