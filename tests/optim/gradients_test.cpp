@@ -29,6 +29,16 @@ TEST(ClipGradients, ScalesDownToTheLimitAndKeepsTheDirection) {
   EXPECT_NEAR(gradients[1].item<double>(), 0.8, 1e-6);
 }
 
+TEST(ClipGradients, WithANormThatNobodyReadsIsTheSame) {
+  for (const float scale : {0.1F, 3.0F}) {
+    const std::vector<at::Tensor> gradients{at::full({2, 2}, scale), at::full({3}, -scale)};
+    const std::vector<at::Tensor> expected{gradients[0].clone(), gradients[1].clone()};
+    clip_gradients(gradients, gradient_norm(gradients), 1.0);
+    clip_gradients(expected, grad_norm(expected), 1.0);
+    for (std::size_t i = 0; i < 2; ++i) EXPECT_TRUE(at::allclose(gradients[i], expected[i]));
+  }
+}
+
 TEST(ClipGradients, LeavesSmallGradientsAlone) {
   const std::vector<at::Tensor> gradients{at::full({1}, 0.3F)};
   clip_gradients(gradients, grad_norm(gradients), 1.0);

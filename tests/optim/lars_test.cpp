@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 namespace convmae {
 namespace {
 
@@ -49,6 +51,25 @@ TEST(Lars, ZeroNormsLeaveTheGradientAsItIs) {
   const at::Tensor bias = parameter(at::ones({1}), at::zeros({1}));
   lars_of(weight, bias, 0).step(0.5);
   EXPECT_TRUE(at::allclose(weight, at::tensor({-0.5F, -1.F}).view({1, 2})));
+}
+
+TEST(Lars, AStepThatTheDeviceDecidesIsTheSameOrNone) {
+  const at::Tensor gradient = at::tensor({1.F, 2.F}).view({1, 2});
+  const at::Tensor weight = parameter(at::ones({1, 2}), gradient);
+  const at::Tensor bias = parameter(at::ones({1}), at::ones({1}));
+  const at::Tensor expected_weight = parameter(at::ones({1, 2}), gradient);
+  const at::Tensor expected_bias = parameter(at::ones({1}), at::ones({1}));
+  Lars lars = lars_of(weight, bias, 0.1);
+  Lars expected = lars_of(expected_weight, expected_bias, 0.1);
+  for (int step = 0; step < 3; ++step) {
+    weight.mutable_grad() = gradient * std::nan("");
+    lars.step_if(at::zeros({}, at::kBool), 0.5);
+    weight.mutable_grad() = gradient;
+    lars.step_if(at::ones({}, at::kBool), 0.5);
+    expected.step(0.5);
+    EXPECT_TRUE(at::equal(weight, expected_weight));
+    EXPECT_TRUE(at::equal(bias, expected_bias));
+  }
 }
 
 }  // namespace

@@ -174,5 +174,39 @@ TEST(AdamW, TheNumberOfThreadsChangesNoBit) {
   EXPECT_TRUE(at::equal(one, several));
 }
 
+TEST(AdamW, AStepThatTheDeviceDecidesIsTheSameOrNone) {
+  at::manual_seed(2);
+  const at::Tensor start = at::randn({5, 3});
+  const auto optimizer_of = [](const at::Tensor& param) {
+    ParamGroup group;
+    group.weight_decay = 0.1;
+    group.lr_scale = 0.5;
+    group.names = {"weight", "frozen"};
+    group.params = {param, at::ones({2})};
+    return AdamW({group}, {});
+  };
+  const at::Tensor param = start.clone();
+  const at::Tensor expected_param = start.clone();
+  AdamW optimizer = optimizer_of(param);
+  AdamW expected = optimizer_of(expected_param);
+  for (int step = 0; step < 4; ++step) {
+    const at::Tensor grad = at::randn({5, 3});
+    param.mutable_grad() = grad * std::nan("");
+    const auto version = param._version();
+    optimizer.step_if(at::zeros({}, at::kBool), 0.1);
+    param.mutable_grad() = grad.clone();
+    optimizer.step_if(at::ones({}, at::kBool), 0.1);
+    EXPECT_GT(param._version(), version) << "copies must learn of it";
+    expected_param.mutable_grad() = grad.clone();
+    expected.step(0.1);
+    EXPECT_TRUE(at::allclose(param, expected_param, 1e-5, 1e-6));
+  }
+  const auto state = optimizer.state_tensors();
+  const auto expected_state = expected.state_tensors();
+  for (std::size_t i = 0; i < state.size(); ++i) {
+    EXPECT_TRUE(at::allclose(state[i].second, expected_state[i].second, 1e-5, 1e-6)) << i;
+  }
+}
+
 }  // namespace
 }  // namespace convmae

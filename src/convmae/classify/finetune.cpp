@@ -63,6 +63,9 @@ class FinetuneTask : public Task {
   void commit() override {
     if (average_) average_->update();
   }
+  void commit_if(const at::Tensor& admitted) override {
+    if (average_) average_->update_if(admitted);
+  }
 
   FurtherState further_state() override {
     return average_ ? FurtherState{average_->tensors()} : FurtherState();

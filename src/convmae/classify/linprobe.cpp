@@ -125,6 +125,9 @@ class LinprobeTask : public Task {
 
   void commit() override { classifier_.commit_statistics(); }
   void discard() override { classifier_.discard_statistics(); }
+  void commit_if(const at::Tensor& admitted) override {
+    commit_statistics_if(classifier_, admitted);
+  }
 
   /// Learns from now on from the features of the training images, and no more from images.
   void learn_from(FeatureTable table) { table_ = std::move(table); }

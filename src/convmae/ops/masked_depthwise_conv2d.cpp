@@ -61,7 +61,8 @@ void check_arguments(const Tensor& x, const Tensor& weight, const OptionalTensor
               slot.sizes(), " ", slot.scalar_type());
 }
 
-/// kept and slot come from the caller as data; a wrong number would be a read outside x.
+/// kept and slot come from the caller as data; a wrong number would be a read outside x. Here they
+/// lie in host memory: no device is waited for.
 void check_indices(const Tensor& kept, const Tensor& slot) {
   const int64_t images = kept.size(0);
   const int64_t visible = kept.size(1);

@@ -42,6 +42,22 @@ void Lars::step(double lr) {
   }
 }
 
+void Lars::step_if(const at::Tensor& admitted, double lr) {
+  const at::NoGradGuard no_grad;
+  auto state = states_.begin();
+  for (const ParamGroup& group : groups()) {
+    for (const at::Tensor& param : group.params) {
+      const at::Tensor& mu = (state++)->mu;
+      if (!param.grad().defined()) continue;
+      const at::Tensor next =
+          mu.mul(options_.momentum)
+              .add_(scaled_gradient(param, group.weight_decay, options_.trust_coefficient));
+      param.copy_(at::where(admitted, param.sub(next, lr * group.lr_scale), param));
+      mu.copy_(at::where(admitted, next, mu));
+    }
+  }
+}
+
 std::vector<std::pair<std::string, at::Tensor>> Lars::state_tensors() const {
   std::vector<std::pair<std::string, at::Tensor>> tensors;
   for (const NamedState& item : states_) {

@@ -29,6 +29,7 @@ class Lars : public Optimizer {
   Lars(std::vector<ParamGroup> groups, LarsOptions options);
 
   void step(double lr) override;
+  void step_if(const at::Tensor& admitted, double lr) override;
   std::vector<std::pair<std::string, at::Tensor>> state_tensors() const override;
 
   /// The states in the order of the groups. They share memory with the optimizer: writing into them

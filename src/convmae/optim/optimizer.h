@@ -28,6 +28,9 @@ class Optimizer {
 
   /// Moves every parameter that has a gradient, at the learning rate lr * lr_scale of its group.
   virtual void step(double lr) = 0;
+  /// The same if `admitted` ([] bool, on the parameters' device) is true, and nothing otherwise;
+  /// the host does not wait for it.
+  virtual void step_if(const at::Tensor& admitted, double lr) = 0;
   /// Everything that is remembered between steps, as `optimizer.KIND.PARAMETER`. Shares memory with
   /// the optimizer: writing into it restores a checkpoint.
   virtual std::vector<std::pair<std::string, at::Tensor>> state_tensors() const = 0;
@@ -67,10 +70,13 @@ class AdamW : public Optimizer {
   AdamW(std::vector<ParamGroup> groups, AdamWOptions options);
 
   void step(double lr) override;
+  /// By libtorch's kernels.
+  void step_if(const at::Tensor& admitted, double lr) override;
   std::vector<std::pair<std::string, at::Tensor>> state_tensors() const override;
 
   const AdamWOptions& options() const { return options_; }
-  /// The rate that the last step had, before the groups' factors; 0 before the first step.
+  /// The rate that the last step had, taken or left out by step_if, before the groups' factors; 0
+  /// before the first step.
   double last_lr() const { return last_lr_; }
   /// The states in the order of the groups. They share memory with the optimizer: writing into them
   /// restores a checkpoint.

@@ -20,6 +20,14 @@ void WeightAverage::update() {
   }
 }
 
+void WeightAverage::update_if(const at::Tensor& admitted) {
+  const at::NoGradGuard no_grad;
+  const at::Tensor share = admitted.to(at::kFloat) * (1 - decay_);
+  for (std::size_t i = 0; i < averages_.size(); ++i) {
+    averages_[i].lerp_(parameters_[i], share.to(averages_[i].scalar_type()));
+  }
+}
+
 void WeightAverage::exchange() {
   const at::NoGradGuard no_grad;
   for (std::size_t i = 0; i < averages_.size(); ++i) {

@@ -17,6 +17,8 @@ class WeightAverage {
   WeightAverage(const torch::nn::Module& model, double decay);
 
   void update();
+  /// The same if `admitted` ([] bool, on the parameters' device) is true, without waiting for it.
+  void update_if(const at::Tensor& admitted);
   /// Exchanges the model's parameters and the average, so that the model computes with the other
   /// one. Exact: a second call restores both.
   void exchange();

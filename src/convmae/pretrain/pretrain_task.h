@@ -18,6 +18,8 @@ class PretrainTask : public Task {
   torch::nn::Module& module() override { return *model_; }
   AdamW& optimizer() override { return optimizer_; }
   Loss loss(const Batch& batch) override;
+  /// There are no statistics.
+  void commit_if(const at::Tensor& /*admitted*/) override {}
   FurtherState further_state() override;
 
   const std::shared_ptr<PretrainModel>& model() const { return model_; }

@@ -71,6 +71,9 @@ class Observer {
   /// Before the first step.
   virtual void begin(const Moment&) {}
   virtual void stepped(const StepRecord&, const Moment&) {}
+  /// Whether `stepped` needs the model as it is after that step of the run. On a device that is not
+  /// the CPU it hears of a step when the next one is under way, unless it says so here.
+  virtual bool needs_model_after(std::int64_t /*step*/) const { return false; }
   /// Training pauses here, or ends: what the model has learned is safe before it is evaluated.
   virtual void save(const Moment&) {}
   /// Evaluates what is due. May throw Interrupted.

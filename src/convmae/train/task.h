@@ -40,6 +40,9 @@ class Task {
   virtual void commit() {}
   /// After a step that was left out.
   virtual void discard() {}
+  /// Instead of both where the host does not wait for a device that is not the CPU: what it does
+  /// counts if `admitted` ([] bool, on the device) is true, and is forgotten otherwise.
+  virtual void commit_if(const at::Tensor& admitted);
   /// Its tensors share memory with the task: writing into them restores a checkpoint.
   virtual FurtherState further_state() { return {}; }
 };

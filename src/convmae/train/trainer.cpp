@@ -1,6 +1,7 @@
 #include "convmae/train/trainer.h"
 
 #include "convmae/optim/gradients.h"
+#include "convmae/train/step_numbers.h"
 
 #include <ATen/ATen.h>
 
@@ -10,27 +11,18 @@
 #include <vector>
 
 namespace convmae {
-namespace {
-
-/// Sums of a step's micro-batches.
-struct StepSums {
-  double loss = 0;
-  std::int64_t images = 0;
-  std::vector<std::pair<std::string, double>> parts;
-
-  void add(const Loss& batch) {
-    loss += batch.total.item<double>();
-    for (const auto& [name, value] : batch.parts) {
-      auto part = std::ranges::find(parts, name, &std::pair<std::string, double>::first);
-      if (part == parts.end()) part = parts.insert(part, {name, 0.0});
-      part->second += value.item<double>();
-    }
-  }
-};
-
-}  // namespace
 
 struct Trainer::Pass {
+  /// A step that has been handed to the device.
+  struct Step {
+    double epoch = 0;
+    double lr = 0;
+    std::int64_t batches = 0;
+    std::int64_t images = 0;
+    double waited = 0;  ///< seconds without data
+    StepNumbers numbers = {};
+  };
+
   const TrainingPlan& plan;
   const Limits& limits;
   Task& task;
@@ -40,6 +32,7 @@ struct Trainer::Pass {
   Throughput throughput{limits.seconds};
   std::unique_ptr<BatchStream> batches = nullptr;
   Outcome outcome = {};
+  std::optional<Step> outstanding = {};  ///< the last one, if observers have not heard of it
 
   bool epoch_done() const { return position.step == plan.steps.steps_per_epoch(); }
   double epoch_at(std::int64_t step) const {
@@ -55,10 +48,17 @@ struct Trainer::Pass {
     return sum / static_cast<double>(position.step);
   }
 
+  /// Where training stood after the last step that observers have heard of.
   Moment moment() const {
-    return {.position = position,
-            .epoch = epoch_at(position.step),
-            .epochs_done = position.epoch + (epoch_done() ? 1 : 0),
+    RunPosition known = position;
+    if (outstanding) {
+      --known.step;
+      --known.global_step;
+    }
+    const bool done = known.step == plan.steps.steps_per_epoch();
+    return {.position = known,
+            .epoch = epoch_at(known.step),
+            .epochs_done = known.epoch + (done ? 1 : 0),
             .epochs = plan.epochs,
             .steps_per_epoch = plan.steps.steps_per_epoch(),
             .speed = throughput.speed()};
@@ -70,6 +70,7 @@ struct Trainer::Pass {
     try {
       work();
     } catch (const std::exception&) {
+      settle();
       for (Observer* const observer : observers) observer->rescue(moment());
       throw;
     }
@@ -89,63 +90,111 @@ struct Trainer::Pass {
   }
 
   /// Gradients of all micro-batches of the step.
-  StepSums accumulate(std::int64_t count) {
-    StepSums sums;
+  void accumulate(Step& step) {
     task.optimizer().zero_grad();
-    for (std::int64_t i = 0; i < count; ++i) {
+    for (std::int64_t i = 0; i < step.batches; ++i) {
       if (i > 0 && limits.signalled()) throw Interrupted();
       rescuing([&] {
         const Batch batch = next_batch();
         const Loss loss = task.loss(batch);
-        sums.add(loss);
-        sums.images += batch.count;
-        (loss.total / static_cast<double>(count)).backward();
+        step.numbers.add(loss);
+        step.images += batch.count;
+        (loss.total / static_cast<double>(step.batches)).backward();
       });
     }
-    return sums;
   }
 
   void take_step() {
     const double epoch = epoch_at(position.step);
-    const double lr = plan.schedule.at(epoch);
-    const std::int64_t count = plan.steps.batches(position.step);
+    Step step{.epoch = epoch,
+              .lr = plan.schedule.at(epoch),
+              .batches = plan.steps.batches(position.step)};
     const double waited_before = batches->seconds_waited();
-    StepSums sums = accumulate(count);
+    accumulate(step);
+    step.waited = batches->seconds_waited() - waited_before;
+    const std::vector<at::Tensor> gradients = task.optimizer().gradients();
+    const at::Tensor norm = gradient_norm(gradients);
+    step.numbers.finish(norm);
+    if (plan.reads_late) {
+      take_unless_broken(step, gradients, norm);
+      ++position.step;
+      ++position.global_step;
+      const std::optional<Step> earlier = std::exchange(outstanding, std::move(step));
+      if (earlier) tell(*earlier);
+      if (epoch_done() || someone_needs_model()) settle();
+    } else {
+      const StepValues values = step.numbers.read();
+      const bool admitted = guard.admit(values.loss, values.grad_norm);
+      take_or_leave(step, gradients, values, admitted);
+      ++position.step;
+      ++position.global_step;
+      tell(step, values, admitted);
+    }
+  }
 
-    Optimizer& optimizer = task.optimizer();
-    const std::vector<at::Tensor> gradients = optimizer.gradients();
-    const double norm = grad_norm(gradients);
-    const bool admitted = guard.admit(sums.loss, norm);
+  void take_or_leave(const Step& step, const std::vector<at::Tensor>& gradients,
+                     const StepValues& values, bool admitted) {
     if (admitted) {
-      if (plan.clip_grad > 0) clip_gradients(gradients, norm, plan.clip_grad);
-      optimizer.step(lr);
+      if (plan.clip_grad > 0) clip_gradients(gradients, values.grad_norm, plan.clip_grad);
+      task.optimizer().step(step.lr);
       task.commit();
-      position.loss_sum += sums.loss;
-      position.loss_count += count;
     } else {
       task.discard();
+    }
+    task.optimizer().zero_grad();
+  }
+
+  /// The same decided by the device.
+  void take_unless_broken(const Step& step, const std::vector<at::Tensor>& gradients,
+                          const at::Tensor& norm) {
+    const at::Tensor admitted = step.numbers.are_finite();
+    if (plan.clip_grad > 0) clip_gradients(gradients, norm, plan.clip_grad);
+    task.optimizer().step_if(admitted, step.lr);
+    task.commit_if(admitted);
+    task.optimizer().zero_grad();
+  }
+
+  bool someone_needs_model() const {
+    return std::ranges::any_of(observers, [this](const Observer* observer) {
+      return observer->needs_model_after(position.global_step);
+    });
+  }
+
+  /// Waits for the step that observers have not heard of, and tells them.
+  void settle() {
+    if (const std::optional<Step> last = std::exchange(outstanding, std::nullopt)) tell(*last);
+  }
+
+  void tell(const Step& step) {
+    const StepValues values = step.numbers.read();
+    tell(step, values, guard.admit(values.loss, values.grad_norm));
+  }
+
+  /// Tells observers of a step that was taken, or left out.
+  void tell(const Step& step, const StepValues& values, bool admitted) {
+    if (admitted) {
+      position.loss_sum += values.loss;
+      position.loss_count += step.batches;
+    } else {
       ++position.skipped_in_epoch;
     }
-    optimizer.zero_grad();
     ++outcome.steps;
     outcome.skipped_at_end = admitted ? 0 : outcome.skipped_at_end + 1;
     position.skipped = guard.skipped();
     position.skipped_in_a_row = guard.in_a_row();
-    ++position.step;
-    ++position.global_step;
-    throughput.add_step(sums.images, batches->seconds_waited() - waited_before);
+    throughput.add_step(step.images, step.waited);
 
-    const auto batches_of_step = static_cast<double>(count);
-    for (auto& [name, value] : sums.parts) value /= batches_of_step;
-    const StepRecord record{.step = position.global_step,
-                            .epoch = epoch,
-                            .loss = sums.loss / batches_of_step,
-                            .lr = lr,
-                            .grad_norm = norm,
-                            .skipped = !admitted,
-                            .parts = std::move(sums.parts)};
     Moment now = moment();
     now.gave_up = guard.gave_up();
+    const auto batches_of_step = static_cast<double>(step.batches);
+    StepRecord record{.step = now.position.global_step,
+                      .epoch = step.epoch,
+                      .loss = values.loss / batches_of_step,
+                      .lr = step.lr,
+                      .grad_norm = values.grad_norm,
+                      .skipped = !admitted,
+                      .parts = values.parts};
+    for (auto& [name, value] : record.parts) value /= batches_of_step;
     rescuing([&] {
       for (Observer* const observer : observers) observer->stepped(record, now);
     });
@@ -170,6 +219,7 @@ struct Trainer::Pass {
 
   /// What was found belongs to what was saved, or the best model that was seen could not be had.
   void save_and_evaluate(bool last) {
+    settle();
     Moment now = moment();
     now.last = last;
     now.mean_lr = mean_lr();
@@ -221,11 +271,12 @@ Outcome Trainer::run(Task& task, const OpenBatches& open, std::span<Observer* co
     pass.outcome.ending = Ending::signal;
   }
   if (pass.outcome.ending == Ending::signal) {
+    pass.settle();
     Moment now = pass.moment();
     now.last = true;
     pass.save(now);
   }
-  pass.outcome.position = pass.position;
+  pass.outcome.position = pass.moment().position;
   return pass.outcome;
 }
 

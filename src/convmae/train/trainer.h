@@ -23,6 +23,9 @@ struct TrainingPlan {
   LearningRateSchedule schedule;
   double clip_grad = 0;                ///< largest norm of the gradient; 0: no limit
   std::int64_t max_skipped_steps = 0;  ///< in a row; 0: never gives up
+  /// For devices that the host does not wait for: they leave out steps that are not finite by
+  /// themselves, and observers hear of a step when the next one is under way.
+  bool reads_late = false;
 };
 
 /// What ends training before its plan does.

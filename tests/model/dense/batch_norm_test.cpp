@@ -43,6 +43,22 @@ TEST(BatchNorm, KeepsItsStatisticsUntilTheStepIsTaken) {
   EXPECT_TRUE(at::allclose(mean(), at::full({2}, 3 * (1 - 0.9 * 0.9))));
 }
 
+TEST(BatchNorm, MovesItsStatisticsWhereTheDeviceSaysSo) {
+  auto whole = std::make_shared<torch::nn::Module>();
+  auto norm = whole->register_module("norm", std::make_shared<BatchNorm>(2, 1e-5));
+  auto expected = std::make_shared<BatchNorm>(2, 1e-5);
+  const at::Tensor x = torch::randn({4, 2, 1, 1}) * 3;
+  norm->forward(x * 5);
+  commit_statistics_if(*whole, at::zeros({}, at::kBool));
+  norm->forward(x);
+  commit_statistics_if(*whole, at::ones({}, at::kBool));
+  expected->forward(x);
+  expected->commit();
+  for (const auto& buffer : norm->named_buffers()) {
+    EXPECT_TRUE(at::equal(buffer.value(), expected->named_buffers()[buffer.key()])) << buffer.key();
+  }
+}
+
 TEST(BatchNorm, LeavesItsStatisticsAloneWhereThereIsNothing) {
   BatchNorm norm(2, 1e-5);
   EXPECT_EQ(norm.forward(at::empty({0, 2, 3, 3})).size(0), 0);

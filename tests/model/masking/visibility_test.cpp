@@ -13,7 +13,28 @@ TEST(Visibility, KeepsTheSmallestNoiseInBlockOrder) {
   EXPECT_TRUE(
       torch::equal(visibility.slot, torch::tensor({{{-1, 0, -1}, {1, -1, -1}}}, torch::kLong)));
   EXPECT_TRUE(torch::equal(visibility.mask(), torch::tensor({{1.F, 0.F, 1.F, 0.F, 1.F, 1.F}})));
-  EXPECT_TRUE(torch::equal(visibility.removed(), torch::tensor({{0, 2, 4, 5}}, torch::kLong)));
+  EXPECT_TRUE(torch::equal(visibility.removed, torch::tensor({{0, 2, 4, 5}}, torch::kLong)));
+}
+
+TEST(Visibility, TakesBlocksInAnyOrderButEachOnce) {
+  const Visibility visibility =
+      visibility_of(torch::tensor({{5, 0}, {2, 1}}, torch::kLong), {2, 3});
+  EXPECT_TRUE(torch::equal(visibility.kept, torch::tensor({{0, 5}, {1, 2}}, torch::kLong)));
+  EXPECT_EQ(visibility.slot[1][0][2].item<int64_t>(), 1);
+  EXPECT_EQ(visibility.removed[0][3].item<int64_t>(), 4);
+  for (const auto& wrong :
+       {torch::tensor({{1, 1}}), torch::tensor({{0, 6}}), torch::tensor({{-1, 2}}),
+        torch::zeros({1, 7}, torch::kLong),
+        torch::zeros({1, 2}, torch::device(torch::kMeta).dtype(torch::kLong))}) {
+    EXPECT_THROW(visibility_of(wrong, {2, 3}), c10::Error);
+  }
+}
+
+TEST(Visibility, GoesToTheDeviceOfTheImages) {
+  const Visibility there = sample_blocks(torch::rand({2, 6}), 2, {2, 3}).to(torch::kMeta);
+  for (const at::Tensor& part : {there.kept, there.slot, there.removed}) {
+    EXPECT_TRUE(part.is_meta());
+  }
 }
 
 TEST(Visibility, EqualNoiseIsTakenInBlockOrder) {
@@ -56,7 +77,7 @@ TEST(Visibility, TakesRowsOfTheRightImage) {
 TEST(Visibility, NoBlocksAndNoImages) {
   const Visibility none = visibility_of(torch::empty({2, 0}, torch::kLong), {2, 2});
   EXPECT_EQ(none.num_visible(), 0);
-  EXPECT_EQ(none.removed().sizes(), (std::vector<int64_t>{2, 4}));
+  EXPECT_EQ(none.removed.sizes(), (std::vector<int64_t>{2, 4}));
   EXPECT_EQ(take_blocks(torch::zeros({0, 4, 3}), torch::empty({0, 2}, torch::kLong)).sizes(),
             (std::vector<int64_t>{0, 2, 3}));
 }

@@ -45,7 +45,8 @@ Decoder::Decoder(const DecoderConfig& config, const EncoderConfig& encoder)
                                   std::make_shared<Linear>(dim, block * block * encoder.in_chans));
 }
 
-at::Tensor Decoder::forward(const at::Tensor& latent, const at::Tensor& slot, Predict predict) {
+at::Tensor Decoder::forward(const at::Tensor& latent, const at::Tensor& slot,
+                            const std::optional<at::Tensor>& wanted) {
   const std::int64_t extra = class_token_ ? 1 : 0;
   const at::Tensor tokens = decoder_embed_->forward(latent);
   at::Tensor x = fill_in(tokens.narrow(1, extra, tokens.size(1) - extra), mask_token_, slot);
@@ -53,16 +54,13 @@ at::Tensor Decoder::forward(const at::Tensor& latent, const at::Tensor& slot, Pr
   x = x + decoder_pos_embed_.to(x.scalar_type());
 
   TokenSelection last;
-  if (predict == Predict::removed) {
-    const std::int64_t removed = slot.size(1) - (tokens.size(1) - extra);
-    last.wanted = removed_blocks(slot, removed) + extra;
-  }
+  if (wanted) last.wanted = *wanted + extra;
   for (std::size_t i = 0; i < decoder_blocks_.size(); ++i) {
     x = decoder_blocks_[i]->forward(x, i + 1 == decoder_blocks_.size() ? last : TokenSelection{});
   }
   // Without blocks there was no last one to leave tokens out.
   if (decoder_blocks_.empty() && last.wanted) x = take_blocks(x, *last.wanted);
-  if (predict == Predict::all) x = x.narrow(1, extra, slot.size(1));
+  if (!wanted) x = x.narrow(1, extra, slot.size(1));
   return decoder_pred_->forward(x, *decoder_norm_);
 }
 

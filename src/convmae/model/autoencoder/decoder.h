@@ -1,10 +1,10 @@
 #pragma once
 
-#include "convmae/model/autoencoder/pretrain_model.h"
 #include "convmae/model/config.h"
 #include "convmae/model/encoder/transformer_block.h"
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace convmae {
@@ -18,9 +18,10 @@ class Decoder : public torch::nn::Module {
   Decoder(const DecoderConfig& config, const EncoderConfig& encoder);
 
   /// latent [rows, V, D], or [rows, 1 + V, D] with the class token first; slot [rows, L] says which
-  /// row of the latent a block has, -1 for a removed one. -> [rows, L, n], or, for
-  /// Predict::removed, [rows, L - V, n]: the removed blocks in ascending order.
-  at::Tensor forward(const at::Tensor& latent, const at::Tensor& slot, Predict predict);
+  /// row of the latent a block has, -1 for a removed one. -> [rows, L, n], or, of the `wanted`
+  /// blocks [rows, R] int64 alone, [rows, R, n].
+  at::Tensor forward(const at::Tensor& latent, const at::Tensor& slot,
+                     const std::optional<at::Tensor>& wanted = std::nullopt);
 
  private:
   bool class_token_;

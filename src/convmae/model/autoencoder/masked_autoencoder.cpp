@@ -61,12 +61,13 @@ PretrainOutput MaskedAutoencoder::forward_blocks(const at::Tensor& images, const
   ReconstructionLoss loss;
   std::vector<at::Tensor> preds;
   std::vector<at::Tensor> masks;
-  for (const Visibility& visibility : passes(noise)) {
+  for (const Visibility& on_host : passes(noise)) {
+    const Visibility visibility = on_host.to(images.device());
     const at::Tensor latent = encoder_->forward(input, visibility);
-    const at::Tensor pred = decoder_->forward(latent, visibility.slot.flatten(1), predict);
-    const at::Tensor removed = visibility.removed();
-    const at::Tensor targets = take_blocks(all_targets, removed);
-    loss.add(predict == Predict::all ? take_blocks(pred, removed) : pred,
+    const at::Tensor pred =
+        decoder_->forward(latent, visibility.slot.flatten(1), wanted(predict, visibility));
+    const at::Tensor targets = take_blocks(all_targets, visibility.removed);
+    loss.add(predict == Predict::all ? take_blocks(pred, visibility.removed) : pred,
              config().decoder.norm_pix_loss ? normalise_blocks(targets) : targets);
     preds.push_back(pred);
     masks.push_back(visibility.mask());
@@ -77,15 +78,17 @@ PretrainOutput MaskedAutoencoder::forward_blocks(const at::Tensor& images, const
 PretrainOutput MaskedAutoencoder::forward_positions(const at::Tensor& images,
                                                     const at::Tensor& noise) {
   const Geometry& geometry = encoder_->geometry();
-  const PositionMask mask = sample_positions(noise, config().masking.ratio, geometry);
+  const PositionMask mask =
+      sample_positions(noise, config().masking.ratio, geometry).to(images.device());
   const Visibility all = all_visible(images.size(0), geometry.grid(), images.device());
   const at::Tensor latent = encoder_->forward(in_compute_type(images), all, mask.gate);
   const at::Tensor slot = at::where(mask.gate.tokens, all.slot.flatten(1), -1);
-  const at::Tensor pred = decoder_->forward(latent, slot, Predict::all);
+  const at::Tensor pred = decoder_->forward(latent, slot);
   const at::Tensor targets = target(images);
   ReconstructionLoss loss;
   loss.add(pred, config().decoder.norm_pix_loss ? normalise_blocks(targets) : targets,
-           mask.removed_numbers(geometry, config().encoder.in_chans));
+           mask.removed_numbers(geometry, config().encoder.in_chans),
+           mask.count_numbers(geometry, config().encoder.in_chans));
   return {loss.mean(), pred, mask.removed};
 }
 

@@ -40,10 +40,11 @@ std::vector<at::Tensor> MaskedAutoencoderVit::feature_maps(const at::Tensor& ima
 
 PretrainOutput MaskedAutoencoderVit::forward(const at::Tensor& images, const at::Tensor& noise,
                                              Predict predict) {
-  const Visibility visibility = sample(noise);
-  const at::Tensor removed = visibility.removed();
-  const at::Tensor pred = decoder_->forward(encode(in_compute_type(images), visibility),
-                                            visibility.slot.flatten(1), predict);
+  const Visibility visibility = sample(noise).to(images.device());
+  const at::Tensor& removed = visibility.removed;
+  const at::Tensor pred =
+      decoder_->forward(encode(in_compute_type(images), visibility), visibility.slot.flatten(1),
+                        wanted(predict, visibility));
   const at::Tensor blocks = image_to_blocks(images, encoder_->geometry().grid(), {block()});
   const at::Tensor targets = take_blocks(blocks.flatten(2), removed);
   ReconstructionLoss loss;

@@ -2,6 +2,7 @@
 
 #include "convmae/model/compute.h"
 #include "convmae/model/config.h"
+#include "convmae/model/masking/visibility.h"
 
 #include <ATen/core/Tensor.h>
 #include <torch/nn/module.h>
@@ -29,12 +30,17 @@ enum class Predict {
   all,      ///< every block (pictures, golden files)
 };
 
+/// The blocks whose predictions those are, as a decoder is asked for them.
+inline std::optional<at::Tensor> wanted(Predict predict, const Visibility& visibility) {
+  return predict == Predict::removed ? std::optional(visibility.removed) : std::nullopt;
+}
+
 /// A model that is pretrained by filling in removed blocks: ConvMAE, FastConvMAE, MAE.
 class PretrainModel : public torch::nn::Module {
  public:
-  /// images [B, C, H, W] float32, already normalised; noise [B, L] float32 in [0, 1), in the order
-  /// of the mask: what has the smallest noise is kept (stable order). Throws c10::Error on other
-  /// shapes.
+  /// images [B, C, H, W] float32, already normalised; noise [B, L] float32 in [0, 1), in host
+  /// memory and in the order of the mask: what has the smallest noise is kept (stable order).
+  /// Throws c10::Error on other shapes.
   virtual PretrainOutput forward(const at::Tensor& images, const at::Tensor& noise,
                                  Predict predict) = 0;
 

@@ -11,10 +11,10 @@ void ReconstructionLoss::add(const at::Tensor& pred, const at::Tensor& target) {
 }
 
 void ReconstructionLoss::add(const at::Tensor& pred, const at::Tensor& target,
-                             const at::Tensor& counts) {
+                             const at::Tensor& counts, std::int64_t count) {
   const at::Tensor sum = ((pred.to(target.scalar_type()) - target).square() * counts).sum();
   sum_ = sum_.defined() ? sum_ + sum : sum;
-  count_ += counts.expand_as(pred).sum(at::kDouble).item<double>();
+  count_ += static_cast<double>(count);
 }
 
 at::Tensor ReconstructionLoss::mean() const { return sum_ / count_; }

@@ -12,8 +12,10 @@ class ReconstructionLoss {
  public:
   /// pred and target of the same shape, removed blocks only; summed in the type of the target.
   void add(const at::Tensor& pred, const at::Tensor& target);
-  /// The same with weights of 0 and 1, broadcast over the last dimension: where 1, a number counts.
-  void add(const at::Tensor& pred, const at::Tensor& target, const at::Tensor& counts);
+  /// The same with weights of 0 and 1, as many as numbers: where 1, which holds for `count`, a
+  /// number counts.
+  void add(const at::Tensor& pred, const at::Tensor& target, const at::Tensor& counts,
+           std::int64_t count);
   /// [] float32 (or the type of the targets).
   at::Tensor mean() const;
 

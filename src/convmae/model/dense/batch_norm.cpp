@@ -35,9 +35,23 @@ void BatchNorm::commit() {
   pending_.reset();
 }
 
+void BatchNorm::commit_if(const at::Tensor& admitted) {
+  if (!pending_) return;
+  running_mean_.copy_(at::where(admitted, pending_->mean, running_mean_));
+  running_var_.copy_(at::where(admitted, pending_->var, running_var_));
+  num_batches_tracked_.add_(admitted.to(at::kLong) * pending_->batches);
+  pending_.reset();
+}
+
 void commit_statistics(torch::nn::Module& module) {
   module.apply([](torch::nn::Module& part) {
     if (auto* const norm = part.as<BatchNorm>()) norm->commit();
+  });
+}
+
+void commit_statistics_if(torch::nn::Module& module, const at::Tensor& admitted) {
+  module.apply([&](torch::nn::Module& part) {
+    if (auto* const norm = part.as<BatchNorm>()) norm->commit_if(admitted);
   });
 }
 

@@ -24,6 +24,8 @@ class BatchNorm : public torch::nn::Module {
   at::Tensor forward(const at::Tensor& x);
   /// Moves the running statistics by the training batches since the last of these two calls.
   void commit();
+  /// The same if `admitted` ([] bool, on the device) is true; otherwise forgets them.
+  void commit_if(const at::Tensor& admitted);
   /// Forgets those batches.
   void discard() { pending_.reset(); }
 
@@ -48,6 +50,7 @@ class BatchNorm : public torch::nn::Module {
 /// The same of every batch norm in a module: after an optimizer step that was taken, or was left
 /// out.
 void commit_statistics(torch::nn::Module& module);
+void commit_statistics_if(torch::nn::Module& module, const at::Tensor& admitted);
 void discard_statistics(torch::nn::Module& module);
 
 }  // namespace convmae

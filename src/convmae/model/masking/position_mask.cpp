@@ -25,17 +25,30 @@ at::Tensor PositionMask::removed_numbers(const Geometry& geometry, std::int64_t 
       .repeat_interleave(channels, 2);
 }
 
+std::int64_t PositionMask::count_numbers(const Geometry& geometry, std::int64_t channels) const {
+  return count * geometry.strides()[0] * geometry.strides()[0] * channels;
+}
+
+PositionMask PositionMask::to(at::Device device) const {
+  return {removed.to(device),
+          {gate.stage1.to(device), gate.stage2.to(device), gate.tokens.to(device)},
+          count};
+}
+
 PositionMask sample_positions(const at::Tensor& noise, double mask_ratio,
                               const Geometry& geometry) {
   const at::Tensor order = noise.argsort(/*stable=*/true, 1, false);
-  const at::Tensor kept = order.narrow(1, 0, num_kept(noise.size(1), mask_ratio));
+  const std::int64_t num_kept = convmae::num_kept(noise.size(1), mask_ratio);
+  const at::Tensor kept = order.narrow(1, 0, num_kept);
   const at::Tensor keep = at::zeros_like(noise).scatter(1, kept, 1.0);
   // From the image's raster to the nested order of the stages: here and nowhere else.
   const at::Tensor stage1 =
       image_to_blocks(as_picture(keep, geometry), geometry.grid(), geometry.nesting(1));
   const at::Tensor stage2 =
       stage1.view({noise.size(0), geometry.num_blocks(), geometry.cells(2), -1}).amax(3, true);
-  return {1 - keep, {stage1, stage2, stage2.amax(2).squeeze(2).gt(0)}};
+  return {1 - keep,
+          {stage1, stage2, stage2.amax(2).squeeze(2).gt(0)},
+          noise.size(0) * (noise.size(1) - num_kept)};
 }
 
 }  // namespace convmae

@@ -20,28 +20,51 @@ at::Tensor order_of(const at::Tensor& noise, Size grid) {
 
 at::Tensor Visibility::mask() const { return slot.flatten(1).lt(0).to(at::kFloat); }
 
-at::Tensor Visibility::removed() const {
-  return removed_blocks(slot.flatten(1), slot.size(1) * slot.size(2) - num_visible());
-}
-
-at::Tensor removed_blocks(const at::Tensor& slot, std::int64_t removed) {
-  return slot.lt(0).nonzero().select(1, 1).reshape({slot.size(0), removed});
+Visibility Visibility::to(at::Device device) const {
+  return {kept.to(device), slot.to(device), removed.to(device)};
 }
 
 Visibility visibility_of(const at::Tensor& kept, Size grid) {
-  TORCH_CHECK(kept.dim() == 2 && kept.scalar_type() == at::kLong,
-              "kept must be [rows, V] int64, found ", kept.sizes(), " ", kept.scalar_type());
-  const at::Tensor ascending = std::get<0>(kept.sort(1));
-  at::Tensor slot = at::full({kept.size(0), grid.height * grid.width}, -1, kept.options());
-  slot.scatter_(1, ascending, at::arange(kept.size(1), kept.options()).expand_as(kept));
-  return {ascending, slot.view({kept.size(0), grid.height, grid.width})};
+  TORCH_CHECK(kept.dim() == 2 && kept.scalar_type() == at::kLong && kept.is_cpu(),
+              "kept must be [rows, V] int64 in host memory, found ", kept.sizes(), " ",
+              kept.scalar_type(), " ", kept.device());
+  const std::int64_t rows = kept.size(0);
+  const std::int64_t visible = kept.size(1);
+  const std::int64_t length = grid.height * grid.width;
+  TORCH_CHECK(visible <= length, visible, " visible blocks of ", length);
+  const at::Tensor numbers = kept.contiguous();
+  Visibility result{at::empty({rows, visible}, kept.options()),
+                    at::full({rows, grid.height, grid.width}, -1, kept.options()),
+                    at::empty({rows, length - visible}, kept.options())};
+  const auto* number = numbers.const_data_ptr<std::int64_t>();
+  auto* slot = result.slot.mutable_data_ptr<std::int64_t>();
+  auto* ascending = result.kept.mutable_data_ptr<std::int64_t>();
+  auto* removed = result.removed.mutable_data_ptr<std::int64_t>();
+  for (std::int64_t row = 0; row < rows; ++row, slot += length) {
+    for (std::int64_t v = 0; v < visible; ++v, ++number) {
+      TORCH_CHECK(*number >= 0 && *number < length && slot[*number] < 0, "block ", *number, " of ",
+                  length, " is kept twice or there is none");
+      slot[*number] = 0;
+    }
+    std::int64_t rank = 0;
+    for (std::int64_t block = 0; block < length; ++block) {
+      if (slot[block] < 0) {
+        *removed++ = block;
+      } else {
+        *ascending++ = block;
+        slot[block] = rank++;
+      }
+    }
+  }
+  return result;
 }
 
 Visibility all_visible(std::int64_t rows, Size grid, at::Device device) {
   const std::int64_t length = grid.height * grid.width;
   const at::Tensor all = at::arange(length, at::TensorOptions().dtype(at::kLong).device(device))
                              .expand({rows, length});
-  return {all.contiguous(), all.contiguous().view({rows, grid.height, grid.width})};
+  return {all.contiguous(), all.contiguous().view({rows, grid.height, grid.width}),
+          at::empty({rows, 0}, all.options())};
 }
 
 std::int64_t num_kept(std::int64_t length, double mask_ratio) {

@@ -11,8 +11,12 @@ bool evaluates_held_out(const TrainingOptions& options, const Moment& now) {
 }
 
 void CheckpointObserver::stepped(const StepRecord& record, const Moment& now) {
+  if (needs_model_after(record.step) && !now.gave_up) write(now.position);
+}
+
+bool CheckpointObserver::needs_model_after(std::int64_t step) const {
   const std::int64_t every = parts_.options.save_every_steps;
-  if (every > 0 && record.step % every == 0 && !now.gave_up) write(now.position);
+  return every > 0 && step % every == 0;
 }
 
 void CheckpointObserver::save(const Moment& now) {

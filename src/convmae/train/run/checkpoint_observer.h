@@ -35,6 +35,7 @@ class CheckpointObserver : public Observer {
       : parts_(std::move(parts)), saved_step_(saved_step), tried_step_(saved_step) {}
 
   void stepped(const StepRecord& record, const Moment& now) override;
+  bool needs_model_after(std::int64_t step) const override;
   void save(const Moment& now) override;
   void evaluated(const Moment& now, const Scores& scores) override;
   void rescue(const Moment& now) override;

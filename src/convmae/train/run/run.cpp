@@ -235,7 +235,8 @@ Outcome Run::train_with(const RunParts& parts, ReportObserver& report) {
                                 .warmup_epochs = *options_.warmup_epochs,
                                 .epochs = static_cast<double>(options_.epochs)},
                    .clip_grad = options_.clip_grad,
-                   .max_skipped_steps = options_.max_skipped_steps},
+                   .max_skipped_steps = options_.max_skipped_steps,
+                   .reads_late = !compute_.device.is_cpu()},
                   {.signalled = [this] { return interrupt_->signal() != 0; },
                    .seconds = seconds,
                    .max_seconds = max_seconds});
