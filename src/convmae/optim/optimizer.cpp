@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/ops/_fused_adamw.h>
 
+#include <optional>
 #include <utility>
 
 namespace convmae {
@@ -39,12 +40,14 @@ AdamW::AdamW(std::vector<ParamGroup> groups, AdamWOptions options)
   }
 }
 
-void AdamW::step(double lr) {
+void AdamW::step(double lr) { step(lr, std::nullopt); }
+
+void AdamW::step_if(const at::Tensor& admitted, double lr) {
+  step(lr, 1 - admitted.to(at::kFloat));
+}
+
+void AdamW::step(double lr, const std::optional<at::Tensor>& left_out) {
   const at::NoGradGuard no_grad;
-  if (!states_.empty() && !states_.front().state.step.is_cpu()) {
-    step_if(at::ones({}, states_.front().state.step.options().dtype(at::kBool)), lr);
-    return;
-  }
   last_lr_ = lr;
   std::size_t next_state = 0;
   for (const ParamGroup& group : groups()) {
@@ -56,48 +59,18 @@ void AdamW::step(double lr) {
       tensors.grads.push_back(gradient_like(param));
       tensors.averages.push_back(state.exp_avg);
       tensors.squares.push_back(state.exp_avg_sq);
-      tensors.steps.push_back(state.step.add_(1));
+      tensors.steps.push_back(state.step);
     }
     if (tensors.params.empty()) continue;
+    at::_foreach_add_(tensors.steps, 1);
+    if (left_out) at::_foreach_sub_(tensors.steps, *left_out);
     at::_fused_adamw_(tensors.params, tensors.grads, tensors.averages, tensors.squares,
                       /*max_exp_avg_sqs=*/{}, tensors.steps, lr * group.lr_scale, options_.beta1,
                       options_.beta2, group.weight_decay, options_.eps, /*amsgrad=*/false,
-                      /*maximize=*/false);
+                      /*maximize=*/false, /*grad_scale=*/std::nullopt, /*found_inf=*/left_out);
     // The library does not raise the version counters, by which copies of parameters
     // (ops/operand.h) and graphs of older steps learn of the change.
     for (const at::Tensor& param : tensors.params) param.unsafeGetTensorImpl()->bump_version();
-  }
-}
-
-void AdamW::step_if(const at::Tensor& admitted, double lr) {
-  const at::NoGradGuard no_grad;
-  last_lr_ = lr;
-  const at::Tensor taken = admitted.to(at::kFloat);
-  const at::Tensor left_out = 1 - taken;
-  std::size_t next_state = 0;
-  for (const ParamGroup& group : groups()) {
-    std::vector<at::Tensor> params;
-    std::vector<at::Tensor> grads;
-    std::vector<at::Tensor> averages;
-    std::vector<at::Tensor> squares;
-    std::vector<at::Tensor> steps;
-    for (const at::Tensor& param : group.params) {
-      const State& state = states_[next_state++].state;
-      if (!param.grad().defined()) continue;
-      params.push_back(param);
-      grads.push_back(param.grad());
-      averages.push_back(state.exp_avg);
-      squares.push_back(state.exp_avg_sq);
-      steps.push_back(state.step);
-    }
-    if (params.empty()) continue;
-    at::_foreach_add_(steps, taken);
-    at::_fused_adamw_(params, grads, averages, squares, /*max_exp_avg_sqs=*/{}, steps,
-                      lr * group.lr_scale, options_.beta1, options_.beta2, group.weight_decay,
-                      options_.eps, /*amsgrad=*/false, /*maximize=*/false,
-                      /*grad_scale=*/std::nullopt, /*found_inf=*/left_out);
-    // By which copies of parameters (ops/operand.h) learn of the change; the kernel does not.
-    for (const at::Tensor& param : params) param.unsafeGetTensorImpl()->bump_version();
   }
 }
 

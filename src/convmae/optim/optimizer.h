@@ -4,6 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -70,7 +71,6 @@ class AdamW : public Optimizer {
   AdamW(std::vector<ParamGroup> groups, AdamWOptions options);
 
   void step(double lr) override;
-  /// By libtorch's kernels.
   void step_if(const at::Tensor& admitted, double lr) override;
   std::vector<std::pair<std::string, at::Tensor>> state_tensors() const override;
 
@@ -83,6 +83,9 @@ class AdamW : public Optimizer {
   const std::vector<NamedState>& states() const { return states_; }
 
  private:
+  /// `left_out` ([] float32): 1 where nothing is to move.
+  void step(double lr, const std::optional<at::Tensor>& left_out);
+
   AdamWOptions options_;
   std::vector<NamedState> states_;
   double last_lr_ = 0;
