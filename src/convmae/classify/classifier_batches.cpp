@@ -34,6 +34,14 @@ std::vector<std::int64_t> labels_of(const Batch& batch, const std::vector<std::i
   return labels;
 }
 
+void add_logits(ClassificationMetrics& metrics, const at::Tensor& logits,
+                std::span<const std::int64_t> labels) {
+  const at::Tensor rows = logits.detach().to(at::kCPU, at::kFloat).contiguous();
+  TORCH_CHECK(rows.dim() == 2 && rows.size(0) == std::ssize(labels), "logits [", labels.size(),
+              ", K] are needed, found ", rows.sizes());
+  metrics.add({rows.const_data_ptr<float>(), static_cast<std::size_t>(rows.numel())}, labels);
+}
+
 ClassificationMetrics evaluate_classifier(Classifier& model, Loader& loader,
                                           const ImageInput& input,
                                           const std::vector<std::int64_t>& class_of,
@@ -46,7 +54,7 @@ ClassificationMetrics evaluate_classifier(Classifier& model, Loader& loader,
   while (const std::optional<Batch> batch = loader.next()) {
     const at::Tensor logits = model.forward(input(*batch));
     if (not_numbers != nullptr) not_numbers->look(logits, *batch, loader.source());
-    metrics.add(logits, labels_of(*batch, class_of));
+    add_logits(metrics, logits, labels_of(*batch, class_of));
     progress(metrics.images());
   }
   model.train(was_training);

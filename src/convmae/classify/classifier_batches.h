@@ -38,6 +38,10 @@ struct ImageInput {
 DropPath draw_drop_path(const std::vector<double>& rates, std::uint64_t seed, std::uint64_t epoch,
                         std::span<const std::int64_t> positions, at::Device device);
 
+/// Adds images by their logits [B, K] and labels [B].
+void add_logits(ClassificationMetrics& metrics, const at::Tensor& logits,
+                std::span<const std::int64_t> labels);
+
 /// Looks at every image that `loader` delivers with the model in evaluation mode. `progress`
 /// hears how many images are done; `not_numbers` gets those whose logits are none.
 ClassificationMetrics evaluate_classifier(Classifier& model, Loader& loader,

@@ -160,8 +160,8 @@ class LinprobeTask : public Task {
     classifier_.eval();
     ClassificationMetrics metrics(classifier_.config().num_classes);
     const at::Tensor& labels = held_out.labels;
-    metrics.add(classifier_.classify(held_out.features.to(input_.compute.device)),
-                {labels.const_data_ptr<std::int64_t>(), static_cast<std::size_t>(labels.numel())});
+    add_logits(metrics, classifier_.classify(held_out.features.to(input_.compute.device)),
+               {labels.const_data_ptr<std::int64_t>(), static_cast<std::size_t>(labels.numel())});
     classifier_.train();
     return metrics;
   }

@@ -1,9 +1,8 @@
 #include "convmae/metrics/classification_metrics.h"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 namespace convmae {
 namespace {
@@ -12,6 +11,17 @@ constexpr std::size_t kBins = 15;
 
 double ratio(std::int64_t part, std::int64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+/// Logarithms of the softmax. Where a logit is not a number or plus infinity none of them is one.
+void to_log_share(std::span<const float> logits, std::span<double> log_share) {
+  const double largest = *std::ranges::max_element(logits);
+  double sum = 0;
+  for (const double logit : logits) sum += std::exp(logit - largest);
+  const double log_sum = std::log(sum);
+  for (std::size_t k = 0; k < logits.size(); ++k) {
+    log_share[k] = static_cast<double>(logits[k]) - largest - log_sum;
+  }
 }
 
 }  // namespace
@@ -23,46 +33,49 @@ ClassificationMetrics::ClassificationMetrics(std::int64_t num_classes, Confusion
   }
 }
 
-void ClassificationMetrics::add(const at::Tensor& logits, std::span<const std::int64_t> labels) {
-  TORCH_CHECK(
-      logits.dim() == 2 && logits.size(0) == std::ssize(labels) && logits.size(1) == num_classes_,
-      "logits [", labels.size(), ", ", num_classes_, "] are needed, found ", logits.sizes());
-  const at::Tensor log_share = at::log_softmax(logits.detach().to(at::kDouble), 1).cpu();
-  const auto rows = log_share.accessor<double, 2>();
-  for (std::int64_t i = 0; i < log_share.size(0); ++i) {
-    const std::int64_t label = labels[static_cast<std::size_t>(i)];
-    TORCH_CHECK(label >= 0 && label < num_classes_, "a label is outside 0..", num_classes_ - 1);
-    const auto row = rows[i];
-    const double own = row[label];
-    std::int64_t better = 0;
-    std::int64_t predicted = 0;
-    for (std::int64_t k = 0; k < num_classes_; ++k) {
-      if (row[k] > own || (row[k] == own && k < label)) ++better;
-      if (row[k] > row[predicted]) predicted = k;
-    }
-    // Where a logit is no number, neither is any share.
-    const bool numbers = !std::isnan(own);
-    const bool hit = numbers && better == 0;
-    ++images_;
-    ++classes_[static_cast<std::size_t>(label)].images;
-    ++classes_[static_cast<std::size_t>(predicted)].predicted;
-    if (hit) {
-      ++correct_;
-      ++classes_[static_cast<std::size_t>(label)].correct;
-    }
-    if (numbers && better < 5) ++correct5_;
-    loss_sum_ -= own;
-    if (!confusion_.empty()) {
-      ++confusion_[static_cast<std::size_t>(label * num_classes_ + predicted)];
-    }
-    if (!numbers) continue;
-    const double confidence = std::exp(row[predicted]);
-    const auto number = static_cast<std::size_t>(confidence * static_cast<double>(kBins));
-    Bin& bin = bins_[std::min(number, kBins - 1)];
-    ++bin.images;
-    if (hit) ++bin.correct;
-    bin.confidence += confidence;
+void ClassificationMetrics::add(std::span<const float> logits,
+                                std::span<const std::int64_t> labels) {
+  if (std::ssize(logits) != std::ssize(labels) * num_classes_) {
+    throw std::logic_error("logits that are not as many as labels and classes ask for");
   }
+  std::vector<double> log_share(classes_.size());
+  for (const std::int64_t label : labels) {
+    if (label < 0 || label >= num_classes_) throw std::logic_error("a label that is no class");
+    to_log_share(logits.first(classes_.size()), log_share);
+    add_image(log_share, label);
+    logits = logits.subspan(classes_.size());
+  }
+}
+
+void ClassificationMetrics::add_image(std::span<const double> log_share, std::int64_t label) {
+  const auto own_class = static_cast<std::size_t>(label);
+  const double own = log_share[own_class];
+  std::int64_t better = 0;
+  std::size_t predicted = 0;
+  for (std::size_t k = 0; k < log_share.size(); ++k) {
+    if (log_share[k] > own || (log_share[k] == own && k < own_class)) ++better;
+    if (log_share[k] > log_share[predicted]) predicted = k;
+  }
+  // Where a logit is no number, neither is any share.
+  const bool numbers = !std::isnan(own);
+  const bool hit = numbers && better == 0;
+  ++images_;
+  ++classes_[own_class].images;
+  ++classes_[predicted].predicted;
+  if (hit) {
+    ++correct_;
+    ++classes_[own_class].correct;
+  }
+  if (numbers && better < 5) ++correct5_;
+  loss_sum_ -= own;
+  if (!confusion_.empty()) ++confusion_[own_class * classes_.size() + predicted];
+  if (!numbers) return;
+  const double confidence = std::exp(log_share[predicted]);
+  const auto number = static_cast<std::size_t>(confidence * static_cast<double>(kBins));
+  Bin& bin = bins_[std::min(number, kBins - 1)];
+  ++bin.images;
+  if (hit) ++bin.correct;
+  bin.confidence += confidence;
 }
 
 double ClassificationMetrics::share(std::int64_t count) const { return ratio(count, images_); }
@@ -72,7 +85,7 @@ double ClassificationMetrics::loss() const {
 }
 
 std::int64_t ClassificationMetrics::confusions(std::int64_t label, std::int64_t predicted) const {
-  TORCH_CHECK(!confusion_.empty(), "confusions were not counted");
+  if (confusion_.empty()) throw std::logic_error("confusions were not counted");
   return confusion_.at(static_cast<std::size_t>(label * num_classes_ + predicted));
 }
 

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -24,9 +22,10 @@ class ClassificationMetrics {
   explicit ClassificationMetrics(std::int64_t num_classes,
                                  Confusions confusions = Confusions::ignored);
 
-  /// logits [B, K] float32; labels in 0 .. K-1. An image counts as wrong where logits are not
-  /// numbers; of equal logits the first class comes first.
-  void add(const at::Tensor& logits, std::span<const std::int64_t> labels);
+  /// Logits of B images, K of each, one image after the other; B labels in 0 .. K-1. An image
+  /// counts as wrong where logits are not numbers; of equal logits the first class comes first.
+  /// Throws std::logic_error for other sizes and labels.
+  void add(std::span<const float> logits, std::span<const std::int64_t> labels);
 
   std::int64_t images() const { return images_; }
   std::int64_t num_classes() const { return num_classes_; }
@@ -39,7 +38,8 @@ class ClassificationMetrics {
   double chance() const { return 1 / static_cast<double>(num_classes_); }
 
   bool counts_confusions() const { return !confusion_.empty(); }
-  /// Images of class `label` that were taken for class `predicted`. Only where they are counted.
+  /// Images of class `label` that were taken for class `predicted`. Throws std::logic_error unless
+  /// they are counted.
   std::int64_t confusions(std::int64_t label, std::int64_t predicted) const;
   std::int64_t images_of(std::int64_t label) const { return of_class(label).images; }
   /// Share of a class's images that were recognised; 0 without images.
@@ -62,6 +62,8 @@ class ClassificationMetrics {
     std::int64_t predicted = 0;  ///< images of any class that were taken for this one
   };
 
+  /// An image by the logarithms of its classes' probabilities.
+  void add_image(std::span<const double> log_share, std::int64_t label);
   const OfClass& of_class(std::int64_t k) const { return classes_.at(static_cast<std::size_t>(k)); }
   double share(std::int64_t count) const;
 
