@@ -118,7 +118,7 @@ class Conversion {
     std::deque<float> steps;
     for (const auto& entry : optimizer_.states) {
       const std::string& name = entry.first;
-      const AdamWTensors& state = entry.second;
+      const StoredAdamWState& state = entry.second;
       const auto add = [&](const char* prefix, const StridedTensor& tensor) {
         sources.push_back({prefix + name, tensor.dtype, tensor.shape, [this, &buffer, &tensor] {
                              buffer.resize(static_cast<std::size_t>(tensor.bytes()));

@@ -45,7 +45,7 @@ std::optional<double> step_of(const WeightFile& file, const Value* value) {
   return step;
 }
 
-AdamWTensors state_of(const WeightFile& file, const Weight& weight, const Value& state) {
+StoredAdamWState state_of(const WeightFile& file, const Weight& weight, const Value& state) {
   const auto tensor = [&](std::string_view name) {
     const Value* const value = member(state, name);
     const StridedTensor* const found = value == nullptr ? nullptr : value->tensor();
@@ -73,7 +73,7 @@ PublishedOptimizer read_safetensors(const WeightFile& file, const SafetensorsFil
     float count = 0;
     tensors.read(*step, std::as_writable_bytes(std::span(&count, 1)));
     result.states.emplace(weight.name,
-                          AdamWTensors{as_strided(*average), as_strided(*square), count});
+                          StoredAdamWState{as_strided(*average), as_strided(*square), count});
   }
   nlohmann::ordered_json groups = noted_json(file, kGroupsKey);
   if (!groups.is_array()) {

@@ -13,7 +13,7 @@
 namespace convmae {
 
 /// The state of AdamW for one parameter.
-struct AdamWTensors {
+struct StoredAdamWState {
   StridedTensor exp_avg;
   StridedTensor exp_avg_sq;
   double step = 0;
@@ -21,7 +21,7 @@ struct AdamWTensors {
 
 /// The state of an optimizer as the published training code saves it, by the names of parameters.
 struct PublishedOptimizer {
-  std::map<std::string, AdamWTensors> states;
+  std::map<std::string, StoredAdamWState> states;
   /// The plain values of each group of parameters: lr, betas, eps, weight_decay, ...
   nlohmann::ordered_json groups = nlohmann::ordered_json::array();
 };

@@ -138,7 +138,7 @@ std::optional<Tensor> optional(const Tensor& x) {
   return x.defined() ? std::optional(x) : std::nullopt;
 }
 
-class Attention : public torch::autograd::Function<Attention> {
+class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
  public:
   /// weight [out, C], operand the same in the type of the queries, bias [out]; see Operands for
   /// `first` and `second`, ScoreBias for `table`, `rows`, `columns` and the places. All are
@@ -311,11 +311,11 @@ Tensor attention(const Tensor& first, const std::optional<Tensor>& second, std::
     return x.defined() ? std::optional<Tensor>(x.to(accumulation_type(first)).contiguous())
                        : std::nullopt;
   };
-  return Attention::apply(first.contiguous(), projection.weight.matrix(), operand, projection.bias,
-                          accumulated(score_bias.table), accumulated(score_bias.rows),
-                          accumulated(score_bias.columns), contiguous(second), contiguous(visible),
-                          contiguous(score_bias.key_places), contiguous(score_bias.query_places),
-                          heads, projection.weight.gemm);
+  return AttentionFunction::apply(
+      first.contiguous(), projection.weight.matrix(), operand, projection.bias,
+      accumulated(score_bias.table), accumulated(score_bias.rows), accumulated(score_bias.columns),
+      contiguous(second), contiguous(visible), contiguous(score_bias.key_places),
+      contiguous(score_bias.query_places), heads, projection.weight.gemm);
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ using at::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-class LayerNorm : public torch::autograd::Function<LayerNorm> {
+class LayerNormFunction : public torch::autograd::Function<LayerNormFunction> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight,
                         const Tensor& bias, double eps) {
@@ -35,7 +35,7 @@ class LayerNorm : public torch::autograd::Function<LayerNorm> {
 
 Tensor layer_norm(const Tensor& x, const Norm& norm) {
   check_norm(x, norm);
-  return LayerNorm::apply(x, norm.weight, norm.bias, norm.eps);
+  return LayerNormFunction::apply(x, norm.weight, norm.bias, norm.eps);
 }
 
 }  // namespace convmae::ops

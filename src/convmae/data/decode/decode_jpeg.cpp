@@ -52,7 +52,7 @@ std::int64_t blocks_of(const jpeg_component_info& component) {
   return std::int64_t{component.width_in_blocks} * component.height_in_blocks;
 }
 
-struct Progress {
+struct ScanProgress {
   jpeg_progress_mgr base;
   int scan;
   std::int64_t blocks_left;  ///< that scans may still go through
@@ -60,7 +60,7 @@ struct Progress {
 
 void check_progress(j_common_ptr info) {
   const auto* decompress = reinterpret_cast<j_decompress_ptr>(info);
-  auto* const progress = reinterpret_cast<Progress*>(info->progress);
+  auto* const progress = reinterpret_cast<ScanProgress*>(info->progress);
   if (decompress->input_scan_number == progress->scan) return;
   progress->scan = decompress->input_scan_number;
   if (progress->scan > kMaxScans) fail(info, "more than 256 scans");
@@ -97,12 +97,12 @@ void cmyk_to_rgb(const std::uint8_t* cmyk, std::int64_t width, std::uint8_t* rgb
 
 /// One decompression. setjmp and the calls that can longjmp back to it share functions that hold no
 /// object with a destructor; what needs one is a member and outlives the jump.
-class Decoder {
+class JpegDecoder {
  public:
-  explicit Decoder(EncodedBytes encoded) : encoded_(encoded) {}
-  Decoder(const Decoder&) = delete;
-  Decoder& operator=(const Decoder&) = delete;
-  ~Decoder() {
+  explicit JpegDecoder(EncodedBytes encoded) : encoded_(encoded) {}
+  JpegDecoder(const JpegDecoder&) = delete;
+  JpegDecoder& operator=(const JpegDecoder&) = delete;
+  ~JpegDecoder() {
     if (created_) jpeg_destroy_decompress(&info_);
   }
 
@@ -275,7 +275,7 @@ class Decoder {
   jpeg_decompress_struct info_{};
   ErrorManager errors_{};
   jpeg_source_mgr source_{};
-  Progress progress_{};
+  ScanProgress progress_{};
   bool has_several_scans_ = false;
   std::vector<std::uint8_t> line_;
   JDIMENSION left_ = 0;
@@ -289,10 +289,11 @@ class Decoder {
 Box jpeg(EncodedBytes encoded, const DecodeOptions& options, const PartChooser& choose_part,
          Image& out) {
   const int orientation = options.apply_exif_orientation ? orientation_of_jpeg(encoded) : 1;
-  if (orientation == 1) return Decoder(encoded).decode(options, choose_part, /*turned=*/false, out);
+  if (orientation == 1)
+    return JpegDecoder(encoded).decode(options, choose_part, /*turned=*/false, out);
   DecodeOptions exact = options;  // the part is known only after turning
   exact.fast_cover.reset();
-  Decoder(encoded).decode(exact, whole_image, /*turned=*/true, out);
+  JpegDecoder(encoded).decode(exact, whole_image, /*turned=*/true, out);
   apply_orientation(out, orientation);
   return choose_part(out.size());
 }

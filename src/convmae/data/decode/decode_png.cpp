@@ -16,12 +16,12 @@ namespace convmae::decoders {
 namespace {
 
 /// One PNG. As in the JPEG decoder, functions that call setjmp hold no object with a destructor.
-class Decoder {
+class PngDecoder {
  public:
-  explicit Decoder(EncodedBytes encoded) : rest_(encoded) {}
-  Decoder(const Decoder&) = delete;
-  Decoder& operator=(const Decoder&) = delete;
-  ~Decoder() { png_destroy_read_struct(&png_, &info_, nullptr); }
+  explicit PngDecoder(EncodedBytes encoded) : rest_(encoded) {}
+  PngDecoder(const PngDecoder&) = delete;
+  PngDecoder& operator=(const PngDecoder&) = delete;
+  ~PngDecoder() { png_destroy_read_struct(&png_, &info_, nullptr); }
 
   void decode(const DecodeOptions& options, Image& out) {
     png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, this, on_error, on_warning);
@@ -51,14 +51,14 @@ class Decoder {
 
  private:
   static void on_error(png_structp png, png_const_charp message) {
-    auto* decoder = static_cast<Decoder*>(png_get_error_ptr(png));
+    auto* decoder = static_cast<PngDecoder*>(png_get_error_ptr(png));
     std::snprintf(decoder->message_.data(), decoder->message_.size(), "%s", message);
     png_longjmp(png, 1);
   }
   static void on_warning(png_structp /*png*/, png_const_charp /*message*/) {}
 
   static void read_bytes(png_structp png, png_bytep to, std::size_t count) {
-    auto* decoder = static_cast<Decoder*>(png_get_io_ptr(png));
+    auto* decoder = static_cast<PngDecoder*>(png_get_io_ptr(png));
     if (count > decoder->rest_.size()) png_error(png, "the file is truncated");
     std::memcpy(to, decoder->rest_.data(), count);
     decoder->rest_ = decoder->rest_.subspan(count);
@@ -128,7 +128,7 @@ class Decoder {
 }  // namespace
 
 void png(EncodedBytes encoded, const DecodeOptions& options, Image& out) {
-  Decoder(encoded).decode(options, out);
+  PngDecoder(encoded).decode(options, out);
 }
 
 }  // namespace convmae::decoders

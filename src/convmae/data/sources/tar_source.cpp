@@ -36,7 +36,7 @@ constexpr LeaveReason kLink{"link", "links"};
 constexpr LeaveReason kOtherPart{"shard of the other part", "shards of the other part"};
 constexpr LeaveReason kNoPart{"shard of no part", "shards of no part"};
 
-struct Sample {
+struct TarSample {
   std::string image;  ///< name of the member
   std::int64_t shard = 0;
   std::int64_t offset = 0;
@@ -46,7 +46,7 @@ struct Sample {
 
 class TarSource : public ImageSource {
  public:
-  TarSource(std::vector<fs::path> shards, std::vector<Sample> samples,
+  TarSource(std::vector<fs::path> shards, std::vector<TarSample> samples,
             std::vector<std::string> classes, bool numbered, SourceAccount account)
       : shards_(std::move(shards)),
         samples_(std::move(samples)),
@@ -55,7 +55,7 @@ class TarSource : public ImageSource {
         numbered_(numbered),
         account_(std::move(account)) {
     for (std::string& name : classes_) name = as_utf8(name);
-    for (const Sample& sample : samples_) {
+    for (const TarSample& sample : samples_) {
       ++samples_per_shard_[static_cast<std::size_t>(sample.shard)];
       if (sample.label != kNoLabel) ++account_.labelled;
     }
@@ -65,7 +65,7 @@ class TarSource : public ImageSource {
 
   std::int64_t size() const override { return std::ssize(samples_); }
   std::string name(std::int64_t index) const override {
-    const Sample& sample = samples_[static_cast<std::size_t>(index)];
+    const TarSample& sample = samples_[static_cast<std::size_t>(index)];
     return shards_[static_cast<std::size_t>(sample.shard)].string() + ":" + quote(sample.image);
   }
   std::int64_t label(std::int64_t index) const override {
@@ -75,7 +75,7 @@ class TarSource : public ImageSource {
   bool has_numbered_classes() const override { return numbered_; }
 
   void read(std::int64_t index, std::vector<std::uint8_t>& bytes) const override {
-    const Sample& sample = samples_[static_cast<std::size_t>(index)];
+    const TarSample& sample = samples_[static_cast<std::size_t>(index)];
     if (sample.size > kLargestImage) {
       throw UserError("image of " + std::to_string(sample.size) + " bytes is above the limit of " +
                       std::to_string(kLargestImage));
@@ -92,7 +92,7 @@ class TarSource : public ImageSource {
 
  private:
   std::vector<fs::path> shards_;
-  std::vector<Sample> samples_;
+  std::vector<TarSample> samples_;
   std::vector<std::int64_t> samples_per_shard_;
   std::vector<std::string> classes_;
   bool numbered_;
@@ -176,13 +176,13 @@ std::optional<LeaveReason> reason_in_path(std::string_view path) {
 
 /// An image that is not the one of its sample.
 struct FurtherImage {
-  Sample image;
+  TarSample image;
   std::int64_t sample = 0;  ///< number of its sample
 };
 
 /// Everything that shards hold.
 struct ShardContents {
-  std::vector<Sample> samples;
+  std::vector<TarSample> samples;
   std::vector<bool> plain;  ///< of each sample: its image's name is the key and one extension
   std::vector<FurtherImage> further;
   ClassNames classes;  ///< those of labels
@@ -249,7 +249,7 @@ class ShardIndexer {
 
   /// The first image whose name is the key and one extension is the sample's, `a.jpg` rather than
   /// `a.mask.png`; without one the first of all.
-  void add_image(Entry& entry, Sample image, bool plain) {
+  void add_image(Entry& entry, TarSample image, bool plain) {
     if (entry.sample < 0) {
       entry.sample = std::ssize(contents_.samples);
       contents_.samples.push_back(std::move(image));
@@ -273,7 +273,7 @@ class ShardIndexer {
 /// The classes that labels name, if there are any; those of the samples become indices.
 std::vector<std::string> classes_by_label(ShardContents& contents) {
   contents.classes.settle();
-  for (Sample& sample : contents.samples) {
+  for (TarSample& sample : contents.samples) {
     if (sample.label != ImageSource::kNoLabel) sample.label = contents.classes.index(sample.label);
   }
   return contents.classes.names();
@@ -283,11 +283,11 @@ std::vector<std::string> classes_by_label(ShardContents& contents) {
 /// the part that `split` names are dropped.
 std::vector<std::string> classes_by_folder(ShardContents& contents, Split split,
                                            SourceAccount& account) {
-  std::vector<Sample>& samples = contents.samples;
-  const bool flat = std::ranges::any_of(samples, [](const Sample& sample) {
+  std::vector<TarSample>& samples = contents.samples;
+  const bool flat = std::ranges::any_of(samples, [](const TarSample& sample) {
     return plain_path(sample.image).find('/') == std::string::npos;
   });
-  std::vector<Sample> further;
+  std::vector<TarSample> further;
   for (FurtherImage& image : contents.further) {
     // Where no name is the key and one extension, the dots are part of the names.
     if (flat && contents.plain[static_cast<std::size_t>(image.sample)]) {
@@ -299,13 +299,13 @@ std::vector<std::string> classes_by_folder(ShardContents& contents, Split split,
   contents.further.clear();
   std::ranges::move(further, std::back_inserter(samples));
   std::ranges::sort(samples, {},
-                    [](const Sample& sample) { return std::pair(sample.shard, sample.offset); });
+                    [](const TarSample& sample) { return std::pair(sample.shard, sample.offset); });
   std::vector<std::string> paths;
   paths.reserve(samples.size());
-  for (const Sample& sample : samples) paths.push_back(plain_path(sample.image));
+  for (const TarSample& sample : samples) paths.push_back(plain_path(sample.image));
   const ArchiveFolder chosen = choose_archive_folder(paths, split, account);
   const FolderClasses classes = folder_classes(chosen.paths);
-  std::vector<Sample> kept;
+  std::vector<TarSample> kept;
   kept.reserve(chosen.images.size());
   for (std::size_t i = 0; i < chosen.images.size(); ++i) {
     kept.push_back(std::move(samples[static_cast<std::size_t>(chosen.images[i])]));
