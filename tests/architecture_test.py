@@ -1,4 +1,4 @@
-"""The tree keeps to the table of rooms in docs/architecture.md."""
+"""The tree keeps to the table of rooms in docs/architecture.md, and its files to the size in CONTRIBUTING.md."""
 
 import re
 import unittest
@@ -8,6 +8,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "src" / "convmae"
 LIBRARY = re.compile(r"\bconvmae_([a-z]+)\b")
 INCLUDE = re.compile(r'^#include [<"]([^>"]+)[>"]', re.MULTILINE)
+LINES = 400
+CODE = {".cpp", ".h", ".inc", ".cu", ".cuh", ".py"}
 TORCH = re.compile(r"(ATen|torch|c10|caffe2)/")
 
 
@@ -51,6 +53,13 @@ class Architecture(unittest.TestCase):
             with self.subTest(room=room):
                 if "all" not in allowed:
                     self.assertLessEqual(linked, allowed | {room, "base"})
+
+    def test_files_are_short(self):
+        for folder in ("src", "tests", "bench", "tools"):
+            for path in (ROOT / folder).rglob("*"):
+                if path.suffix in CODE and path.is_file():
+                    with self.subTest(file=str(path.relative_to(ROOT))):
+                        self.assertLess(len(path.read_text().splitlines()), LINES)
 
     def test_arrows_do_not_run_in_circles(self):
         rooms = {room: may for room, (may, _) in table().items() if "all" not in may}

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "jpeg_defects.h"
 #include "malformed_image.h"
 #include "raw_jpeg.h"
 #include "support/bytes.h"
@@ -11,9 +12,10 @@
 namespace convmae {
 namespace {
 
+using jpeg_defects::Defect;
+using jpeg_defects::kDefects;
 using test::big;
 using test::Draws;
-using test::kTolerated;
 using test::little;
 using test::RawJpeg;
 using test::Segment;
@@ -30,124 +32,7 @@ constexpr std::size_t kScanComponentsAt = 1;
 constexpr std::size_t kSpectralStartAt = 7;
 constexpr std::size_t kSpectralEndAt = 8;
 
-enum class Defect {
-  start_of_image_alone,
-  start_of_image_twice,
-  frame_missing,
-  frame_twice,
-  frame_of_unsupported_process,
-  frame_too_short,
-  frame_longer_than_its_components,
-  width_zero,
-  height_zero,
-  width_above_65500,
-  more_pixels_than_the_limit,
-  precision_unsupported,
-  components_zero,
-  components_more_than_10,
-  components_of_no_colour_space,
-  sampling_factor_zero,
-  sampling_factor_above_4,
-  sampling_factors_fractional,
-  sampling_factors_of_too_many_blocks,
-  quantization_table_missing,
-  quantization_table_of_other_number,
-  quantization_table_number_above_3,
-  quantization_table_cut,
-  huffman_table_of_other_number,
-  huffman_table_number_above_3,
-  huffman_table_cut,
-  huffman_table_of_too_many_codes,
-  huffman_table_of_impossible_lengths,
-  huffman_table_of_impossible_category,
-  scan_missing,
-  scan_of_no_component,
-  scan_of_more_than_4_components,
-  scan_of_unknown_component,
-  scan_of_component_twice,
-  scan_too_long,
-  scan_before_frame,
-  restart_interval_of_wrong_length,
-  spectral_selection_reversed,
-  spectral_selection_above_63,
-  spectral_selection_mixes_dc_and_ac,
-  ac_scan_of_several_components,
-  successive_approximation_above_13,
-  scans_without_end,
-  arithmetic_conditioning_invalid,
-  marker_reserved,
-  segment_longer_than_the_file,
-  end_of_image_missing,
-  coded_data_without_end,
-  coded_data_missing,
-  coded_data_damaged,
-  restart_markers_missing,
-  huffman_tables_missing,
-  data_behind_the_end,
-  exif_directory_outside,
-  exif_entries_beyond_the_end,
-  exif_orientation_unknown,
-};
-
 using enum Defect;
-constexpr test::Expectation<Defect> kDefects[] = {
-    {start_of_image_alone, "start_of_image_alone", "truncated"},
-    {start_of_image_twice, "start_of_image_twice", "two SOI"},
-    {frame_missing, "frame_missing", "SOS before SOF"},
-    {frame_twice, "frame_twice", "two SOF"},
-    {frame_of_unsupported_process, "frame_of_unsupported_process", "SOF type"},
-    {frame_too_short, "frame_too_short", "marker length"},
-    {frame_longer_than_its_components, "frame_longer_than_its_components", "marker length"},
-    {width_zero, "width_zero", "Empty JPEG image"},
-    {height_zero, "height_zero", "Empty JPEG image"},
-    {width_above_65500, "width_above_65500", "65500"},
-    {more_pixels_than_the_limit, "more_pixels_than_the_limit", "above the limit"},
-    {precision_unsupported, "precision_unsupported", "precision"},
-    {components_zero, "components_zero", "Empty JPEG image"},
-    {components_more_than_10, "components_more_than_10", "Too many color components"},
-    {components_of_no_colour_space, "components_of_no_colour_space", "components is not supported"},
-    {sampling_factor_zero, "sampling_factor_zero", "sampling factors"},
-    {sampling_factor_above_4, "sampling_factor_above_4", "sampling factors"},
-    {sampling_factors_fractional, "sampling_factors_fractional", "ractional sampling"},
-    {sampling_factors_of_too_many_blocks, "sampling_factors_of_too_many_blocks", "Sampling"},
-    {quantization_table_missing, "quantization_table_missing", "Quantization table"},
-    {quantization_table_of_other_number, "quantization_table_of_other_number", "Quantization"},
-    {quantization_table_number_above_3, "quantization_table_number_above_3", "DQT"},
-    {quantization_table_cut, "quantization_table_cut", "marker length"},
-    {huffman_table_of_other_number, "huffman_table_of_other_number", "Huffman table"},
-    {huffman_table_number_above_3, "huffman_table_number_above_3", "DHT"},
-    {huffman_table_cut, "huffman_table_cut", "Huffman table"},
-    {huffman_table_of_too_many_codes, "huffman_table_of_too_many_codes", "Huffman table"},
-    {huffman_table_of_impossible_lengths, "huffman_table_of_impossible_lengths", "Huffman table"},
-    {huffman_table_of_impossible_category, "huffman_table_of_impossible_category", "Huffman table"},
-    {scan_missing, "scan_missing", "missing SOS"},
-    {scan_of_no_component, "scan_of_no_component", "marker length"},
-    {scan_of_more_than_4_components, "scan_of_more_than_4_components", "marker length"},
-    {scan_of_unknown_component, "scan_of_unknown_component", "component ID"},
-    {scan_of_component_twice, "scan_of_component_twice", "component ID"},
-    {scan_too_long, "scan_too_long", "marker length"},
-    {scan_before_frame, "scan_before_frame", "SOS before SOF"},
-    {restart_interval_of_wrong_length, "restart_interval_of_wrong_length", "marker length"},
-    {spectral_selection_reversed, "spectral_selection_reversed", "progressive parameters"},
-    {spectral_selection_above_63, "spectral_selection_above_63", "progressive parameters"},
-    {spectral_selection_mixes_dc_and_ac, "spectral_selection_mixes_dc_and_ac", "progressive"},
-    {ac_scan_of_several_components, "ac_scan_of_several_components", "progressive parameters"},
-    {successive_approximation_above_13, "successive_approximation_above_13", "progressive"},
-    {scans_without_end, "scans_without_end", "256 scans"},
-    {arithmetic_conditioning_invalid, "arithmetic_conditioning_invalid", "DAC"},
-    {marker_reserved, "marker_reserved", "marker type"},
-    {segment_longer_than_the_file, "segment_longer_than_the_file", "truncated"},
-    {end_of_image_missing, "end_of_image_missing", "truncated"},
-    {coded_data_without_end, "coded_data_without_end", "truncated"},
-    {coded_data_missing, "coded_data_missing", kTolerated},
-    {coded_data_damaged, "coded_data_damaged", kTolerated},
-    {restart_markers_missing, "restart_markers_missing", kTolerated},
-    {huffman_tables_missing, "huffman_tables_missing", kTolerated},  // as in Motion JPEG
-    {data_behind_the_end, "data_behind_the_end", kTolerated},
-    {exif_directory_outside, "exif_directory_outside", kTolerated},
-    {exif_entries_beyond_the_end, "exif_entries_beyond_the_end", kTolerated},
-    {exif_orientation_unknown, "exif_orientation_unknown", kTolerated},
-};
 
 char byte_below(Draws& draws, std::uint64_t first, std::uint64_t count) {
   return static_cast<char>(first + draws.below(count));
