@@ -1,7 +1,8 @@
-"""The tree keeps to the table of rooms in docs/architecture.md, and its files to the size in CONTRIBUTING.md."""
+"""The tree keeps to the table of rooms in docs/architecture.md, and to the sizes and names of CONTRIBUTING.md."""
 
 import re
 import unittest
+from collections import defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -10,6 +11,10 @@ LIBRARY = re.compile(r"\bconvmae_([a-z]+)\b")
 INCLUDE = re.compile(r'^#include [<"]([^>"]+)[>"]', re.MULTILINE)
 LINES = 400
 CODE = {".cpp", ".h", ".inc", ".cu", ".cuh", ".py"}
+CLASS = re.compile(r"^(?:class|struct|enum class) (\w+)\b(?!::)[^;\n]*$", re.MULTILINE)
+# Rooms in a room, with names for themselves alone: a kernel's are those of its operator's
+# namespace, and a COCO evaluation is no evaluation of ours.
+APART = ("ops/kernels", "coco")
 TORCH = re.compile(r"(ATen|torch|c10|caffe2)/")
 
 
@@ -60,6 +65,18 @@ class Architecture(unittest.TestCase):
                 if path.suffix in CODE and path.is_file():
                     with self.subTest(file=str(path.relative_to(ROOT))):
                         self.assertLess(len(path.read_text().splitlines()), LINES)
+
+    def test_a_class_that_others_see_has_its_name_for_itself(self):
+        places = defaultdict(list)
+        for path in sorted(SOURCES.rglob("*")):
+            name = path.relative_to(SOURCES).as_posix()
+            if path.suffix in (".h", ".cpp") and not name.startswith(APART):
+                for found in CLASS.findall(path.read_text()):
+                    places[found].append(name)
+        for name, files in places.items():
+            if any(file.endswith(".h") for file in files):
+                with self.subTest(name=name):
+                    self.assertEqual(len(files), 1, files)
 
     def test_arrows_do_not_run_in_circles(self):
         rooms = {room: may for room, (may, _) in table().items() if "all" not in may}

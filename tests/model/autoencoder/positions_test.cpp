@@ -121,7 +121,7 @@ TEST(Positions, RelativeOnesDoNotSeeWhereAnImageLies) {
     };
     const at::Tensor here = latent(images, {0, 2, 4, 5});
     const at::Tensor there = latent(moved, {5, 7, 9, 10});
-    const double difference = (here - there).abs().max().item<double>();
+    const auto difference = (here - there).abs().max().item<double>();
     if (position == PositionEncoding::sincos) {
       EXPECT_GT(difference, 1e-3);
     } else {
