@@ -157,6 +157,9 @@ TEST_F(DatasetTest, TrainingTakesWhatDetectron2Takes) {
   const TrainingSelection selection = select_for_training(dataset);
   EXPECT_THAT(selection.images, ElementsAre(0, 2));
   EXPECT_EQ(selection.images_without_objects, 2);
+  const TrainingSelection all = select_for_training(dataset, /*keep_empty=*/true);
+  EXPECT_THAT(all.images, ElementsAre(0, 1, 2, 3));
+  EXPECT_EQ(all.images_without_objects, 0);
   EXPECT_EQ(selection.crowds, 1);
   EXPECT_EQ(selection.polygons_dropped, 3);
   EXPECT_EQ(selection.annotations_dropped, 1);

@@ -27,6 +27,7 @@ TEST(PadTogether, PutsEachImageInACornerAndPaddingAroundIt) {
   std::vector<Sample> samples{sample_of({2, 5}, 2, 1), sample_of({3, 1}, 2, 100)};
   samples[0].label = 7;
   samples[0].content = {2, 4};  // padded before
+  samples[0].original = {20, 40};
   for (Sample& sample : samples) sample.map = map_of(sample.size, 3);
   samples[0].objects.emplace().boxes.push_back({1, 0, 2, 2});
   samples[0].objects->classes.push_back(4);
@@ -34,6 +35,7 @@ TEST(PadTogether, PutsEachImageInACornerAndPaddingAroundIt) {
   const PaddedBatch batch = pad_together(samples, 2, 4);
   EXPECT_EQ(batch.size, (Size{4, 8}));
   EXPECT_EQ(batch.contents, (std::vector<Size>{{2, 4}, {3, 1}}));
+  EXPECT_EQ(batch.originals, (std::vector<Size>{{20, 40}, {0, 0}}));
   EXPECT_EQ(batch.labels, (std::vector<std::int64_t>{7, ImageSource::kNoLabel}));
   ASSERT_EQ(batch.pixels.size(), 2 * 2 * 4 * 8);
   ASSERT_EQ(batch.maps.size(), 2 * 4 * 8);

@@ -35,14 +35,22 @@ void AnnotatedSampleMaker::decode(std::int64_t index) {
 }
 
 Sample AnnotatedSampleMaker::make(std::int64_t index, const DrawKey& key) {
-  struct Release {
-    AnnotatedSampleMaker& maker;
-    ~Release() {
-      maker.decoded_.forget_giant();
-      maker.image_mover_.forget_giants();
-    }
-  };
-  const Release release{*this};
+  try {
+    Sample sample = make_of_any_size(index, key);
+    forget_giants();
+    return sample;
+  } catch (...) {
+    forget_giants();
+    throw;
+  }
+}
+
+void AnnotatedSampleMaker::forget_giants() {
+  decoded_.forget_giant();
+  image_mover_.forget_giants();
+}
+
+Sample AnnotatedSampleMaker::make_of_any_size(std::int64_t index, const DrawKey& key) {
   decode(index);
   const GeometryPlan plan = plan_geometry(config_.recipe, decoded_.size(), draws_of(key));
   const float scale = full_scale(decoded_.type());
@@ -60,7 +68,7 @@ Sample AnnotatedSampleMaker::make(std::int64_t index, const DrawKey& key) {
 std::function<SampleLoader<Sample>::Make()> annotated_samples(
     std::shared_ptr<const AnnotatedImages> images, AnnotatedSampleConfig config) {
   // What is wrong with the configuration is said here: a maker in a thread does not throw.
-  AnnotatedSampleMaker(images, config);
+  const AnnotatedSampleMaker trial(images, config);
   return [images = std::move(images), config = std::move(config)] {
     return [maker = std::make_shared<AnnotatedSampleMaker>(images, config)](
                const ImageSource& /*source*/, std::int64_t sample, const DrawKey& key) {

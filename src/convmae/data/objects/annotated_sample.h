@@ -36,7 +36,10 @@ class AnnotatedSampleMaker {
   Sample make(std::int64_t index, const DrawKey& key);
 
  private:
+  Sample make_of_any_size(std::int64_t index, const DrawKey& key);
   void decode(std::int64_t index);
+  /// Gives back what a large image took.
+  void forget_giants();
 
   std::shared_ptr<const AnnotatedImages> images_;
   AnnotatedSampleConfig config_;

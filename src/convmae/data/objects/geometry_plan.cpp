@@ -123,7 +123,7 @@ Size shortest_edge_size(Size image, std::int64_t shortest, std::int64_t longest)
     new_width *= shrink;
   }
   const auto side = [](double value) {
-    return std::max<std::int64_t>(static_cast<std::int64_t>(value + 0.5), 1);
+    return std::max<std::int64_t>(static_cast<std::int64_t>(std::floor(value + 0.5)), 1);
   };
   return {side(new_height), side(new_width)};
 }
