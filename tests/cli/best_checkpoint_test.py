@@ -83,7 +83,7 @@ class Best(SavingTest):
         self.assertEqual(self.ranked(), scores)
         self.assertEqual(len(steps(self.run_directory)), 4)
 
-    def test_the_last_look_at_a_time_limit_counts(self):
+    def test_the_last_evaluation_at_a_time_limit_counts(self):
         process = self.new_run("--batch_size", 1, "--warmup_epochs", 0, "--epochs", 2,
                                "--eval_data", self.held_out, "--max_minutes", 0.05, data=self.many)
         _, err = process.communicate()

@@ -33,7 +33,7 @@ class Json(ProgramTest):
 
     def test_runs(self):
         self.assertEqual(self.pretrained["run"], str(self.run_))
-        self.assertEqual(self.pretrained["step"], 2)
+        self.assertEqual((self.pretrained["step"], self.pretrained["steps"]), (2, 2))
         self.assertEqual((self.pretrained["epochs_done"], self.pretrained["epochs"]), (1, 1))
         self.assertIsNone(self.pretrained["signal"])
         self.assertEqual(self.pretrained["weights"], str(self.run_ / "weights.safetensors"))

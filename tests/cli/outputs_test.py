@@ -77,7 +77,7 @@ class RunDirectories(ProgramTest):
         self.assertEqual(contents(self.run_directory), before)
 
     def failed_start(self):
-        """A run whose first look at held-out images failed. Returns the command."""
+        """A run whose first evaluation failed. Returns the command."""
         held_out = self.folder / "held_out"
         shutil.copytree(self.data, held_out)
         bad = held_out / "000.png"

@@ -9,8 +9,8 @@ from saving import SavingTest
 
 
 class Result(SavingTest):
-    KEYS = ["status", "reason", "note", "signal", "command", "step", "epochs_done", "epochs", "last", "best",
-            "seconds", "cpu_seconds"]
+    KEYS = ["status", "reason", "note", "signal", "command", "step", "steps", "epochs_done", "epochs", "last",
+            "best", "seconds", "cpu_seconds"]
 
     def result(self, run=None):
         found = json.loads(((run or self.run_directory) / "result.json").read_text())
@@ -25,7 +25,7 @@ class Result(SavingTest):
         found = self.result()
         self.assertEqual((found["status"], found["reason"], found["note"], found["signal"]),
                          ("finished", "schedule", None, None))
-        self.assertEqual((found["step"], found["epochs_done"], found["epochs"]), (6, 3, 3))
+        self.assertEqual((found["step"], found["steps"], found["epochs_done"], found["epochs"]), (6, 6, 3, 3))
         lines = epochs(self.run_directory)
         self.assertEqual(found["last"].items() & lines[-1].items(), lines[-1].items())
         best = min(lines[1:], key=lambda line: line["val_loss"])

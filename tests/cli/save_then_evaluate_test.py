@@ -59,7 +59,7 @@ class SaveThenEvaluate(SavingTest):
                 shutil.rmtree(self.folder / "whole", ignore_errors=True)
                 self.assert_continues_as_one(*recipe)
 
-    def test_a_signal_ends_the_first_look(self):
+    def test_a_signal_ends_the_first_evaluation(self):
         process = self.new_run("--epochs", 1, "--batch_size", 20, "--eval_data", self.many)
         self.wait_until(process, (self.run_directory / "log.txt").exists, "log.txt")
         process.send_signal(signal.SIGTERM)
@@ -83,7 +83,7 @@ class SaveThenEvaluate(SavingTest):
         self.assertEqual(len(steps(self.run_directory)), 1)
         self.resume()
         self.assertEqual(len(steps(self.run_directory)), 2)
-        # Before the look at its end and after it, the epoch is as much over.
+        # Before the evaluation at its end and after it, the epoch is as much over.
         epoch = [json.loads(metadata_of(path)["convmae.provenance"])["epoch"]
                  for path in (checkpoints(self.run_directory)[-1],
                               self.run_directory / "weights.safetensors")]

@@ -14,7 +14,7 @@ class SavingTest(ProgramTest):
         super().setUpClass()
         images = sorted(cls.data.iterdir())
         cls.held_out = cls.copies(images, "held-out", 8)
-        # So many that a test meets the program while it looks at them.
+        # So many that a test meets the program while it evaluates them.
         cls.many = cls.copies(images, "many", 1500)
 
     @classmethod

@@ -24,8 +24,8 @@ TEST(LearningRateSchedule, EqualsTheReference) {
     const LearningRateSchedule schedule{
         .lr = entry.at("lr"),
         .min_lr = entry.at("min_lr"),
-        .warmup_epochs = entry.at("warmup_epochs"),
-        .epochs = entry.at("epochs"),
+        .warmup = entry.at("warmup_epochs"),
+        .length = entry.at("epochs"),
     };
     for (const auto& point : entry.at("points")) {
       const double expected = point.at("lr");
@@ -37,7 +37,7 @@ TEST(LearningRateSchedule, EqualsTheReference) {
 }
 
 TEST(LearningRateSchedule, WithoutWarmUpStartsAtThePeak) {
-  const LearningRateSchedule schedule{.lr = 0.5, .min_lr = 0.1, .warmup_epochs = 0, .epochs = 2};
+  const LearningRateSchedule schedule{.lr = 0.5, .min_lr = 0.1, .warmup = 0, .length = 2};
   EXPECT_EQ(schedule.at(0), 0.5);
   EXPECT_DOUBLE_EQ(schedule.at(1), 0.3);
 }

@@ -109,6 +109,17 @@ TEST(ProgressText, BarFillsWithTheRun) {
   EXPECT_THAT(progress_text(progress, 140, false, true), HasSubstr("━━━━━━━━━━━━━━━━━━━━━━━━"));
 }
 
+TEST(ProgressText, CountsTheStepsOfARunThatIsGivenInThem) {
+  Progress progress = sample();
+  progress.run_steps = 160000;
+  progress.run_step = 40000;
+  EXPECT_THAT(progress_text(progress, 0, false, false),
+              StartsWith("step 40000/160000  epoch 3/40  loss 0.4312"));
+  EXPECT_THAT(progress_text(progress, 140, false, false),
+              HasSubstr("  ======..................  "));
+  EXPECT_THAT(progress_text(progress, 30, false, false), StartsWith("step 40000/160000"));
+}
+
 TEST(ProgressText, OddValuesStayReadable) {
   Progress progress = sample();
   progress.loss = NAN;
@@ -216,6 +227,10 @@ TEST(ProgressLine, TheLastStepIsAlwaysShown) {
   last.step = last.steps;
   line.update(last);
   EXPECT_THAT(screen.take(), HasSubstr("epoch 40/40  step 390/390"));
+  last = sample();
+  last.run_steps = last.run_step = 900;
+  line.update(last);
+  EXPECT_THAT(screen.take(), HasSubstr("step 900/900"));
 }
 
 TEST(ProgressLine, WithoutColourNoColourSequences) {

@@ -48,10 +48,10 @@ at::Tensor with(double value, std::int64_t row) {
 TEST(Finite, ResultsThatAreNoNumbersAreCountedAndTheFirstIsNamed) {
   const torch::nn::LinearImpl model(2, 2);
   NotNumbers found;
-  found.look(at::zeros({2, 3, 2}), batch_of({0, 1}), Names());
+  found.check(at::zeros({2, 3, 2}), batch_of({0, 1}), Names());
   EXPECT_NO_THROW(found.require_none("it", model));
-  found.look(with(std::numeric_limits<double>::quiet_NaN(), 1), batch_of({2, 3}), Names());
-  found.look(with(-std::numeric_limits<double>::infinity(), 0), batch_of({0, 1}), Names());
+  found.check(with(std::numeric_limits<double>::quiet_NaN(), 1), batch_of({2, 3}), Names());
+  found.check(with(-std::numeric_limits<double>::infinity(), 0), batch_of({0, 1}), Names());
   EXPECT_THAT([&] { found.require_none("it", model); },
               ThrowsMessage<UserError>(
                   AllOf(HasSubstr("it gives NaN or infinity for 2 of 6 images"),

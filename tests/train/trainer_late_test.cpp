@@ -120,7 +120,7 @@ struct LateRun {
   Outcome train(bool reads_late, std::int64_t accum_iter = 1) {
     const TrainingPlan plan{.steps = StepPlan(kLateBatches, accum_iter),
                             .epochs = 2,
-                            .schedule = {.lr = 0.02, .epochs = 2},
+                            .schedule = {.lr = 0.02, .length = 2},
                             .clip_grad = 0.5,
                             .max_skipped_steps = most_skipped,
                             .reads_late = reads_late};

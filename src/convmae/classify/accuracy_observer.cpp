@@ -41,7 +41,7 @@ void AccuracyObserver::begin(const Moment& /*now*/) {
 }
 
 void AccuracyObserver::evaluate(const Moment& now, Scores& scores) {
-  if (!now.due(options_.eval_every_epochs)) return;
+  if (!now.evaluation_due) return;
   const ClassificationMetrics metrics = measure();
   scores.values.update(values_of(metrics));
   scores.remarks.push_back("held-out: " + text_of(metrics));

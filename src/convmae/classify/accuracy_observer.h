@@ -16,7 +16,7 @@ class AccuracyObserver : public Observer {
  public:
   using Evaluate = std::function<ClassificationMetrics()>;
 
-  /// `evaluate` looks at the held-out images, `images`, with the model as it is. With
+  /// `evaluate` classifies the held-out images, `images`, with the model as it is. With
   /// `should_know_classes` it warns if the model turns out at first to know others. Run and options
   /// outlive it.
   AccuracyObserver(Run& run, const ClassifierOptions& options,

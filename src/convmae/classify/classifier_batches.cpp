@@ -53,7 +53,7 @@ ClassificationMetrics evaluate_classifier(Classifier& model, Loader& loader,
   ClassificationMetrics metrics(model.config().num_classes, confusions);
   while (const std::optional<Batch> batch = loader.next()) {
     const at::Tensor logits = model.forward(input(*batch));
-    if (not_numbers != nullptr) not_numbers->look(logits, *batch, loader.source());
+    if (not_numbers != nullptr) not_numbers->check(logits, *batch, loader.source());
     add_logits(metrics, logits, labels_of(*batch, class_of));
     progress(metrics.images());
   }

@@ -42,7 +42,7 @@ DropPath draw_drop_path(const std::vector<double>& rates, std::uint64_t seed, st
 void add_logits(ClassificationMetrics& metrics, const at::Tensor& logits,
                 std::span<const std::int64_t> labels);
 
-/// Looks at every image that `loader` delivers with the model in evaluation mode. `progress`
+/// Classifies every image that `loader` delivers with the model in evaluation mode. `progress`
 /// hears how many images are done; `not_numbers` gets those whose logits are none.
 ClassificationMetrics evaluate_classifier(Classifier& model, Loader& loader,
                                           const ImageInput& input,

@@ -39,7 +39,7 @@ void write_classifier_report(const RunPaths& paths, const RunLog& log,
   data.subtitle = paths.root.lexically_normal().string();
   data.footer = "convmae " + program_version();
   data.status = context.status;
-  data.tiles = training_tiles(log, context.epochs);
+  data.tiles = training_tiles(log, context.epochs, context.steps);
   if (!context.note.empty()) data.notes.push_back(context.note);
 
   Section training{.title = "Training"};

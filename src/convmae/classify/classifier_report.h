@@ -6,6 +6,7 @@
 #include "convmae/train/run/run_log.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace convmae {
@@ -20,6 +21,7 @@ struct ClassifierReportContext {
   std::string data;
   NamedValues machine;  ///< what computes, and how
   std::int64_t epochs = 0;
+  std::optional<std::int64_t> steps;  ///< if its length is given in them
   std::int64_t classes = 0;
 };
 

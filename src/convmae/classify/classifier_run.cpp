@@ -22,6 +22,7 @@ ClassifierReportContext report_of(const ClassifierRun& its) {
   report.machine = environment(its.run.compute());
   report.machine.emplace_back("gemm", its.options.gemm);
   report.epochs = its.options.epochs;
+  report.steps = its.options.steps;
   report.classes = std::ssize(its.images.classes);
   return report;
 }

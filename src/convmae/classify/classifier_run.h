@@ -25,7 +25,7 @@ struct ClassifierRun {
 /// Trains it and returns the exit code.
 int train_classifier(const ClassifierRun& its);
 
-/// Looks at the held-out images, which there are, with the classifier as it is.
+/// Evaluates the classifier as it is on the held-out images, which there are.
 ClassificationMetrics evaluate_held_out(Run& run, const ClassifierOptions& options,
                                         const LabelledImages& held_out, Classifier& classifier);
 

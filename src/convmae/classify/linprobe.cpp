@@ -133,7 +133,7 @@ class LinprobeTask : public Task {
   void learn_from(FeatureTable table) { table_ = std::move(table); }
   const std::optional<FeatureTable>& table() const { return table_; }
 
-  /// Looks at every image once, without augmentation. Each has its row.
+  /// Encodes every image once, without augmentation. Each has its row.
   FeatureTable compute_features(const LabelledImages& images, const ImageReading& reading) {
     const std::int64_t count = images.source->size();
     const std::unique_ptr<Loader> loader =

@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -30,6 +31,8 @@ std::string name_of(const std::filesystem::path& run) {
   return (clean.has_filename() ? clean : clean.parent_path()).filename().string();
 }
 
+bool is_whole(const nlohmann::ordered_json& epoch) { return !epoch.contains("incomplete"); }
+
 void print(const CompareOptions& options, const std::vector<ComparedRun>& runs) {
   if (!options.json) {
     std::printf("comparison: %s\n", printable(options.out).c_str());
@@ -41,7 +44,7 @@ void print(const CompareOptions& options, const std::vector<ComparedRun>& runs) 
     rows.push_back({{"name", runs[i].name},
                     {"directory", options.runs[i]},
                     {"steps", runs[i].history.steps().size()},
-                    {"epochs", epochs.size()},
+                    {"epochs", std::ranges::count_if(epochs, is_whole)},
                     {"last_epoch", epochs.empty() ? nlohmann::ordered_json() : epochs.back()}});
   }
   print_json({{"comparison", options.out}, {"runs", rows}});

@@ -25,7 +25,7 @@ class ClassifierCommand : public TrainingCommand<Options> {
              .data = "Training images: a folder with a folder for each class, a list with labels, "
                      "or IDX files",
              .eval_data = "Held-out images of the same classes",
-             .eval_every_epochs = "Look at the held-out images"}) {
+             .eval_every_epochs = "Evaluate the held-out images"}) {
     flags_.add_places();
     table_.add("in_chans_init", options_.in_chans_init,
                "First convolution of --init for other channels: mean, repeat or random");

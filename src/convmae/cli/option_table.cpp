@@ -59,7 +59,10 @@ std::string spell(double value) {
   return looks_whole ? text + ".0" : text;
 }
 
-std::string spell(const std::optional<double>& value) { return value ? spell(*value) : ""; }
+template <typename T>
+std::string spell(const std::optional<T>& value) {
+  return value ? spell(*value) : "";
+}
 
 template <typename T>
 std::string spell(const std::vector<T>& values) {
@@ -158,6 +161,12 @@ CLI::Option* OptionTable::add(const std::string& names, std::optional<double>& v
   return remember(option, names, [&value] { return spell(value); });
 }
 
+CLI::Option* OptionTable::add(const std::string& names, std::optional<std::int64_t>& value,
+                              const std::string& help) {
+  return remember(numbers_of<std::int64_t>(add_single(command_, names, value, help)), names,
+                  [&value] { return spell(value); });
+}
+
 CLI::Option* OptionTable::add(const std::string& names, std::vector<std::int64_t>& value,
                               const std::string& help) {
   return remember(numbers_of<std::int64_t>(command_.add_option(flags_of(names), value, help))
@@ -213,6 +222,27 @@ CLI::Option* OptionTable::add_command_line_only(const std::string& names, bool& 
   return command_.add_flag(flags_of(names), value, help)->group(heading_);
 }
 
+void OptionTable::add_choice(const std::string& key, const std::string& other,
+                             const std::string& what) {
+  choices_.push_back({key, other, what});
+}
+
+void OptionTable::check_choices() const {
+  for (const auto& [key, other, what] : choices_) {
+    if (find(key)->option->count() == 0 || find(other)->option->count() == 0) continue;
+    throw UserError("--" + key + " and --" + other + " each say " + what +
+                    ": leave one of them out");
+  }
+}
+
+std::set<std::string> OptionTable::with_replaced(std::set<std::string> keys) const {
+  for (const auto& [key, other, what] : choices_) {
+    if (find(key)->option->count() > 0) keys.insert(other);
+    if (find(other)->option->count() > 0) keys.insert(key);
+  }
+  return keys;
+}
+
 const OptionTable::Entry* OptionTable::find(const std::string& key) const {
   const auto entry = std::ranges::find_if(entries_, [&key](const Entry& candidate) {
     return candidate.earlier_key == key ||
@@ -223,6 +253,7 @@ const OptionTable::Entry* OptionTable::find(const std::string& key) const {
 
 void OptionTable::read_config(const std::filesystem::path& path,
                               const std::set<std::string>& set_aside) const {
+  const std::set<std::string> left_alone = with_replaced(set_aside);
   std::map<const Entry*, std::string> seen;
   for (const auto& [toml_key, node] : parse_file(path)) {
     const std::string key(toml_key.str());
@@ -237,7 +268,7 @@ void OptionTable::read_config(const std::filesystem::path& path,
                       ", two names of one flag: keep one of them");
     }
     // The command line goes before the file.
-    if (entry->option->count() > 0 || set_aside.contains(entry->key)) continue;
+    if (entry->option->count() > 0 || left_alone.contains(entry->key)) continue;
     try {
       for (const std::string& word : words_of(node, key)) {
         const auto now = entry->earlier_values.find(word);
@@ -249,13 +280,19 @@ void OptionTable::read_config(const std::filesystem::path& path,
       throw UserError("key " + quote(key) + " in " + quote(path.string()) + ": " + error.what());
     }
   }
+  for (const auto& [key, other, what] : choices_) {
+    if (!seen.contains(find(key)) || !seen.contains(find(other))) continue;
+    throw UserError(quote(path.string()) + " has " + quote(key) + " and " + quote(other) +
+                    ", which each say " + what + ": keep one of them");
+  }
 }
 
 void OptionTable::read_defaults(const nlohmann::ordered_json& values, const std::string& source,
                                 const std::set<std::string>& set_aside) const {
+  const std::set<std::string> left_alone = with_replaced(set_aside);
   for (const auto& [key, value] : values.items()) {
     const Entry* const entry = find(key);
-    if (entry == nullptr || entry->option->count() > 0 || set_aside.contains(entry->key)) continue;
+    if (entry == nullptr || entry->option->count() > 0 || left_alone.contains(entry->key)) continue;
     if (value.is_null()) {
       throw UserError(quote(source) + " does not say what --" + entry->key +
                       " its model has: give the flag");
@@ -273,9 +310,10 @@ void OptionTable::read_defaults(const nlohmann::ordered_json& values, const std:
 }
 
 std::vector<std::pair<std::string, std::string>> OptionTable::settings() const {
+  const std::set<std::string> left_out = with_replaced({});
   std::vector<std::pair<std::string, std::string>> settings;
   for (const Entry& entry : entries_) {
-    std::string value = entry.spell();
+    std::string value = left_out.contains(entry.key) ? "" : entry.spell();
     if (!value.empty()) settings.emplace_back(entry.key, std::move(value));
   }
   return settings;

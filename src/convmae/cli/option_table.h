@@ -33,6 +33,8 @@ class OptionTable {
   CLI::Option* add(const std::string& names, std::uint64_t& value, const std::string& help);
   CLI::Option* add(const std::string& names, double& value, const std::string& help);
   CLI::Option* add(const std::string& names, std::optional<double>& value, const std::string& help);
+  CLI::Option* add(const std::string& names, std::optional<std::int64_t>& value,
+                   const std::string& help);
   CLI::Option* add(const std::string& names, std::vector<std::int64_t>& value,
                    const std::string& help);
   CLI::Option* add(const std::string& names, std::vector<double>& value, const std::string& help);
@@ -48,15 +50,20 @@ class OptionTable {
   /// are its words and what they are called now.
   void also_read(const std::string& key, const CLI::Option* option,
                  std::map<std::string, std::string> values);
+  /// Of two options, each of which says `what`, one is given: on the command line it takes the
+  /// place of the other in a file, and `settings` has only one of them.
+  void add_choice(const std::string& key, const std::string& other, const std::string& what);
   /// A flag for the command line alone.
   CLI::Option* add_command_line_only(const std::string& names, std::string& value,
                                      const std::string& help);
   CLI::Option* add_command_line_only(const std::string& names, bool& value,
                                      const std::string& help);
 
+  /// Throws UserError if the command line has both options of a choice.
+  void check_choices() const;
   /// Takes values from a TOML file for options that the command line does not have, but not for the
-  /// keys in `set_aside`. Throws UserError for a file that cannot be read, a key that is no option
-  /// and a value that does not fit.
+  /// keys in `set_aside`. Throws UserError for a file that cannot be read, a key that is no option,
+  /// both of a choice, and a value that does not fit.
   void read_config(const std::filesystem::path& path, const std::set<std::string>& set_aside) const;
   /// Takes values for options that neither the command line nor a configuration file has from a
   /// file of weights; `source` is its name. Throws UserError for null, which stands for a value
@@ -73,6 +80,8 @@ class OptionTable {
   struct Entry;
   /// Null if no option has this name.
   const Entry* find(const std::string& key) const;
+  /// `keys`, and those whose place another option has taken.
+  std::set<std::string> with_replaced(std::set<std::string> keys) const;
 
   struct Entry {
     std::string key;
@@ -82,9 +91,16 @@ class OptionTable {
     std::map<std::string, std::string> earlier_values{};
   };
 
+  struct Choice {
+    std::string key;
+    std::string other;
+    std::string what;
+  };
+
   CLI::App& command_;
   std::string heading_;
   std::vector<Entry> entries_;
+  std::vector<Choice> choices_;
 };
 
 }  // namespace convmae

@@ -60,6 +60,7 @@ class TrainingCommand {
   /// Brings together the command line, a configuration file, the file of weights and the preset of
   /// the model.
   void read_configuration() {
+    table_.check_choices();
     // A model or method that was typed replaces the sizes that a file has for another one.
     const std::set<std::string> set_aside = model_->set_aside();
     if (const std::string file = flags_.configuration(); !file.empty()) {

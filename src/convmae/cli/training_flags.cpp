@@ -47,8 +47,12 @@ void TrainingFlags::add_optimisation() {
   table_.add("batch_size", options_.batch_size, "Images of a micro-batch");
   table_.add("accum_iter", options_.accum_iter, "Micro-batches of an optimizer step");
   table_.add("epochs", options_.epochs, "Passes over the images");
+  table_.add("steps", options_.steps, "Optimizer steps of the run, instead of --epochs");
+  table_.add_choice("epochs", "steps", "how long the run is");
   const std::string warmup_default = options_.warmup_epochs ? "" : " [a tenth, at most 40]";
   table_.add("warmup_epochs", options_.warmup_epochs, "Epochs of linear warm-up" + warmup_default);
+  table_.add("warmup_steps", options_.warmup_steps, "The same in steps, instead");
+  table_.add_choice("warmup_epochs", "warmup_steps", "how long the warm-up is");
   table_.add("blr", options_.blr, "Base learning rate: lr = blr * images a step / 256");
   table_.add("lr", options_.lr, "Peak learning rate, instead of blr");
   table_.add("min_lr", options_.min_lr, "Learning rate at the end");
@@ -59,14 +63,16 @@ void TrainingFlags::add_optimisation() {
 }
 
 void TrainingFlags::add_saving() {
-  table_.group("Saving and looking");
+  table_.group("Saving and evaluating");
   table_.add("save_every_epochs", options_.save_every_epochs,
-             "0: only at the end, and before held-out images are looked at");
+             "0: only at the end, and before held-out images are evaluated");
   table_.add("save_every_steps", options_.save_every_steps, "0: never");
   table_.add("keep_last", options_.keep_last, "Checkpoints that stay, beside the best");
   table_.add("max_minutes", options_.max_minutes,
              "End in good order within this time; 0: no limit");
   table_.add("eval_every_epochs", options_.eval_every_epochs, wording_.eval_every_epochs);
+  table_.add("eval_every_steps", options_.eval_every_steps, "The same by steps, instead");
+  table_.add_choice("eval_every_epochs", "eval_every_steps", "when held-out images are evaluated");
 }
 
 void TrainingFlags::add_machine() {

@@ -57,7 +57,7 @@ std::vector<at::Tensor> selected(const FeatureModel& model, const FeatureSelecti
 void require_features(const FeatureModel& model, const Batch& batch, const ImageSource& source,
                       const at::Tensor& features) {
   NotNumbers not_numbers;
-  not_numbers.look(features, batch, source);
+  not_numbers.check(features, batch, source);
   not_numbers.require_none("the encoder", model.module());
 }
 

@@ -5,9 +5,9 @@
 
 namespace convmae {
 
-double LearningRateSchedule::at(double epoch) const {
-  if (epoch < warmup_epochs) return lr * epoch / warmup_epochs;
-  const double progress = (epoch - warmup_epochs) / (epochs - warmup_epochs);
+double LearningRateSchedule::at(double time) const {
+  if (time < warmup) return lr * time / warmup;
+  const double progress = (time - warmup) / (length - warmup);
   return min_lr + (lr - min_lr) * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
 }
 

@@ -5,15 +5,15 @@
 namespace convmae {
 
 /// Linear warm-up from zero, then half a cosine down to `min_lr`, as functions of the (fractional)
-/// epoch (MAE, arXiv 2111.06377, appendix A).
+/// epoch (MAE, arXiv 2111.06377, appendix A), or of the step where the run's length is in steps.
 struct LearningRateSchedule {
   double lr = 0;      ///< reached at the end of the warm-up
   double min_lr = 0;  ///< reached at the end of the run
-  double warmup_epochs = 0;
-  double epochs = 0;
+  double warmup = 0;  ///< how long it takes, in epochs or steps as `length`
+  double length = 0;  ///< of the run
 
-  /// The learning rate at `epoch` (0 <= epoch < epochs), in double precision.
-  double at(double epoch) const;
+  /// The learning rate at `time` (0 <= time < length), in double precision.
+  double at(double time) const;
 };
 
 /// The peak learning rate that a base rate gives for so many images an optimizer step: the linear

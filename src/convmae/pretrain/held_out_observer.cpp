@@ -31,7 +31,7 @@ void HeldOutObserver::begin(const Moment& /*now*/) {
 }
 
 void HeldOutObserver::evaluate(const Moment& now, Scores& scores) {
-  if (!now.due(options_.eval_every_epochs)) return;
+  if (!now.evaluation_due) return;
   const Evaluation found = measure();
   scores.values["val_loss"] = found.loss;
   scores.remarks.push_back("held-out " + format_fixed(found.loss, 4));

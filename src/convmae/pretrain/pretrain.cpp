@@ -1,7 +1,5 @@
 #include "convmae/pretrain/pretrain.h"
 
-#include "convmae/base/error.h"
-#include "convmae/base/quote.h"
 #include "convmae/checkpoint/handover.h"
 #include "convmae/checkpoint/weights.h"
 #include "convmae/pretrain/held_out_observer.h"
@@ -35,11 +33,6 @@ std::int64_t initialise(Run& run, PretrainTask& task, const PretrainOptions& opt
   }
   const Handover handover(options.init);
   run.say("init: " + handover.restore(*task.model(), task.optimizer()));
-  if (handover.epochs_done() >= options.epochs) {
-    throw UserError(quote(options.init) + " has been trained for " +
-                    std::to_string(handover.epochs_done()) + " epochs, found --epochs " +
-                    std::to_string(options.epochs) + ": give more");
-  }
   return handover.epochs_done();
 }
 
@@ -69,6 +62,7 @@ RunReportContext report_of(const Run& run, const PretrainOptions& options,
   report.environment.emplace_back("command", run.context().command);
   report.environment.emplace_back("data", run.source()->description());
   report.epochs = options.epochs;
+  report.steps = options.steps;
   if (evaluators.held_out) report.untrained = evaluators.held_out->untrained();
   if (evaluators.probe) report.probe = evaluators.probe->first();
   report.normalised_targets = options.model_config.decoder.norm_pix_loss;
@@ -96,6 +90,7 @@ int pretrain(PretrainOptions& options, const RunContext& context) {
   }
 
   run.set_kind(nullptr);
+  settle_panels(options);
   PretrainTask task(options, run.compute());
   const std::int64_t epochs = run.is_new() ? initialise(run, task, options) : 0;
   run.start(task, epochs,

@@ -19,6 +19,9 @@ void resolve(PretrainOptions& options) {
     options.probe_data = options.eval_data;
   }
   make_absolute(options.probe_data);
+}
+
+void settle_panels(PretrainOptions& options) {
   if (options.panel_every_epochs == 0) {
     options.panel_every_epochs = std::max<std::int64_t>(1, options.epochs / 10);
   }
@@ -31,7 +34,7 @@ void validate(const PretrainOptions& options) {
   validate_training(options);
   require_share(options.beta1, "beta1");
   require_share(options.beta2, "beta2");
-  require_at_least(options.panel_every_epochs, 1, "panel_every_epochs");
+  require_at_least(options.panel_every_epochs, 0, "panel_every_epochs");
   require_at_least(options.panel_images, 0, "panel_images");
   require_at_least(options.probe_every, 0, "probe_every");
   require(options.probe_every == 0 || !options.probe_data.empty(),

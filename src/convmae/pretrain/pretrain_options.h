@@ -16,7 +16,7 @@ struct PretrainOptions : TrainingOptions {
   double beta1 = 0.9;
   double beta2 = 0.95;
 
-  // Looking.
+  // Evaluating.
   std::int64_t panel_every_epochs = 0;  ///< 0: about ten times a run
   std::int64_t panel_images = 6;
   std::int64_t probe_every = 0;  ///< epochs between measurements with KnnProbe; 0: off
@@ -25,6 +25,9 @@ struct PretrainOptions : TrainingOptions {
 
 /// Fills in what was left open. Paths to data become absolute.
 void resolve(PretrainOptions& options);
+
+/// The same for the pictures, when the run's length is settled.
+void settle_panels(PretrainOptions& options);
 
 /// Throws UserError for values that make no sense. The model's configuration is checked too.
 void validate(const PretrainOptions& options);

@@ -48,7 +48,7 @@ Chart probe_chart(const RunLog& log, const ProbeContext& probe) {
 }
 
 std::vector<Tile> tiles_of(const RunLog& log, const RunReportContext& context) {
-  std::vector<Tile> tiles = training_tiles(log, context.epochs);
+  std::vector<Tile> tiles = training_tiles(log, context.epochs, context.steps);
   if (context.untrained) {
     const Evaluation& before = *context.untrained;
     tiles.push_back({"held-out loss", format_number(last_value(log, "val_loss")),

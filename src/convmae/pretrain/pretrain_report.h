@@ -27,6 +27,7 @@ struct RunReportContext {
   NamedValues settings;
   NamedValues environment;
   std::int64_t epochs = 0;
+  std::optional<std::int64_t> steps;  ///< if its length is given in them
   /// Held-out images before the first step, where there are any.
   std::optional<Evaluation> untrained;
   std::optional<ProbeContext> probe;

@@ -50,6 +50,10 @@ std::string eta_text(double seconds) {
                         : format_duration(seconds);
 }
 
+std::string fraction(std::int64_t part, std::int64_t whole) {
+  return std::to_string(part) + "/" + std::to_string(whole);
+}
+
 std::vector<Part> make_parts(const Progress& p) {
   std::string share = format_share(p.data_share);
   share.erase(std::remove(share.begin(), share.end(), ' '), share.end());
@@ -57,8 +61,8 @@ std::vector<Part> make_parts(const Progress& p) {
   mean += loss_text(p.loss_mean);
   mean += ')';
   std::vector<Part> parts = {
-      {"epoch", std::to_string(p.epoch) + "/" + std::to_string(p.epochs), "", 0},
-      {"step", std::to_string(p.step) + "/" + std::to_string(p.steps), "", 4},
+      {"epoch", fraction(p.epoch, p.epochs), "", 0},
+      {"step", fraction(p.step, p.steps), "", 4},
       {"loss", loss_text(p.loss), kBold, 0},
       {"", mean, "", 6},
       // Always the same number of digits, so that the line does not tremble.
@@ -67,6 +71,10 @@ std::vector<Part> make_parts(const Progress& p) {
       {"data", share, p.data_share > 0.1 ? kYellow : std::string_view{}, 3},
       {"ETA", eta_text(p.eta_seconds), "", 1},
   };
+  if (p.run_steps > 0) {
+    parts[0] = {"step", fraction(p.run_step, p.run_steps), "", 0};
+    parts[1] = {"epoch", fraction(p.epoch, p.epochs), "", 4};
+  }
   return parts;
 }
 
@@ -101,6 +109,7 @@ std::string bar(double share, std::size_t width, bool colour, bool unicode) {
 }
 
 double share_done(const Progress& p) {
+  if (p.run_steps > 0) return static_cast<double>(p.run_step) / static_cast<double>(p.run_steps);
   if (p.epochs <= 0 || p.steps <= 0) return 0;
   const double epochs_done =
       static_cast<double>(p.epoch - 1) + static_cast<double>(p.step) / static_cast<double>(p.steps);
@@ -171,7 +180,9 @@ void ProgressLine::show(std::string text) {
 }
 
 void ProgressLine::update(const Progress& progress) {
-  const bool last = progress.epoch == progress.epochs && progress.step == progress.steps;
+  const bool last = progress.run_steps > 0
+                        ? progress.run_step == progress.run_steps
+                        : progress.epoch == progress.epochs && progress.step == progress.steps;
   if (!due() && !last) return;
   show(progress_text(progress, columns(), terminal_.interactive && terminal_.colour,
                      terminal_.interactive && terminal_.unicode));

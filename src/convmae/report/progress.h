@@ -15,8 +15,10 @@ struct Progress {
   std::int64_t epochs = 0;
   std::int64_t step = 0;  ///< finished steps of this epoch
   std::int64_t steps = 0;
-  double loss = 0;       ///< median of the latest steps
-  double loss_mean = 0;  ///< mean of the epoch so far
+  std::int64_t run_step = 0;   ///< of the run
+  std::int64_t run_steps = 0;  ///< if the run's length is given in steps, else 0
+  double loss = 0;             ///< median of the latest steps
+  double loss_mean = 0;        ///< mean of the epoch so far
   double lr = 0;
   double images_per_second = 0;
   double data_share = 0;   ///< share of time spent waiting for data, 0 to 1
@@ -42,7 +44,7 @@ class ProgressLine {
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
 
-  /// Shows `progress` if it is time to; the last step of the last epoch is always shown.
+  /// Shows `progress` if it is time to; the last step of the run is always shown.
   void update(const Progress& progress);
   /// Shows another text, as much of it as fits, if it is time to.
   void update(std::string_view text);

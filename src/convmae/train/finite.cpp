@@ -51,7 +51,7 @@ void require_finite_weights(const torch::nn::Module& model, const std::filesyste
 
 bool has_finite_weights(const torch::nn::Module& model) { return first_not_finite(model).empty(); }
 
-void NotNumbers::look(const at::Tensor& results, const Batch& batch, const ImageSource& source) {
+void NotNumbers::check(const at::Tensor& results, const Batch& batch, const ImageSource& source) {
   images_ += batch.count;
   if (all_finite(results)) return;
   const at::Tensor finite = at::isfinite(results.flatten(1)).all(1);

@@ -27,7 +27,7 @@ bool has_finite_weights(const torch::nn::Module& model);
 class NotNumbers {
  public:
   /// `results` [B, ...], one for each image of the batch.
-  void look(const at::Tensor& results, const Batch& batch, const ImageSource& source);
+  void check(const at::Tensor& results, const Batch& batch, const ImageSource& source);
   /// Throws UserError that counts and names them if there were any.
   void require_none(const std::string& who, const torch::nn::Module& model) const;
 

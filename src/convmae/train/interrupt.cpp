@@ -25,7 +25,7 @@ void note_signal(int signal) {
   }
   arrived = signal;
   const int before = errno;
-  // From here, as it may be a while until the training loop looks. A lost notice does no harm.
+  // From here, as it may be a while until the trainer asks. A lost notice does no harm.
   [[maybe_unused]] ssize_t written = 0;
   if (on_terminal != 0) written = ::write(STDERR_FILENO, kEraseLine.data(), kEraseLine.size());
   written = ::write(STDERR_FILENO, kNotice.data(), kNotice.size());

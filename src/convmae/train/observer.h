@@ -34,25 +34,30 @@ struct Moment {
   RunPosition position;
   double epoch = 0;              ///< what is done, in fractional epochs
   std::int64_t epochs_done = 0;  ///< whole ones
-  std::int64_t epochs = 0;       ///< of the run
+  std::int64_t epochs = 0;       ///< of the run; the last one may be begun only
   std::int64_t steps_per_epoch = 0;
+  std::int64_t steps = 0;  ///< of the run
+  bool in_steps = false;   ///< its length was given in them
   Speed speed;
-  /// Mean learning rate of the epoch's steps; where an epoch, or its part, ends.
+  /// Mean learning rate of the epoch's steps; where training pauses.
   double mean_lr = 0;
-  bool last = false;     ///< training ends here
-  bool gave_up = false;  ///< and for too many skipped steps
+  bool evaluation_due = false;  ///< of held-out images; where training pauses
+  bool last = false;            ///< training ends here
+  bool gave_up = false;         ///< and for too many skipped steps
 
   bool epoch_complete() const { return position.step == steps_per_epoch; }
   /// Mean loss of the epoch so far; NaN if no step of it was taken.
   double mean_loss() const { return position.loss_sum / static_cast<double>(position.loss_count); }
-  std::int64_t steps_left() const { return epochs * steps_per_epoch - position.global_step; }
+  std::int64_t steps_left() const { return steps - position.global_step; }
   /// Whether something that is done every so many epochs is due.
-  bool due(std::int64_t every) const { return last || epochs_done % every == 0; }
+  bool due(std::int64_t every) const {
+    return last || (epoch_complete() && epochs_done % every == 0);
+  }
 };
 
-/// What was found about a model at the end of an epoch or of the run.
+/// What was found about a model where training pauses.
 struct Scores {
-  /// For the epoch's line in the log; fractional numbers go to TensorBoard.
+  /// For a line in the log; fractional numbers go to TensorBoard.
   nlohmann::ordered_json values = nlohmann::ordered_json::object();
   std::vector<std::string> remarks;  ///< for the console
   /// By which checkpoints are ranked, lower is better: what held-out images say.
@@ -61,9 +66,10 @@ struct Scores {
   std::string scored_on;
 };
 
-/// Looks on while something is trained, and keeps what is to be kept of it. At the end of an epoch
-/// all observers save, then all evaluate, then all hear what was found. Any of them may throw: the
-/// others are then asked to rescue, and training ends with what was thrown.
+/// Hears how something is trained, and keeps what is to be kept of it. Training pauses where an
+/// epoch or the run ends and where an evaluation is due: there all observers save, then all
+/// evaluate, then all hear what was found. Any of them may throw: the others are then asked to
+/// rescue, and training ends with what was thrown.
 class Observer {
  public:
   virtual ~Observer() = default;
@@ -74,7 +80,7 @@ class Observer {
   /// Whether `stepped` needs the model as it is after that step of the run. On a device that is not
   /// the CPU it hears of a step when the next one is under way, unless it says so here.
   virtual bool needs_model_after(std::int64_t /*step*/) const { return false; }
-  /// Training pauses here, or ends: what the model has learned is safe before it is evaluated.
+  /// What the model has learned is safe before it is evaluated.
   virtual void save(const Moment&) {}
   /// Evaluates what is due. May throw Interrupted.
   virtual void evaluate(const Moment&, Scores&) {}

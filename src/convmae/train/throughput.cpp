@@ -8,7 +8,7 @@ double ratio(double a, double b) { return b > 0 ? a / b : 0; }
 }  // namespace
 
 void Throughput::begin_epoch() {
-  last_ = seconds_now_();
+  resume();
   epoch_seconds_ = 0;
   epoch_waited_ = 0;
   epoch_images_ = 0;

@@ -30,6 +30,8 @@ class Throughput {
 
   /// Begins an epoch, or the rest of one.
   void begin_epoch();
+  /// Goes on after a pause, whose time is none of the next step's.
+  void resume() { last_ = seconds_now_(); }
   /// Notes a finished step. `waited` are the seconds of it that went by without data.
   void add_step(std::int64_t images, double waited);
 

@@ -34,17 +34,28 @@ struct Trainer::Pass {
   Outcome outcome = {};
   std::optional<Step> outstanding = {};  ///< the last one, if observers have not heard of it
 
+  std::int64_t total_steps() const {
+    return plan.total_steps > 0 ? plan.total_steps : plan.epochs * plan.steps.steps_per_epoch();
+  }
+  bool finished() const { return position.global_step >= total_steps(); }
   bool epoch_done() const { return position.step == plan.steps.steps_per_epoch(); }
+  bool evaluation_due() const {
+    return finished() || plan.evaluation.due(position, plan.steps.steps_per_epoch());
+  }
   double epoch_at(std::int64_t step) const {
     const std::int64_t all = plan.steps.batches_per_epoch();
     return fractional_epoch(position.epoch, std::min(plan.steps.first_batch(step), all), all);
   }
 
+  /// The learning rate of a step of the epoch.
+  double lr_of(std::int64_t step) const {
+    if (plan.total_steps == 0) return plan.schedule.at(epoch_at(step));
+    return plan.schedule.at(static_cast<double>(position.global_step - position.step + step));
+  }
+
   double mean_lr() const {
     double sum = 0;
-    for (std::int64_t step = 0; step < position.step; ++step) {
-      sum += plan.schedule.at(epoch_at(step));
-    }
+    for (std::int64_t step = 0; step < position.step; ++step) sum += lr_of(step);
     return sum / static_cast<double>(position.step);
   }
 
@@ -61,6 +72,8 @@ struct Trainer::Pass {
             .epochs_done = known.epoch + (done ? 1 : 0),
             .epochs = plan.epochs,
             .steps_per_epoch = plan.steps.steps_per_epoch(),
+            .steps = total_steps(),
+            .in_steps = plan.total_steps > 0,
             .speed = throughput.speed()};
   }
 
@@ -106,9 +119,8 @@ struct Trainer::Pass {
 
   void take_step() {
     const double epoch = epoch_at(position.step);
-    Step step{.epoch = epoch,
-              .lr = plan.schedule.at(epoch),
-              .batches = plan.steps.batches(position.step)};
+    Step step{
+        .epoch = epoch, .lr = lr_of(position.step), .batches = plan.steps.batches(position.step)};
     const double waited_before = batches->seconds_waited();
     accumulate(step);
     step.waited = batches->seconds_waited() - waited_before;
@@ -204,10 +216,11 @@ struct Trainer::Pass {
     if (limits.signalled()) return Ending::signal;
     if (limits.max_seconds > 0) {
       // One more step and what comes after the last one must fit, even if it takes longer than
-      // before.
+      // before; and first, where it is due, an evaluation that is not the last one.
       double ending = 0;
       for (const Observer* const observer : observers) ending += observer->seconds_at_end();
-      const double end = limits.seconds() + throughput.speed().seconds_per_step + 1 + 1.5 * ending;
+      const double more = (evaluation_due() ? 2.5 : 1.5) * ending;
+      const double end = limits.seconds() + throughput.speed().seconds_per_step + 1 + more;
       if (end > limits.max_seconds) return Ending::time_limit;
     }
     return std::nullopt;
@@ -222,6 +235,7 @@ struct Trainer::Pass {
     settle();
     Moment now = moment();
     now.last = last;
+    now.evaluation_due = last || evaluation_due();
     now.mean_lr = mean_lr();
     save(now);
     rescuing([&] {
@@ -232,29 +246,33 @@ struct Trainer::Pass {
     });
   }
 
-  /// Returns why training is to end, if it is.
-  std::optional<Ending> train_epoch() {
-    throughput.begin_epoch();
-    while (!epoch_done()) {
-      take_step();
-      if (guard.gave_up()) return Ending::gave_up;
-      if (epoch_done()) break;
-      if (const std::optional<Ending> ending = stop()) return ending;
-    }
+  /// After a step: saves and evaluates if training pauses or ends here. Returns why it is to end
+  /// before its plan, if it is.
+  std::optional<Ending> pause() {
     const std::optional<Ending> ending = stop();
     // After a signal there may not be the time; a run that continues begins with the evaluation.
     if (ending == Ending::signal) return ending;
-    save_and_evaluate(ending.has_value() || position.epoch + 1 == plan.epochs);
-    position.begin_next_epoch();
-    return ending;
+    if (!ending && !epoch_done() && !evaluation_due()) return ending;
+    save_and_evaluate(ending.has_value() || finished());
+    if (epoch_done()) {
+      position.begin_next_epoch();
+      throughput.begin_epoch();
+    } else {
+      throughput.resume();
+    }
+    return finished() ? std::nullopt : ending;
   }
 
-  void train(const OpenBatches& open) {
+  void train(const OpenBatches& open, bool evaluated) {
     begin(open);
+    throughput.begin_epoch();
     std::optional<Ending> ending;
-    while (!ending && position.epoch < plan.epochs) ending = train_epoch();
-    if (position.epoch == plan.epochs) ending.reset();
-    if (ending == Ending::time_limit && position.step > 0) save_and_evaluate(/*last=*/true);
+    // Of a run that was stopped before its evaluation.
+    if (position.step > 0 && (epoch_done() || !evaluated)) ending = pause();
+    while (!ending && !finished()) {
+      take_step();
+      ending = guard.gave_up() ? Ending::gave_up : pause();
+    }
     outcome.ending = ending.value_or(Ending::complete);
   }
 };
@@ -262,11 +280,11 @@ struct Trainer::Pass {
 Trainer::Trainer(TrainingPlan plan, Limits limits) : plan_(plan), limits_(std::move(limits)) {}
 
 Outcome Trainer::run(Task& task, const OpenBatches& open, std::span<Observer* const> observers,
-                     const RunPosition& from) {
+                     const RunPosition& from, bool evaluated) {
   Pass pass{plan_, limits_, task, observers, from};
   pass.guard.restore(from.skipped, from.skipped_in_a_row);
   try {
-    pass.train(open);
+    pass.train(open, evaluated);
   } catch (const Interrupted&) {
     pass.outcome.ending = Ending::signal;
   }

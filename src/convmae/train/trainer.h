@@ -3,6 +3,7 @@
 #include "convmae/optim/schedule.h"
 #include "convmae/train/accumulation.h"
 #include "convmae/train/batch_stream.h"
+#include "convmae/train/evaluation_plan.h"
 #include "convmae/train/observer.h"
 #include "convmae/train/step_guard.h"
 #include "convmae/train/task.h"
@@ -19,7 +20,10 @@ namespace convmae {
 /// How long and in which steps something is trained.
 struct TrainingPlan {
   StepPlan steps{1, 1};
-  std::int64_t epochs = 0;
+  std::int64_t epochs = 0;  ///< of which the last one may be begun only
+  /// Steps of the run, where its length, and that of the schedule, is in steps; 0: in epochs.
+  std::int64_t total_steps = 0;
+  EvaluationPlan evaluation = {};
   LearningRateSchedule schedule;
   double clip_grad = 0;                ///< largest norm of the gradient; 0: no limit
   std::int64_t max_skipped_steps = 0;  ///< in a row; 0: never gives up
@@ -53,10 +57,12 @@ class Trainer {
   /// Throws UserError for a plan without steps.
   Trainer(TrainingPlan plan, Limits limits);
 
-  /// `observers` are called in their order. Throws what task, batches or observers throw, after all
-  /// observers were asked to rescue where the state of the run is whole.
+  /// `observers` are called in their order. `evaluated`: the model at `from` needs no evaluation;
+  /// otherwise it is evaluated first if that is due, as always where an epoch is not over yet after
+  /// its last step. Throws what task, batches or observers throw, after all observers were asked to
+  /// rescue where the state of the run is whole.
   Outcome run(Task& task, const OpenBatches& open, std::span<Observer* const> observers,
-              const RunPosition& from);
+              const RunPosition& from, bool evaluated = true);
 
  private:
   /// What `run` works with.

@@ -5,12 +5,29 @@
 #include "convmae/base/threads.h"
 #include "convmae/checkpoint/preprocessing.h"
 #include "convmae/optim/schedule.h"
+#include "convmae/report/format.h"
 #include "convmae/train/option_checks.h"
 
 #include <algorithm>
 #include <cmath>
 
 namespace convmae {
+namespace {
+
+constexpr double kLongestWarmup = 40;  // in epochs, unless asked for
+
+/// Where the run is `epochs` long.
+void require_warmup(const TrainingOptions& options, double epochs, std::int64_t steps_per_epoch) {
+  const bool in_steps = options.warmup_steps.has_value();
+  const double warmup = in_steps ? *options.warmup_steps : *options.warmup_epochs;
+  const double length = in_steps ? epochs * static_cast<double>(steps_per_epoch) : epochs;
+  const char* const unit = in_steps ? "steps" : "epochs";
+  require(warmup >= 0 && warmup < length,
+          std::string("--warmup_") + unit + " must be at least 0 and below the run's " +
+              format_number(length) + " " + unit + ", found " + format_number(warmup));
+}
+
+}  // namespace
 
 double TrainingOptions::peak_lr() const {
   return lr ? *lr : scaled_learning_rate(blr, images_per_step());
@@ -23,8 +40,8 @@ void resolve_training(TrainingOptions& options) {
   const Preprocessing defaults = default_preprocessing(options.model_config.encoder.in_chans, {});
   if (options.mean.empty()) options.mean = defaults.mean;
   if (options.std.empty()) options.std = defaults.std;
-  if (!options.warmup_epochs) {
-    options.warmup_epochs = std::min(40.0, static_cast<double>(options.epochs) / 10);
+  if (!options.steps && !options.warmup_steps && !options.warmup_epochs) {
+    options.warmup_epochs = std::min(kLongestWarmup, static_cast<double>(options.epochs) / 10);
   }
   if (options.num_workers < 0) options.num_workers = std::min<std::int64_t>(8, usable_cpus());
   resolve_compute(options);
@@ -57,10 +74,10 @@ void validate_training(const TrainingOptions& options) {
   require_count(options.batch_size, "batch_size");
   require_count(options.accum_iter, "accum_iter");
   require_count(options.epochs, "epochs");
-  require(
-      *options.warmup_epochs >= 0 && *options.warmup_epochs < static_cast<double>(options.epochs),
-      "--warmup_epochs must be at least 0 and below the number of epochs (" +
-          std::to_string(options.epochs) + "), found " + std::to_string(*options.warmup_epochs));
+  if (options.steps) require_count(*options.steps, "steps");
+  if (!options.steps && !options.warmup_steps) {
+    require_warmup(options, static_cast<double>(options.epochs), 1);
+  }
   require_not_negative(options.blr, "blr");
   require(options.lr || std::isfinite(options.peak_lr()),
           "--blr times the images of a step must be finite, found --blr " +
@@ -75,8 +92,40 @@ void validate_training(const TrainingOptions& options) {
   require_at_least(options.save_every_steps, 0, "save_every_steps");
   require_at_least(options.keep_last, 1, "keep_last");
   require_at_least(options.eval_every_epochs, 1, "eval_every_epochs");
+  if (options.eval_every_steps) {
+    require_count(*options.eval_every_steps, "eval_every_steps");
+    require(!options.eval_data.empty(),
+            "--eval_every_steps needs --eval_data, the images to evaluate the model on");
+  }
   require_at_least(options.threads, 1, "threads");
   validate_compute(options);
+}
+
+void settle_length(TrainingOptions& options, std::int64_t steps_per_epoch) {
+  auto epochs = static_cast<double>(options.epochs);
+  if (options.steps) {
+    epochs = static_cast<double>(*options.steps) / static_cast<double>(steps_per_epoch);
+    options.epochs = (*options.steps + steps_per_epoch - 1) / steps_per_epoch;
+  }
+  if (!options.warmup_steps && !options.warmup_epochs) {
+    options.warmup_epochs = std::min(kLongestWarmup, epochs / 10);
+  }
+  if (options.steps || options.warmup_steps) require_warmup(options, epochs, steps_per_epoch);
+}
+
+LearningRateSchedule schedule_of(const TrainingOptions& options, std::int64_t steps_per_epoch) {
+  const auto per_epoch = static_cast<double>(steps_per_epoch);
+  LearningRateSchedule schedule{.lr = options.peak_lr(), .min_lr = options.min_lr};
+  if (options.steps) {
+    schedule.length = static_cast<double>(*options.steps);
+    schedule.warmup =
+        options.warmup_steps ? *options.warmup_steps : *options.warmup_epochs * per_epoch;
+  } else {
+    schedule.length = static_cast<double>(options.epochs);
+    schedule.warmup =
+        options.warmup_steps ? *options.warmup_steps / per_epoch : *options.warmup_epochs;
+  }
+  return schedule;
 }
 
 }  // namespace convmae

@@ -3,6 +3,8 @@
 #include "convmae/data/decode/decode.h"
 #include "convmae/model/compute.h"
 #include "convmae/model/config.h"
+#include "convmae/optim/schedule.h"
+#include "convmae/train/evaluation_plan.h"
 
 #include <cstdint>
 #include <optional>
@@ -42,7 +44,10 @@ struct TrainingOptions : ComputeOptions {
   std::int64_t batch_size = 64;
   std::int64_t accum_iter = 1;
   std::int64_t epochs = 100;
+  /// Optimizer steps, instead: `settle_length` makes `epochs` the number of those that are begun.
+  std::optional<std::int64_t> steps;
   std::optional<double> warmup_epochs;  ///< a tenth of the epochs, at most 40
+  std::optional<double> warmup_steps;   ///< instead
   double blr = 0;
   std::optional<double> lr;  ///< blr * images a step / 256
   double min_lr = 0;
@@ -50,17 +55,19 @@ struct TrainingOptions : ComputeOptions {
   double clip_grad = 0;  ///< 0: off
   std::int64_t max_skipped_steps = 20;
 
-  // Saving and looking.
+  // Saving and evaluating.
   std::int64_t save_every_epochs = 1;
   std::int64_t save_every_steps = 0;  ///< 0: off
   std::int64_t keep_last = 2;
   double max_minutes = 0;  ///< 0: no limit
   std::int64_t eval_every_epochs = 1;
+  std::optional<std::int64_t> eval_every_steps;  ///< instead
 
   std::uint64_t seed = 0;
 
   double peak_lr() const;
   std::int64_t images_per_step() const { return batch_size * accum_iter; }
+  EvaluationPlan evaluation() const { return {eval_every_epochs, eval_every_steps.value_or(0)}; }
 };
 
 /// Fills in what was left to the program: normalisation, warm-up, threads, workers, backend of the
@@ -70,5 +77,12 @@ void resolve_training(TrainingOptions& options);
 /// Throws UserError for values that make no sense. What must hold for the model is for the kinds of
 /// runs to say.
 void validate_training(const TrainingOptions& options);
+
+/// With the images known: the epochs of a run whose length is given in steps, of which the last one
+/// may be begun only, and its warm-up. Throws UserError if that is as long as the run.
+void settle_length(TrainingOptions& options, std::int64_t steps_per_epoch);
+
+/// Of a run whose length is settled, in the unit that its length is given in.
+LearningRateSchedule schedule_of(const TrainingOptions& options, std::int64_t steps_per_epoch);
 
 }  // namespace convmae

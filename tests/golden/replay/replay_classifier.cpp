@@ -16,8 +16,8 @@ LearningRateSchedule schedule_of(const Json& config) {
   LearningRateSchedule schedule;
   schedule.lr = config.at("lr").get<double>();
   schedule.min_lr = config.at("min_lr").get<double>();
-  schedule.warmup_epochs = config.at("warmup_epochs").get<double>();
-  schedule.epochs = config.at("epochs").get<double>();
+  schedule.warmup = config.at("warmup_epochs").get<double>();
+  schedule.length = config.at("epochs").get<double>();
   return schedule;
 }
 

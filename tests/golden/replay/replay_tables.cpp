@@ -38,12 +38,12 @@ Replay replay_lr_schedule(const Json& golden) {
     LearningRateSchedule schedule;
     schedule.lr = entry.at("lr").get<double>();
     schedule.min_lr = entry.at("min_lr").get<double>();
-    schedule.warmup_epochs = entry.at("warmup_epochs").get<double>();
-    schedule.epochs = entry.at("epochs").get<double>();
+    schedule.warmup = entry.at("warmup_epochs").get<double>();
+    schedule.length = entry.at("epochs").get<double>();
     Json ours = {{"lr", schedule.lr},
                  {"min_lr", schedule.min_lr},
-                 {"warmup_epochs", schedule.warmup_epochs},
-                 {"epochs", schedule.epochs},
+                 {"warmup_epochs", schedule.warmup},
+                 {"epochs", schedule.length},
                  {"points", Json::array()}};
     for (const Json& point : entry.at("points")) {
       const double lr = schedule.at(point.at("epoch").get<double>());

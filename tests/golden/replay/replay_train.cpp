@@ -18,8 +18,8 @@ Replay replay_train(const GoldenFile& file) {
   LearningRateSchedule schedule;
   schedule.lr = config.at("lr").get<double>();
   schedule.min_lr = config.at("min_lr").get<double>();
-  schedule.warmup_epochs = config.at("warmup_epochs").get<double>();
-  schedule.epochs = config.at("epochs").get<double>();
+  schedule.warmup = config.at("warmup_epochs").get<double>();
+  schedule.length = config.at("epochs").get<double>();
   const auto steps = config.at("steps").get<std::int64_t>();
   const auto accum_iter = config.at("accum_iter").get<std::int64_t>();
   const auto iters_per_epoch = config.at("iters_per_epoch").get<std::int64_t>();

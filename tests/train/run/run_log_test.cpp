@@ -47,7 +47,7 @@ TEST_F(Log, HasAHeaderAndALineAnEpoch) {
 TEST_F(Log, ContinuedIsCutBackToTheCheckpoint) {
   write_two_epochs();
   std::ofstream(paths_.steps(), std::ios::app) << R"({"step": 7, "los)";  // a crash's last words
-  RunLog log(paths_, /*step=*/4, /*epoch=*/1, /*restart_event_step=*/1333, {{"step", 4}});
+  RunLog log(paths_, {.step = 4, .epoch = 1, .event_step = 1333}, {{"step", 4}});
   EXPECT_EQ(log.steps().size(), 4);
   EXPECT_EQ(log.epochs().size(), 1);
   log.add_step({.step = 5, .epoch = 4 / 3.0, .loss = 0.2, .lr = 0.1});
@@ -60,13 +60,35 @@ TEST_F(Log, ContinuedIsCutBackToTheCheckpoint) {
   EXPECT_EQ(lines[0].at("resumed").at(0).at("step"), 4);
 }
 
-TEST_F(Log, AnEpochThatATimeLimitCutShortIsWrittenAgain) {
+TEST_F(Log, AnEpochThatAnEarlierVersionCutShortIsWrittenAgain) {
   {
     RunLog log(paths_, {{"version", "1"}});
     log.add_epoch({{"epoch", 0}, {"incomplete", true}});
   }
-  const RunLog log(paths_, 2, 0, 500, {{"step", 2}});
+  const RunLog log(paths_, {.step = 2, .evaluated = true, .event_step = 500}, {{"step", 2}});
   EXPECT_TRUE(log.epochs().empty());
+}
+
+TEST_F(Log, LinesUpToTheStepWhereARunGoesOnStay) {
+  const auto continued = [&](std::int64_t step, bool evaluated) {
+    {
+      RunLog log(paths_, {{"version", "1"}});
+      log.add_epoch({{"epoch", 0}, {"step", 2}, {"incomplete", true}});
+      log.add_epoch({{"epoch", 0}, {"step", 3}});
+      log.add_epoch({{"epoch", 1}, {"step", 4}, {"incomplete", true}});
+    }
+    std::vector<int> left;
+    const RunLog log(paths_, {.step = step, .evaluated = evaluated, .epoch = step / 3}, {});
+    left.reserve(log.epochs().size());
+    for (const auto& line : log.epochs()) left.push_back(line.at("step").get<int>());
+    return left;
+  };
+  EXPECT_THAT(continued(5, false), testing::ElementsAre(2, 3, 4));
+  EXPECT_THAT(continued(4, true), testing::ElementsAre(2, 3, 4));
+  EXPECT_THAT(continued(4, false), testing::ElementsAre(2, 3));
+  EXPECT_THAT(continued(3, true), testing::ElementsAre(2, 3));
+  EXPECT_THAT(continued(3, false), testing::ElementsAre(2));
+  EXPECT_THAT(continued(1, true), testing::IsEmpty());
 }
 
 TEST_F(Log, NumbersThatAreNotFiniteComeBack) {
@@ -77,7 +99,7 @@ TEST_F(Log, NumbersThatAreNotFiniteComeBack) {
                   .grad_norm = std::numeric_limits<double>::infinity(),
                   .skipped = true});
   }
-  const RunLog log(paths_, 1, 0, 0, {{"step", 1}});
+  const RunLog log(paths_, {.step = 1}, {{"step", 1}});
   ASSERT_EQ(log.steps().size(), 1);
   EXPECT_TRUE(std::isnan(log.steps()[0].loss));
   EXPECT_TRUE(log.steps()[0].skipped);
@@ -106,7 +128,7 @@ TEST_F(Log, IsReadBackAsItWas) {
 }
 
 TEST_F(Log, IsContinuedAlsoIfTheOldOneIsGone) {
-  RunLog log(paths_, /*step=*/4, /*epoch=*/1, /*restart_event_step=*/0, {{"step", 4}});
+  RunLog log(paths_, {.step = 4, .epoch = 1}, {{"step", 4}});
   EXPECT_EQ(log.header().at("resumed").at(0).at("step"), 4);
   EXPECT_TRUE(log.steps().empty());
 }

@@ -6,10 +6,6 @@
 
 namespace convmae {
 
-bool evaluates_held_out(const TrainingOptions& options, const Moment& now) {
-  return !options.eval_data.empty() && now.due(options.eval_every_epochs);
-}
-
 void CheckpointObserver::stepped(const StepRecord& record, const Moment& now) {
   if (needs_model_after(record.step) && !now.gave_up) write(now.position);
 }
@@ -20,10 +16,11 @@ bool CheckpointObserver::needs_model_after(std::int64_t step) const {
 }
 
 void CheckpointObserver::save(const Moment& now) {
-  const std::int64_t every = parts_.options.save_every_epochs;
-  const bool scheduled = every > 0 && now.epochs_done % every == 0;
+  const TrainingOptions& options = parts_.options;
+  const bool scheduled = options.save_every_epochs > 0 && now.due(options.save_every_epochs);
   // A score belongs to a checkpoint, or the best model that was seen could not be had.
-  if (scheduled || now.last || evaluates_held_out(parts_.options, now)) write(now.position);
+  const bool scored = now.evaluation_due && !options.eval_data.empty();
+  if (scheduled || now.last || scored) write(now.position);
 }
 
 void CheckpointObserver::evaluated(const Moment& now, const Scores& scores) {

@@ -14,9 +14,6 @@
 
 namespace convmae {
 
-/// Whether held-out images are due at the end of an epoch, or of the run.
-bool evaluates_held_out(const TrainingOptions& options, const Moment& now);
-
 /// Saves checkpoints as the options say, and before the model is evaluated; notes their scores.
 class CheckpointObserver : public Observer {
  public:

@@ -16,6 +16,8 @@ void ConsoleObserver::stepped(const StepRecord& record, const Moment& now) {
                 .epochs = now.epochs,
                 .step = now.position.step,
                 .steps = now.steps_per_epoch,
+                .run_step = now.position.global_step,
+                .run_steps = now.in_steps ? now.steps : 0,
                 .loss = recent_loss_.median(),
                 .loss_mean = now.position.loss_count > 0 ? now.mean_loss() : recent_loss_.median(),
                 .lr = record.lr,
@@ -25,8 +27,12 @@ void ConsoleObserver::stepped(const StepRecord& record, const Moment& now) {
 }
 
 void ConsoleObserver::evaluated(const Moment& now, const Scores& scores) {
-  std::string text = "epoch " + format_number(now.epoch) + "/" + std::to_string(now.epochs) +
-                     "  loss " + format_fixed(now.mean_loss(), 4);
+  std::string text = "epoch " + format_number(now.epoch) + "/" + std::to_string(now.epochs);
+  if (now.in_steps) {
+    text = "step " + std::to_string(now.position.global_step) + "/" + std::to_string(now.steps) +
+           "  epoch " + format_number(now.epoch);
+  }
+  text += "  loss " + format_fixed(now.mean_loss(), 4);
   for (const std::string& remark : scores.remarks) text += "  " + remark;
   text += "  " + format_number(now.speed.epoch_images_per_second, 3) + " images/s  waiting " +
           format_share(now.speed.epoch_wait_share);

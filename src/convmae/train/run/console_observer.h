@@ -9,7 +9,7 @@
 
 namespace convmae {
 
-/// Shows on the console how training goes: a live line, and one that stays for each epoch.
+/// Shows on the console how training goes: a live line, and one that stays for each pause.
 class ConsoleObserver : public Observer {
  public:
   /// `seconds` since the run began; `max_seconds` 0: no limit.

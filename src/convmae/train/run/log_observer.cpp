@@ -13,6 +13,7 @@ void LogObserver::evaluated(const Moment& now, const Scores& scores) {
   json["epoch"] = now.position.epoch;
   json["n_parameters"] = parameters_;
   json["epochs_done"] = now.epoch;
+  json["step"] = now.position.global_step;
   json["skipped_steps"] = now.position.skipped_in_epoch;
   json["seconds"] = now.speed.epoch_seconds;
   json["images_per_second"] = now.speed.epoch_images_per_second;

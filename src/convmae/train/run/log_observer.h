@@ -7,7 +7,7 @@
 
 namespace convmae {
 
-/// Writes the run's log: a line for each step, and one for each epoch with what was found.
+/// Writes the run's log: a line for each step, and one for each pause with what was found.
 class LogObserver : public Observer {
  public:
   LogObserver(RunLog& log, std::int64_t parameters) : log_(log), parameters_(parameters) {}

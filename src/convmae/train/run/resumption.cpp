@@ -22,12 +22,12 @@ Resumption::Resumption(const std::string& resume, std::int64_t keep_last)
     throw UserError(quote(result.string()) +
                     " is not from a run of convmae, which would write there: move it away");
   }
-  const auto look_at = [this](const CheckpointFile& candidate) {
+  const auto take_state = [this](const CheckpointFile& candidate) {
     state_ = training_state(candidate);
     expect_model(WeightFile(candidate.path()), candidate.info());
   };
-  file_ = place_.checkpoint.empty() ? store_.open_newest(passed_over_, look_at)
-                                    : CheckpointStore::open(place_.checkpoint, look_at);
+  file_ = place_.checkpoint.empty() ? store_.open_newest(passed_over_, take_state)
+                                    : CheckpointStore::open(place_.checkpoint, take_state);
 }
 
 void Resumption::keep_arithmetic(TrainingOptions& options) const {

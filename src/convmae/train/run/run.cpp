@@ -80,7 +80,7 @@ void Run::open_images(bool needs_classes) {
     if (options_.out.empty()) {
       throw UserError("--out is missing: give a directory for the run's files");
     }
-    // Long before it is made: images are looked at first.
+    // Long before it is made: images are opened first.
     require_writable_directory(options_.out);
   }
   images_.emplace(options_, console_, needs_classes);
@@ -91,6 +91,7 @@ void Run::set_kind(nlohmann::ordered_json kind) {
   kind_ = std::move(kind);
   if (resumption_) resumption_->check(identity_);
   plan_.emplace(batches_per_epoch(options_, *source()), options_.accum_iter);
+  settle_length(options_, plan_->steps_per_epoch());
   if (resumption_) resumption_->check(describe({}));
 }
 
@@ -112,6 +113,11 @@ void Run::start_new(std::int64_t epochs) {
   if (!options_.init.empty()) require_finite_weights(task_->module(), options_.init);
   position_.epoch = epochs;
   position_.global_step = epochs * plan_->steps_per_epoch();
+  if (position_.global_step >= total_steps()) {
+    throw UserError(quote(options_.init) + " has been trained for " + std::to_string(epochs) +
+                    " epochs (" + std::to_string(position_.global_step) + " steps), found " +
+                    length_flag() + ": give more");
+  }
   interrupt_.emplace();
   directory_.emplace(RunDirectory::create(options_.out, options_.overwrite));
   store_.emplace(paths().checkpoints(), options_.keep_last);
@@ -126,12 +132,13 @@ void Run::restore() {
     say(warning);
   }
   position_ = resumption_->position();
-  if (epochs_done(position_) > options_.epochs) {
-    throw UserError("the run has done " + std::to_string(epochs_done(position_)) +
-                    " epochs already, found --epochs " + std::to_string(options_.epochs) +
+  const std::int64_t step = position_.global_step;
+  if (step > total_steps()) {
+    const std::string done = options_.steps ? std::to_string(step) + " steps"
+                                            : format_number(epoch_after(step)) + " epochs";
+    throw UserError("the run has done " + done + " already, found " + length_flag() +
                     ": give at least as many");
   }
-  const std::int64_t step = position_.global_step;
   interrupt_.emplace();
   directory_.emplace(std::move(resumption_->directory()));
   store_.emplace(resumption_->store());
@@ -140,25 +147,35 @@ void Run::restore() {
   // Without held-out images earlier versions ranked checkpoints by the training loss.
   if (!options_.eval_data.empty()) adopt_scores(*store_, resumption_->trainer(), step);
   store_->added();
+  const bool scored =
+      !options_.eval_data.empty() &&
+      (step == total_steps() || options_.evaluation().due(position_, plan_->steps_per_epoch()));
+  evaluated_ = store_->was_evaluated(step) && (store_->score(step) || !scored);
   // Without its evaluation the epoch is still to be ended.
-  const std::int64_t done = epochs_done(position_);
-  Moment end_of_epoch;
-  end_of_epoch.epochs_done = done;
-  end_of_epoch.last = done == options_.epochs;
-  if (position_.step == plan_->steps_per_epoch() && store_->was_evaluated(step) &&
-      (store_->score(step) || !evaluates_held_out(options_, end_of_epoch))) {
-    position_.begin_next_epoch();
-  }
+  if (evaluated_ && position_.step == plan_->steps_per_epoch()) position_.begin_next_epoch();
   write_file_atomically(paths().config(), config_text(command_, context_.settings()));
-  log_.emplace(paths(), step, position_.epoch, event_step(epoch_after(step)),
+  log_.emplace(paths(),
+               RunLog::Place{.step = step,
+                             .evaluated = evaluated_,
+                             .epoch = position_.epoch,
+                             .event_step = event_step(epoch_after(step))},
                nlohmann::ordered_json{{"step", step}, {"command", context_.command}});
   say("continues " + printable(paths().root.string()) + " after step " + std::to_string(step) +
-      " (epoch " + std::to_string(position_.epoch + 1) + " of " + std::to_string(options_.epochs) +
-      ")");
+      (options_.steps ? " of " + std::to_string(*options_.steps) : "") + " (epoch " +
+      std::to_string(position_.epoch + 1) + " of " + std::to_string(options_.epochs) + ")");
 }
 
 std::int64_t Run::epochs_done(const RunPosition& position) const {
   return position.epoch + (position.step == plan_->steps_per_epoch() ? 1 : 0);
+}
+
+std::int64_t Run::total_steps() const {
+  return options_.steps.value_or(options_.epochs * plan_->steps_per_epoch());
+}
+
+std::string Run::length_flag() const {
+  return options_.steps ? "--steps " + std::to_string(*options_.steps)
+                        : "--epochs " + std::to_string(options_.epochs);
 }
 
 CheckpointInfo Run::describe(nlohmann::ordered_json provenance) const {
@@ -186,6 +203,7 @@ nlohmann::ordered_json Run::header(const nlohmann::ordered_json& further) const 
   json["images_per_step"] = options_.images_per_step();
   json["steps_per_epoch"] = plan_->steps_per_epoch();
   json["epochs"] = options_.epochs;
+  json["steps"] = total_steps();
   json["lr"] = options_.peak_lr();
   return json;
 }
@@ -230,17 +248,16 @@ Outcome Run::train_with(const RunParts& parts, ReportObserver& report) {
   observers.insert(observers.end(), parts.observers.begin(), parts.observers.end());
   Trainer trainer({.steps = *plan_,
                    .epochs = options_.epochs,
-                   .schedule = {.lr = options_.peak_lr(),
-                                .min_lr = options_.min_lr,
-                                .warmup_epochs = *options_.warmup_epochs,
-                                .epochs = static_cast<double>(options_.epochs)},
+                   .total_steps = options_.steps.value_or(0),
+                   .evaluation = options_.evaluation(),
+                   .schedule = schedule_of(options_, plan_->steps_per_epoch()),
                    .clip_grad = options_.clip_grad,
                    .max_skipped_steps = options_.max_skipped_steps,
                    .reads_late = !compute_.device.is_cpu()},
                   {.signalled = [this] { return interrupt_->signal() != 0; },
                    .seconds = seconds,
                    .max_seconds = max_seconds});
-  return trainer.run(*task_, parts.open_batches, observers, position_);
+  return trainer.run(*task_, parts.open_batches, observers, position_, evaluated_);
 }
 
 int Run::finish(const Outcome& outcome, const RunParts& parts, ReportObserver& report) {
@@ -304,6 +321,7 @@ void Run::note_result(RunStatus status, const std::string& reason) const {
                    .signal = status == RunStatus::interrupted ? interrupt_->signal() : 0,
                    .command = command_,
                    .step = step,
+                   .steps = total_steps(),
                    .epochs_done = step / plan_->steps_per_epoch(),
                    .epochs = options_.epochs,
                    .last = {},
@@ -315,7 +333,7 @@ void Run::note_result(RunStatus status, const std::string& reason) const {
   if (const std::optional<std::int64_t> best = store_->best()) {
     const std::string name = store_->path_of(*best).filename().string();
     result.best = {{"step", *best}, {"checkpoint", "checkpoints/" + name}};
-    const double epoch = epoch_after(*best);
+    const double epoch = epoch_after(*best);  // earlier versions noted no step
     for (const nlohmann::ordered_json& line : epochs) {
       if (line.value("epochs_done", 0.0) == epoch) result.best.update(line);
     }
@@ -358,6 +376,7 @@ void Run::print_summary(const RunPosition& position, int signal, bool reported) 
       {"signal", signal == 0 ? Json() : Json(signal)},
       {"note", ending_.empty() ? Json() : Json(ending_)},
       {"step", position.global_step},
+      {"steps", total_steps()},
       {"epochs_done", epochs_done(position)},
       {"epochs", options_.epochs},
       {"last_epoch", epochs.empty() ? Json() : epochs.back()},

@@ -55,7 +55,8 @@ class Run final {
   void open_images(bool needs_classes);
   const Compute& compute() const { return compute_; }
   const std::shared_ptr<const ImageSource>& source() const { return images_->source(); }
-  /// CheckpointInfo::task. Throws UserError if a run that continues has another model.
+  /// CheckpointInfo::task. Settles the run's length. Throws UserError if a run that continues has
+  /// another model.
   void set_kind(nlohmann::ordered_json kind);
   /// With weights in a new run's task, which they have been trained for `epochs`; a run that
   /// continues gets its own here. From here on there is a directory and a log, whose header gets
@@ -81,6 +82,9 @@ class Run final {
   CheckpointInfo describe(nlohmann::ordered_json provenance) const;
   CheckpointInfo checkpoint_info(const RunPosition& position) const;
   std::int64_t epochs_done(const RunPosition& position) const;
+  std::int64_t total_steps() const;
+  /// How long the run is to be, as a flag.
+  std::string length_flag() const;
   nlohmann::ordered_json header(const nlohmann::ordered_json& further) const;
   void start_new(std::int64_t epochs);
   void restore();
@@ -119,8 +123,9 @@ class Run final {
   std::optional<RunDirectory> directory_;
   std::optional<CheckpointStore> store_;
   std::optional<RunLog> log_;
-  RunPosition position_;  ///< where training begins
-  std::string ending_;    ///< how the run ended, if not by its schedule
+  RunPosition position_;   ///< where training begins
+  bool evaluated_ = true;  ///< the model there, as far as that is due
+  std::string ending_;     ///< how the run ended, if not by its schedule
 };
 
 }  // namespace convmae

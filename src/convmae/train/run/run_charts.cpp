@@ -14,7 +14,6 @@ double value_of(const nlohmann::ordered_json& epoch, const char* key) {
                                                     : std::numeric_limits<double>::quiet_NaN();
 }
 
-/// A value of each epoch's line that has it, placed at the epoch's end.
 Series epoch_series(const RunHistory& log, std::string name, const char* key, int colour) {
   Series series;
   series.name = std::move(name);
@@ -97,13 +96,21 @@ std::vector<Series> training_loss_series(const RunHistory& log) {
   return {std::move(raw), std::move(smoothed)};
 }
 
-std::vector<Tile> training_tiles(const RunHistory& log, std::int64_t epochs) {
+std::vector<Tile> training_tiles(const RunHistory& log, std::int64_t epochs,
+                                 std::optional<std::int64_t> steps) {
   std::vector<Tile> tiles;
   const double done = log.epochs().empty() ? 0 : value_of(log.epochs().back(), "epochs_done");
-  tiles.push_back({"epochs", format_number(done), "of " + std::to_string(epochs)});
+  if (steps) {
+    const std::int64_t step = log.steps().empty() ? 0 : log.steps().back().step;
+    tiles.push_back({"steps", std::to_string(step),
+                     "of " + std::to_string(*steps) + ", " + format_number(done) + " epochs"});
+  } else {
+    tiles.push_back({"epochs", format_number(done), "of " + std::to_string(epochs)});
+  }
   if (!log.epochs().empty()) {
-    tiles.push_back(
-        {"training loss", format_number(last_value(log, "train_loss")), "mean of the last epoch"});
+    const bool whole = !log.epochs().back().contains("incomplete");
+    tiles.push_back({"training loss", format_number(last_value(log, "train_loss")),
+                     whole ? "mean of the last epoch" : "mean of the epoch so far"});
     tiles.push_back(
         {"images per second", format_number(last_value(log, "images_per_second"), 3),
          format_share(last_value(log, "data_share")) + " of the time waiting for data"});

@@ -11,12 +11,12 @@
 /// What the reports of all kinds of runs draw from their logs.
 namespace convmae {
 
-/// A number of an epoch's line, NaN where it has none.
+/// A number of a line of the log, NaN where it has none.
 double value_of(const nlohmann::ordered_json& epoch, const char* key);
 /// The last number that is there, or NaN.
 double last_value(const RunHistory& log, const char* key);
 
-/// A value of each epoch's line that has it, placed at the epoch's end.
+/// A value of each line of the log that has it, placed where it was found.
 Series epoch_series(const RunHistory& log, std::string name, const char* key, int colour);
 /// The same, and in front what was measured before the first step, if it was.
 Series measured_series(const RunHistory& log, std::string name, const char* key, int colour,
@@ -34,8 +34,9 @@ Chart plain_chart(std::string title, Series series, bool percent);
 /// Learning rate, gradient norm, throughput, and the time that is spent waiting for data.
 std::vector<Chart> machinery_charts(const RunHistory& log);
 
-/// Epochs, training loss, speed.
-std::vector<Tile> training_tiles(const RunHistory& log, std::int64_t epochs);
+/// Epochs, or steps where the run's length is in `steps`; training loss, speed.
+std::vector<Tile> training_tiles(const RunHistory& log, std::int64_t epochs,
+                                 std::optional<std::int64_t> steps);
 
 Table table_of(std::string title, const NamedValues& values);
 

@@ -13,7 +13,8 @@ namespace convmae {
 nlohmann::ordered_json to_json(const StepRecord& record);
 
 /// What a run has written to `log.txt` (a header, then one JSON object an epoch with the keys of
-/// mae) and `steps.jsonl` (one object a step). Numbers that were not finite are null there.
+/// mae, and one where it was evaluated within an epoch) and `steps.jsonl` (one object a step).
+/// Numbers that were not finite are null there.
 class RunHistory {
  public:
   /// Of an existing run, which may still be going on; a line that a crash cut short is passed over.
@@ -22,6 +23,7 @@ class RunHistory {
 
   const nlohmann::ordered_json& header() const { return header_; }
   const std::vector<StepRecord>& steps() const { return steps_; }
+  /// The lines of epochs; those with `incomplete` are of what was done of one until then.
   const std::vector<nlohmann::ordered_json>& epochs() const { return epochs_; }
 
  protected:

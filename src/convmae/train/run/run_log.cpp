@@ -13,6 +13,16 @@ using Json = nlohmann::ordered_json;
 
 std::string line_of(const Json& json) { return json_text(json) + '\n'; }
 
+/// Whether a run that continues will write the line again.
+bool comes_again(const Json& line, const RunLog::Place& place) {
+  const auto step = line.find("step");
+  if (step != line.end() && step->is_number_integer()) {
+    return place.evaluated ? *step > place.step : *step >= place.step;
+  }
+  // Earlier versions wrote of a part of an epoch at a time limit alone, and no steps.
+  return line.at("epoch") >= place.epoch || line.contains("incomplete");
+}
+
 }  // namespace
 
 RunLog::RunLog(const RunPaths& paths, const Json& header)
@@ -21,21 +31,18 @@ RunLog::RunLog(const RunPaths& paths, const Json& header)
   rewrite_log();  // makes the name of the file of steps durable too
 }
 
-RunLog::RunLog(const RunPaths& paths, std::int64_t step, std::int64_t epoch,
-               std::int64_t restart_event_step, const Json& resumption)
+RunLog::RunLog(const RunPaths& paths, const Place& place, const Json& resumption)
     : RunHistory(paths), paths_(paths) {
-  std::erase_if(epochs_, [&](const Json& line) {
-    return line.at("epoch") >= epoch || line.value("incomplete", false);
-  });
+  std::erase_if(epochs_, [&](const Json& line) { return comes_again(line, place); });
   header_["resumed"].push_back(resumption);
   rewrite_log();
 
-  std::erase_if(steps_, [&](const StepRecord& record) { return record.step > step; });
+  std::erase_if(steps_, [&](const StepRecord& record) { return record.step > place.step; });
   std::string kept;
   for (const StepRecord& record : steps_) kept += line_of(to_json(record));
   write_file_atomically(paths.steps(), kept);
   steps_file_.emplace(paths.steps());
-  events_.emplace(paths.root, restart_event_step);
+  events_.emplace(paths.root, place.event_step);
 }
 
 void RunLog::rewrite_log() const {

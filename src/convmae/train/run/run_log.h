@@ -20,15 +20,21 @@ class RunLog : public RunHistory {
  public:
   /// The log of a new run.
   RunLog(const RunPaths& paths, const nlohmann::ordered_json& header);
-  /// The log of a run that continues after `step` steps, in `epoch`: what it wrote after that is
-  /// cut off, as it will be written again. `resumption` is added to the header's list `resumed`.
-  RunLog(const RunPaths& paths, std::int64_t step, std::int64_t epoch,
-         std::int64_t restart_event_step, const nlohmann::ordered_json& resumption);
+  /// Where a run continues.
+  struct Place {
+    std::int64_t step = 0;   ///< how many are done
+    bool evaluated = false;  ///< there, as far as that was due
+    std::int64_t epoch = 0;  ///< in which it goes on
+    std::int64_t event_step = 0;
+  };
+  /// The log of a run that continues: what it wrote after that is cut off, as it will be written
+  /// again. `resumption` is added to the header's list `resumed`.
+  RunLog(const RunPaths& paths, const Place& place, const nlohmann::ordered_json& resumption);
 
   /// Adds a key to the header.
   void extend_header(const std::string& key, const nlohmann::ordered_json& value);
   void add_step(const StepRecord& record);
-  /// The line is on disk when this returns.
+  /// The line, of an epoch or of a part of one, is on disk when this returns.
   void add_epoch(const nlohmann::ordered_json& record);
   /// Scalars at a fractional epoch, for TensorBoard.
   void add_scalar(const std::string& tag, double value, double epoch);

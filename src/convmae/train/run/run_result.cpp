@@ -37,6 +37,7 @@ void write_result(const RunPaths& paths, const RunResult& result) {
       {"signal", result.signal == 0 ? Json() : Json(result.signal)},
       {"command", result.command},
       {"step", result.step},
+      {"steps", result.steps},
       {"epochs_done", result.epochs_done},
       {"epochs", result.epochs},
       {"last", result.last},

@@ -19,6 +19,7 @@ struct RunResult {
   int signal = 0;         ///< its number; 0: none
   std::string command;    ///< that continues it
   std::int64_t step = 0;  ///< optimizer steps that are done
+  std::int64_t steps = 0;
   std::int64_t epochs_done = 0;
   std::int64_t epochs = 0;
   nlohmann::ordered_json last;  ///< the log's last line; null if there is none
