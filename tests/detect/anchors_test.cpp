@@ -45,7 +45,7 @@ TEST(Anchors, HaveALevelForEveryMap) {
   const auto anchors = make_anchors(config, {{4, 6}, {2, 0}});
   ASSERT_EQ(anchors.size(), 2);
   EXPECT_EQ(config.anchors_per_cell(), 6);
-  EXPECT_EQ(anchors[0].sizes(), (std::vector<int64_t>{4 * 6 * 6, 4}));
+  EXPECT_EQ(anchors[0].sizes(), (std::vector<int64_t>{144, 4}));
   EXPECT_EQ(anchors[1].sizes(), (std::vector<int64_t>{0, 4}));
   EXPECT_THROW(make_anchors(config, {{4, 6}}), c10::Error);
 }

@@ -39,7 +39,7 @@ at::Tensor some_boxes() {
 
 /// Smooth, as predicted masks are, or not at all.
 at::Tensor some_masks(int64_t count, int64_t side, bool smooth) {
-  const at::Tensor noise = torch::rand({count, side, side});
+  at::Tensor noise = torch::rand({count, side, side});
   if (!smooth) return noise;
   return at::avg_pool2d(noise.unsqueeze(1), 5, 1, 2).squeeze(1);
 }

@@ -44,22 +44,26 @@ at::Tensor plain(const at::Tensor& map, const at::Tensor& boxes, const at::Tenso
     const double height = std::max(edge(3) - edge(1), least) / static_cast<double>(grid.height);
     const double width = std::max(edge(2) - edge(0), least) / static_cast<double>(grid.width);
     const auto samples_of = [&](double side) {
-      return grid.sampling_ratio > 0 ? static_cast<double>(grid.sampling_ratio)
-                                     : std::max(0.0, std::ceil(side));
+      return grid.sampling_ratio > 0 ? grid.sampling_ratio
+                                     : static_cast<int64_t>(std::max(0.0, std::ceil(side)));
     };
-    const double rows = samples_of(height);
-    const double columns = samples_of(width);
+    const int64_t rows = samples_of(height);
+    const int64_t columns = samples_of(width);
+    // Of sample k of n in a cell, in cells.
+    const auto place = [](int64_t cell, int64_t k, int64_t n) {
+      return static_cast<double>(cell) + (static_cast<double>(k) + 0.5) / static_cast<double>(n);
+    };
     for (int64_t y = 0; y < grid.height; ++y) {
       for (int64_t x = 0; x < grid.width; ++x) {
         at::Tensor sum = torch::zeros({map.size(1)}, torch::kDouble);
-        for (double i = 0; i < rows; ++i) {
-          for (double j = 0; j < columns; ++j) {
-            sum = sum + sample(map, images[roi].item<int64_t>(),
-                               edge(1) + (static_cast<double>(y) + (i + 0.5) / rows) * height,
-                               edge(0) + (static_cast<double>(x) + (j + 0.5) / columns) * width);
+        for (int64_t i = 0; i < rows; ++i) {
+          for (int64_t j = 0; j < columns; ++j) {
+            sum =
+                sum + sample(map, images[roi].item<int64_t>(), edge(1) + place(y, i, rows) * height,
+                             edge(0) + place(x, j, columns) * width);
           }
         }
-        cells.push_back(sum / std::max(1.0, rows * columns));
+        cells.push_back(sum / static_cast<double>(std::max<int64_t>(1, rows * columns)));
       }
     }
   }

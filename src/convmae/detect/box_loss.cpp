@@ -6,7 +6,7 @@
 namespace convmae {
 
 at::Tensor smooth_l1(const at::Tensor& prediction, const at::Tensor& target, double beta) {
-  const at::Tensor difference = (prediction - target).abs();
+  at::Tensor difference = (prediction - target).abs();
   if (beta == 0) return difference;
   return at::where(difference < beta, difference.square() * (0.5 / beta), difference - 0.5 * beta);
 }

@@ -142,8 +142,8 @@ void for_each_mask(const at::Tensor& masks, const at::Tensor& boxes, Size image,
   const at::Tensor grids = masks.to(at::kFloat).contiguous();
   const at::Tensor corners = boxes.to(at::kFloat).contiguous();
   const std::int64_t side = masks.size(1);
-  const float* grid = grids.const_data_ptr<float>();
-  const float* corner = corners.const_data_ptr<float>();
+  const auto* grid = grids.const_data_ptr<float>();
+  const auto* corner = corners.const_data_ptr<float>();
   at::parallel_for(0, masks.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       paste(i, PastedMask(grid + i * side * side, corner + 4 * i, side, image));
