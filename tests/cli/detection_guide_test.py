@@ -26,7 +26,8 @@ class DetectionGuide(ProgramTest):
             Image.new("RGB", (image["width"], image["height"])).save(self.folder / "images" / image["file_name"])
         text = GUIDE.read_text()
         commands = re.findall(r"^    convmae (.*)$", text, re.MULTILINE)
-        self.assertEqual(len(commands), len(re.findall(r"^    ", text, re.MULTILINE)))
+        others = re.findall(r"^    (?!convmae )(\S+)", text, re.MULTILINE)
+        self.assertEqual(others, ["tools/prepare_detection"])  # tests/tools runs it
         self.assertEqual(len(commands), 3)
         for command in commands:
             with self.subTest(command=command):

@@ -135,11 +135,11 @@ class Length(StepsTest):
                              "--panel_images", 0, "--init", CHECKPOINT, "--init_optimizer",
                              "--batch_size", 10, "--num_heads", 2, "--decoder_num_heads", 2,
                              "--warmup_steps", 9, "--steps", number)
-        self.assert_user_error(go_on(80), "40 epochs (80 steps)", "--steps 80")
+        self.assert_user_error(go_on(80), "41 epochs (82 steps)", "--steps 80")
         self.assertFalse(self.run_directory.exists())
-        result = go_on(81)
+        result = go_on(83)
         self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertEqual([line["step"] for line in steps(self.run_directory)], [81])
+        self.assertEqual([line["step"] for line in steps(self.run_directory)], [83])
 
 
 class Evaluation(StepsTest):

@@ -24,7 +24,7 @@ constexpr const char* kCategories =
 class CocoFiles {
  public:
   std::filesystem::path write(const std::string& text) const {
-    const std::filesystem::path path = directory_ / "file.json";
+    std::filesystem::path path = directory_ / "file.json";
     convmae::test::write_text(path, text);
     return path;
   }

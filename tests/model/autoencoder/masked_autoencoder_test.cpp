@@ -131,7 +131,7 @@ TEST(MaskedAutoencoder, PositionWiseMaskingHidesRemovedPositions) {
     auto model = make_random_model(config, 3);
     const torch::NoGradGuard no_grad;
     const at::Tensor images = random_images(config, 2);
-    const int64_t length = 3 * 4 * side * side;
+    const int64_t length = 12 * side * side;
     const at::Tensor noise = torch::rand({2, model->noise_length()});
     EXPECT_EQ(model->noise_length(), length);
     const PretrainOutput output = model->forward(images, noise, Predict::all);
@@ -200,7 +200,7 @@ TEST(MaskedAutoencoder, FastConvMaeEqualsOrdinaryPassesOverItsGroups) {
       const dense::Output one = dense::convmae_forward(parameters, config, images, keep);
       EXPECT_LE(worst(fast.pred.narrow(0, 2 * g, 2), one.pred), 1e-10);
       EXPECT_TRUE(torch::equal(fast.mask.narrow(0, 2 * g, 2), (1 - keep).to(torch::kFloat)));
-      const double removed = (1 - keep).sum().item<double>();
+      const auto removed = (1 - keep).sum().item<double>();
       sum += one.loss.item<double>() * removed;
       count += removed;
     }
