@@ -210,6 +210,12 @@ void read_tensor(const WeightFile& file, const Weight& weight, const at::Tensor&
               target);
 }
 
+at::Tensor read_tensor(const WeightFile& file, const Weight& weight) {
+  at::Tensor value = at::empty(weight.tensor.shape, at::kFloat);
+  read_tensor(file, weight, value);
+  return value;
+}
+
 void refuse_shape(const std::filesystem::path& file, const std::string& name, at::IntArrayRef shape,
                   at::IntArrayRef needed) {
   throw UserError("tensor " + quote(name) + " of " + quote(file.string()) + " has the shape " +

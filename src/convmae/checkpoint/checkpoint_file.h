@@ -89,6 +89,8 @@ class CheckpointFile {
 /// Copies a tensor of a file into `target`, which has the same shape, converting the element type.
 /// Throws UserError for another shape or an element type that weights cannot have.
 void read_tensor(const WeightFile& file, const Weight& weight, const at::Tensor& target);
+/// The same into a new float32 tensor of the shape that it has in the file.
+at::Tensor read_tensor(const WeightFile& file, const Weight& weight);
 
 /// Throws the UserError about a tensor of a file whose shape is not the one that a model needs.
 [[noreturn]] void refuse_shape(const std::filesystem::path& file, const std::string& name,

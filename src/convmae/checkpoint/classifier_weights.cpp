@@ -28,12 +28,6 @@ bool is_new_part(const std::string& name) {
   return name.starts_with("head.") || name.starts_with("fc_norm.");
 }
 
-at::Tensor read_all(const WeightFile& file, const Weight& weight) {
-  at::Tensor value = at::empty(weight.tensor.shape, at::kFloat);
-  read_tensor(file, weight, value);
-  return value;
-}
-
 bool is_of_classes(const std::string& name) {
   return name == "head.weight" || name == "head.bias" || name == "head.1.weight" ||
          name == "head.1.bias";
@@ -113,7 +107,7 @@ class Transfer {
 
   /// A part of the head that has a row for each class.
   void take_classes(const Weight& weight, const std::string& name, const at::Tensor& target) {
-    at::Tensor rows = read_all(file_, weight);
+    at::Tensor rows = read_tensor(file_, weight);
     if (!classes_.empty()) {
       if (!head_rows_) {
         head_rows_ = head_rows(file_, classes_);
@@ -137,7 +131,7 @@ class Transfer {
       notes_ += ": it stays new";
       return;
     }
-    target.copy_(adapt_in_chans(read_all(file_, weight), target.size(1), in_chans_));
+    target.copy_(adapt_in_chans(read_tensor(file_, weight), target.size(1), in_chans_));
     ++taken_;
   }
 

@@ -44,12 +44,6 @@ std::string interpolated(const char* what, Size from, Size to) {
          text_of(to);
 }
 
-at::Tensor read_all(const WeightFile& file, const Weight& weight) {
-  at::Tensor value = at::empty(weight.tensor.shape, at::kFloat);
-  read_tensor(file, weight, value);
-  return value;
-}
-
 }  // namespace
 
 bool is_relative_table(std::string_view name) {
@@ -93,7 +87,7 @@ bool PositionTransfer::take_absolute(const at::Tensor& target) {
   }
   const Size from = grid_of_file(file_, shape[1] - leading, places_of, square_grid_of_places);
   if (!(from == grid_)) interpolated_ = interpolated("positions", from, grid_);
-  target.copy_(resize_positions(read_all(file_, *weight), from, grid_, leading));
+  target.copy_(resize_positions(read_tensor(file_, *weight), from, grid_, leading));
   return true;
 }
 
@@ -110,7 +104,7 @@ bool PositionTransfer::take_relative(const std::string& name, const at::Tensor& 
   }
   const Size from = grid_of_file(file_, shape[0], relative_distances, square_grid_of_distances);
   if (!(from == grid_)) interpolated_ = interpolated("relative positions", from, grid_);
-  target.copy_(resize_relative_positions(read_all(file_, *weight), from, grid_));
+  target.copy_(resize_relative_positions(read_tensor(file_, *weight), from, grid_));
   return true;
 }
 
