@@ -1,6 +1,7 @@
 #include "convmae/optim/gradients.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 namespace convmae {
 
