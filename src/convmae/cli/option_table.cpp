@@ -228,11 +228,12 @@ void OptionTable::add_choice(const std::string& key, const std::string& other,
 }
 
 void OptionTable::check_choices() const {
-  for (const auto& [key, other, what] : choices_) {
-    if (find(key)->option->count() == 0 || find(other)->option->count() == 0) continue;
-    throw UserError("--" + key + " and --" + other + " each say " + what +
-                    ": leave one of them out");
-  }
+  const auto both = std::ranges::find_if(choices_, [this](const Choice& choice) {
+    return find(choice.key)->option->count() > 0 && find(choice.other)->option->count() > 0;
+  });
+  if (both == choices_.end()) return;
+  throw UserError("--" + both->key + " and --" + both->other + " each say " + both->what +
+                  ": leave one of them out");
 }
 
 std::set<std::string> OptionTable::with_replaced(std::set<std::string> keys) const {
