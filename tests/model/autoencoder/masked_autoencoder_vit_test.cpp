@@ -50,7 +50,7 @@ TEST(MaskedAutoencoderVit, TakesAnyPatchSize) {
   EXPECT_EQ(model->noise_length(), 6 * 8);
   const PretrainOutput output =
       model->forward(random_images(config, 3), torch::rand({3, 48}), Predict::all);
-  EXPECT_EQ(output.pred.sizes(), (std::vector<int64_t>{3, 48, 8 * 8 * 3}));
+  EXPECT_EQ(output.pred.sizes(), (std::vector<int64_t>{3, 48, 192}));
 }
 
 }  // namespace
