@@ -14,13 +14,13 @@
 namespace convmae {
 namespace {
 
-struct Case {
+struct ConvCase {
   int64_t batch, h, w, visible, channels, kernel;
   std::vector<int64_t> nesting;
   bool bias = true;
 };
 
-std::string describe(const Case& c) {
+std::string describe(const ConvCase& c) {
   return "batch " + std::to_string(c.batch) + ", grid " + std::to_string(c.h) + "x" +
          std::to_string(c.w) + ", visible " + std::to_string(c.visible) + ", channels " +
          std::to_string(c.channels) + ", kernel " + std::to_string(c.kernel) + ", nesting " +
@@ -33,13 +33,13 @@ struct Oracle {
   at::Tensor out, grad_map, grad_weight, grad_bias;
 };
 
-int64_t side_of(const Case& c) {
+int64_t side_of(const ConvCase& c) {
   int64_t side = 1;
   for (const int64_t n : c.nesting) side *= n;
   return side;
 }
 
-Oracle make_oracle(const Case& c, unsigned seed) {
+Oracle make_oracle(const ConvCase& c, unsigned seed) {
   torch::manual_seed(seed);
   std::mt19937 random(seed);
   const int64_t side = side_of(c);
@@ -67,7 +67,7 @@ double largest_difference(const at::Tensor& a, const at::Tensor& b) {
   return ((a.to(torch::kDouble) - b).abs().max() / b.abs().max().clamp_min(1)).item<double>();
 }
 
-void expect_equal(const Case& c, unsigned seed, at::ScalarType type, double tolerance) {
+void expect_equal(const ConvCase& c, unsigned seed, at::ScalarType type, double tolerance) {
   SCOPED_TRACE(describe(c));
   const Oracle o = make_oracle(c, seed);
   const auto leaf = [type](const at::Tensor& t) {
@@ -108,7 +108,8 @@ TEST(MaskedDepthwiseConv2d, EqualsTheDenseConvolutionOnRandomShapes) {
     return std::uniform_int_distribution<int64_t>(low, high)(random);
   };
   for (unsigned i = 0; i < 200; ++i) {
-    Case c{draw(1, 3), draw(1, 6), draw(1, 6), 0, draw(1, 40), 2 * draw(0, 7) + 1, {}, i % 3 != 0};
+    ConvCase c{draw(1, 3),  draw(1, 6),         draw(1, 6), 0,
+               draw(1, 40), 2 * draw(0, 7) + 1, {},         i % 3 != 0};
     c.nesting = nestings[static_cast<size_t>(draw(0, static_cast<int64_t>(nestings.size()) - 1))];
     c.visible = draw(0, c.h * c.w);
     expect_equal(c, i, torch::kDouble, 1e-12);
@@ -117,7 +118,7 @@ TEST(MaskedDepthwiseConv2d, EqualsTheDenseConvolutionOnRandomShapes) {
 
 TEST(MaskedDepthwiseConv2d, HandlesEveryTailOfTheVectors) {
   for (int64_t channels = 1; channels <= 70; ++channels) {
-    const Case c{1, 2, 3, 4, channels, 5, {2, 2}};
+    const ConvCase c{1, 2, 3, 4, channels, 5, {2, 2}};
     expect_equal(c, static_cast<unsigned>(channels), torch::kFloat, 2e-5);
     expect_equal(c, static_cast<unsigned>(channels), torch::kBFloat16, 4e-2);
   }
@@ -197,7 +198,7 @@ TEST(MaskedDepthwiseConv2d, TakesEmptyBatchesAndChannels) {
 }
 
 TEST(MaskedDepthwiseConv2d, GivesTheSameBitsForAnyNumberOfThreads) {
-  const Case c{3, 7, 7, 12, 70, 5, {2, 2}};
+  const ConvCase c{3, 7, 7, 12, 70, 5, {2, 2}};
   const Oracle o = make_oracle(c, 3);
   const auto run = [&](int threads) {
     at::set_num_threads(threads);
