@@ -9,6 +9,10 @@
 
 namespace convmae {
 
+std::string size_text(Size size) {
+  return std::to_string(size.height) + "x" + std::to_string(size.width);
+}
+
 Geometry::Geometry(Size image, std::array<std::int64_t, 3> strides)
     : image_(image), strides_(strides) {
   for (const std::int64_t stride : strides) {
@@ -19,8 +23,7 @@ Geometry::Geometry(Size image, std::array<std::int64_t, 3> strides)
   // What follows from these two is no larger than they are.
   const std::optional<std::int64_t> side = checked_product({strides[0], strides[1], strides[2]});
   if (!side || !checked_multiply(image.height, image.width)) {
-    throw UserError("an image of " + std::to_string(image.height) + "x" +
-                    std::to_string(image.width) + " pixels in blocks of " +
+    throw UserError("an image of " + size_text(image) + " pixels in blocks of " +
                     std::to_string(strides[0]) + "x" + std::to_string(strides[1]) + "x" +
                     std::to_string(strides[2]) +
                     " pixels a side is beyond all counting: choose a smaller image and strides");
@@ -29,8 +32,7 @@ Geometry::Geometry(Size image, std::array<std::int64_t, 3> strides)
       image.height > 0 && image.width > 0 && image.height % *side == 0 && image.width % *side == 0;
   if (!divides) {
     const std::string block = std::to_string(*side);
-    throw UserError("an image of " + std::to_string(image.height) + "x" +
-                    std::to_string(image.width) + " pixels is not a grid of " + block + "x" +
+    throw UserError("an image of " + size_text(image) + " pixels is not a grid of " + block + "x" +
                     block +
                     " blocks (the product of the strides): choose a height and width that are "
                     "multiples of " +

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace convmae {
@@ -11,6 +12,9 @@ struct Size {
   std::int64_t width = 0;
   bool operator==(const Size&) const = default;
 };
+
+/// Height x width, as messages have it: 224x160.
+std::string size_text(Size size);
 
 /// How an image is divided. A *block* is what one stage-3 token covers: `block()` pixels a side,
 /// the product of the strides; the image is a grid of blocks in raster order. Every size of the

@@ -1,6 +1,7 @@
 #include "convmae/checkpoint/position_transfer.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/geometry.h"
 #include "convmae/base/quote.h"
 #include "convmae/checkpoint/weights.h"
 #include "convmae/model/encoder/position_embedding.h"
@@ -35,13 +36,9 @@ Size grid_of_file(const WeightFile& file, std::int64_t rows, std::int64_t (*rows
   return *grid;
 }
 
-std::string text_of(Size grid) {
-  return std::to_string(grid.height) + "x" + std::to_string(grid.width);
-}
-
 std::string interpolated(const char* what, Size from, Size to) {
-  return std::string("; ") + what + " of a " + text_of(from) + " grid interpolated to " +
-         text_of(to);
+  return std::string("; ") + what + " of a " + size_text(from) + " grid interpolated to " +
+         size_text(to);
 }
 
 }  // namespace

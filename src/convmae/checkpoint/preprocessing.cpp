@@ -20,10 +20,6 @@ std::vector<double> widen(const std::vector<float>& values) {
   return result;
 }
 
-std::string size_text(Size size) {
-  return std::to_string(size.height) + "x" + std::to_string(size.width);
-}
-
 /// As the float that it becomes.
 bool is_finite(double value) { return std::isfinite(static_cast<float>(value)); }
 

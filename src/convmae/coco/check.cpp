@@ -40,10 +40,6 @@ constexpr std::array kWarnings{"polygons of less than three points or half a poi
                                "image files that cannot be read",
                                "image files of another size"};
 
-std::string size_text(Size size) {
-  return std::to_string(size.height) + "x" + std::to_string(size.width);
-}
-
 std::string box_text(const XywhBox& box) { return json_text(nlohmann::ordered_json(box)); }
 
 /// What of an annotation is compared with the lists when all are read.

@@ -1,5 +1,6 @@
 #include "convmae/coco/entry_checks.h"
 
+#include "convmae/base/geometry.h"
 #include "convmae/coco/polygon.h"
 
 #include <algorithm>
@@ -21,7 +22,7 @@ void check_image(const Entry& entry, std::vector<std::string>& faults) {
     mask_pixels({*entry.height, *entry.width});
   } catch (const UserError&) {
     faults.push_back("expected a size of 1 to 4294967295 pixels, found " +
-                     std::to_string(*entry.height) + "x" + std::to_string(*entry.width));
+                     size_text({*entry.height, *entry.width}));
   }
 }
 

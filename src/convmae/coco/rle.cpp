@@ -17,10 +17,6 @@ constexpr unsigned kMore = 0x20;
 constexpr unsigned kSign = 0x10;
 constexpr unsigned char kFirstCharacter = 48;
 
-std::string size_text(Size size) {
-  return std::to_string(size.height) + "x" + std::to_string(size.width);
-}
-
 [[noreturn]] void throw_sum(Size size, const std::string& found) {
   throw UserError("expected run lengths that sum to the pixels of a mask of " + size_text(size) +
                   ", found " + found);

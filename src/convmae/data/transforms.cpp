@@ -2,6 +2,7 @@
 
 #include "convmae/base/checked.h"
 #include "convmae/base/error.h"
+#include "convmae/base/geometry.h"
 #include "convmae/data/value_range.h"
 
 #include <algorithm>
@@ -163,8 +164,8 @@ SampleTransform::SampleTransform(TransformConfig config)
   const Size output = config_.output;
   const std::int64_t channels = config_.decode.channels;
   if (output.height < 1 || output.width < 1) {
-    throw UserError("expected an image size of 1 or more, found " + std::to_string(output.height) +
-                    "x" + std::to_string(output.width) + ": set another size");
+    throw UserError("expected an image size of 1 or more, found " + size_text(output) +
+                    ": set another size");
   }
   check_normalisation(config_.normalisation, channels);
   if (config_.rand_augment && channels != 3) {

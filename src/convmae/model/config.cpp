@@ -213,10 +213,10 @@ void validate(const EncoderConfig& config) {
   const Size image = geometry_of(config).image();
   const std::optional<std::int64_t> values =
       checked_product({image.height, image.width, config.in_chans});
-  expect(values && *values <= kMostValues,
-         "an image of " + std::to_string(image.height) + "x" + std::to_string(image.width) +
-             " pixels and " + std::to_string(config.in_chans) + " channels has over " +
-             std::to_string(kMostValues) + " numbers: choose a smaller one");
+  expect(values && *values <= kMostValues, "an image of " + size_text(image) + " pixels and " +
+                                               std::to_string(config.in_chans) +
+                                               " channels has over " + std::to_string(kMostValues) +
+                                               " numbers: choose a smaller one");
 }
 
 void validate(const ModelConfig& config) {

@@ -1,6 +1,7 @@
 #include "convmae/data/objects/annotated_objects.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/geometry.h"
 #include "convmae/coco/training_selection.h"
 
 #include <utility>
@@ -13,10 +14,8 @@ coco::Rle runs_of(const coco::Dataset& dataset, const coco::Annotation& annotati
   const std::string name = "annotation " + std::to_string(annotation.id);
   const Size size = masks.rle_size(annotation.mask);
   if (size != image) {
-    throw UserError("expected run lengths of the image's " + std::to_string(image.height) + "x" +
-                    std::to_string(image.width) + " pixels in " + name + ", found " +
-                    std::to_string(size.height) + "x" + std::to_string(size.width) +
-                    ": mend the annotation");
+    throw UserError("expected run lengths of the image's " + size_text(image) + " pixels in " +
+                    name + ", found " + size_text(size) + ": mend the annotation");
   }
   try {
     return coco::rle_from_text(size, masks.text(annotation.mask));

@@ -1,18 +1,12 @@
 #include "convmae/data/objects/annotated_sample.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/geometry.h"
 
 #include <string>
 #include <utility>
 
 namespace convmae {
-namespace {
-
-std::string text_of(Size size) {
-  return std::to_string(size.height) + "x" + std::to_string(size.width);
-}
-
-}  // namespace
 
 AnnotatedSampleMaker::AnnotatedSampleMaker(std::shared_ptr<const AnnotatedImages> images,
                                            AnnotatedSampleConfig config)
@@ -27,9 +21,9 @@ void AnnotatedSampleMaker::decode(std::int64_t index) {
   decode_image(encoded_, config_.decode, decoded_);
   const coco::ImageRecord& record = images_->record(index);
   if (decoded_.size() != record.size) {
-    throw UserError("expected " + text_of(record.size) +
+    throw UserError("expected " + size_text(record.size) +
                     " pixels (height x width), as the annotations have of image " +
-                    std::to_string(record.id) + ", found " + text_of(decoded_.size()) +
+                    std::to_string(record.id) + ", found " + size_text(decoded_.size()) +
                     ": the annotations are of another version of the file");
   }
 }
