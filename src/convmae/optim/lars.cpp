@@ -28,22 +28,11 @@ Lars::Lars(std::vector<ParamGroup> groups, LarsOptions options)
   }
 }
 
-void Lars::step(double lr) {
+void Lars::move(double lr, const std::optional<at::Tensor>& admitted) {
   const at::NoGradGuard no_grad;
-  auto state = states_.begin();
-  for (const ParamGroup& group : groups()) {
-    for (const at::Tensor& param : group.params) {
-      const at::Tensor& mu = (state++)->mu;
-      if (!param.grad().defined()) continue;
-      mu.mul_(options_.momentum)
-          .add_(scaled_gradient(param, group.weight_decay, options_.trust_coefficient));
-      param.sub_(mu, lr * group.lr_scale);
-    }
-  }
-}
-
-void Lars::step_if(const at::Tensor& admitted, double lr) {
-  const at::NoGradGuard no_grad;
+  const auto take = [&](const at::Tensor& value, const at::Tensor& next) {
+    value.copy_(admitted ? at::where(*admitted, next, value) : next);
+  };
   auto state = states_.begin();
   for (const ParamGroup& group : groups()) {
     for (const at::Tensor& param : group.params) {
@@ -52,8 +41,8 @@ void Lars::step_if(const at::Tensor& admitted, double lr) {
       const at::Tensor next =
           mu.mul(options_.momentum)
               .add_(scaled_gradient(param, group.weight_decay, options_.trust_coefficient));
-      param.copy_(at::where(admitted, param.sub(next, lr * group.lr_scale), param));
-      mu.copy_(at::where(admitted, next, mu));
+      take(param, param.sub(next, lr * group.lr_scale));
+      take(mu, next);
     }
   }
 }

@@ -4,6 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,8 +29,6 @@ class Lars : public Optimizer {
 
   Lars(std::vector<ParamGroup> groups, LarsOptions options);
 
-  void step(double lr) override;
-  void step_if(const at::Tensor& admitted, double lr) override;
   std::vector<std::pair<std::string, at::Tensor>> state_tensors() const override;
 
   /// The states in the order of the groups. They share memory with the optimizer: writing into them
@@ -37,6 +36,8 @@ class Lars : public Optimizer {
   const std::vector<NamedState>& states() const { return states_; }
 
  private:
+  void move(double lr, const std::optional<at::Tensor>& admitted) override;
+
   LarsOptions options_;
   std::vector<NamedState> states_;
 };

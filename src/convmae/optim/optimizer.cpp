@@ -40,15 +40,11 @@ AdamW::AdamW(std::vector<ParamGroup> groups, AdamWOptions options)
   }
 }
 
-void AdamW::step(double lr) { step(lr, std::nullopt); }
-
-void AdamW::step_if(const at::Tensor& admitted, double lr) {
-  step(lr, 1 - admitted.to(at::kFloat));
-}
-
-void AdamW::step(double lr, const std::optional<at::Tensor>& left_out) {
+void AdamW::move(double lr, const std::optional<at::Tensor>& admitted) {
   const at::NoGradGuard no_grad;
   last_lr_ = lr;
+  std::optional<at::Tensor> left_out;  // 1 where nothing is to move
+  if (admitted) left_out = 1 - admitted->to(at::kFloat);
   std::size_t next_state = 0;
   for (const ParamGroup& group : groups()) {
     Tensors tensors;

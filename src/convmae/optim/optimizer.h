@@ -28,10 +28,10 @@ class Optimizer {
   virtual ~Optimizer() = default;
 
   /// Moves every parameter that has a gradient, at the learning rate lr * lr_scale of its group.
-  virtual void step(double lr) = 0;
+  void step(double lr) { move(lr, std::nullopt); }
   /// The same if `admitted` ([] bool, on the parameters' device) is true, and nothing otherwise;
   /// the host does not wait for it.
-  virtual void step_if(const at::Tensor& admitted, double lr) = 0;
+  void step_if(const at::Tensor& admitted, double lr) { move(lr, admitted); }
   /// Everything that is remembered between steps, as `optimizer.KIND.PARAMETER`. Shares memory with
   /// the optimizer: writing into it restores a checkpoint.
   virtual std::vector<std::pair<std::string, at::Tensor>> state_tensors() const = 0;
@@ -49,6 +49,9 @@ class Optimizer {
   Optimizer& operator=(Optimizer&&) = default;
 
  private:
+  /// The step; with `admitted`, that of step_if.
+  virtual void move(double lr, const std::optional<at::Tensor>& admitted) = 0;
+
   std::vector<ParamGroup> groups_;
 };
 
@@ -70,8 +73,6 @@ class AdamW : public Optimizer {
 
   AdamW(std::vector<ParamGroup> groups, AdamWOptions options);
 
-  void step(double lr) override;
-  void step_if(const at::Tensor& admitted, double lr) override;
   std::vector<std::pair<std::string, at::Tensor>> state_tensors() const override;
 
   const AdamWOptions& options() const { return options_; }
@@ -83,8 +84,7 @@ class AdamW : public Optimizer {
   const std::vector<NamedState>& states() const { return states_; }
 
  private:
-  /// `left_out` ([] float32): 1 where nothing is to move.
-  void step(double lr, const std::optional<at::Tensor>& left_out);
+  void move(double lr, const std::optional<at::Tensor>& admitted) override;
 
   AdamWOptions options_;
   std::vector<NamedState> states_;
