@@ -62,9 +62,10 @@ class ToyTask : public Task {
 
 class Numbers : public BatchStream {
  public:
-  Numbers(std::int64_t epoch, std::int64_t batch) : epoch_(epoch), batch_(batch) {}
+  Numbers(std::int64_t epoch, std::int64_t batch, std::int64_t batches = kBatches)
+      : epoch_(epoch), batch_(batch), batches_(batches) {}
   std::optional<Batch> next() override {
-    if (batch_ == kBatches) {
+    if (batch_ == batches_) {
       ++epoch_;
       batch_ = 0;
     }
@@ -80,6 +81,7 @@ class Numbers : public BatchStream {
  private:
   std::int64_t epoch_;
   std::int64_t batch_;
+  std::int64_t batches_;  ///< of an epoch
 };
 
 /// Writes down what it hears, and may throw.

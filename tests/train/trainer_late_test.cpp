@@ -9,6 +9,7 @@
 #include <torch/nn/modules/linear.h>
 
 #include "support/read_backs.h"
+#include "train/toy_task.h"
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -63,27 +64,6 @@ class LateTask : public Task {
   AdamW optimizer_;
 };
 
-class LateStream : public BatchStream {
- public:
-  LateStream(std::int64_t epoch, std::int64_t batch) : epoch_(epoch), batch_(batch) {}
-  std::optional<Batch> next() override {
-    if (batch_ == kLateBatches) {
-      ++epoch_;
-      batch_ = 0;
-    }
-    Batch batch;
-    batch.epoch = epoch_;
-    batch.step = batch_++;
-    batch.count = 4;
-    return batch;
-  }
-  double seconds_waited() const override { return 0; }
-
- private:
-  std::int64_t epoch_;
-  std::int64_t batch_;
-};
-
 /// Writes down what it hears, and the state where it says that it needs that.
 class LateWitness : public Observer {
  public:
@@ -128,7 +108,7 @@ struct LateRun {
     return Trainer(plan, {[this] { return witness.signalled; }, [] { return 0.0; }})
         .run(task,
              [](std::int64_t epoch, std::int64_t batch) {
-               return std::make_unique<LateStream>(epoch, batch);
+               return std::make_unique<Numbers>(epoch, batch, kLateBatches);
              },
              observers, {});
   }
