@@ -27,8 +27,7 @@ using at::Tensor;
 using OptionalTensor = std::optional<Tensor>;
 using Gradients = std::tuple<Tensor, Tensor, Tensor>;
 
-// ---- Checks: once, at the border
-// ------------------------------------------------------------------
+// ---- Checks: once, at the border ----
 
 void check_arguments(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
                      const Tensor& kept, const Tensor& slot, at::IntArrayRef nesting) {
@@ -87,8 +86,7 @@ void check_indices(const Tensor& kept, const Tensor& slot) {
   }
 }
 
-// ---- CPU
-// ------------------------------------------------------------------------------------------
+// ---- CPU ----
 
 depthwise_kernel::Kernels kernels_for(const Tensor& x) {
   TORCH_CHECK(has_kernel(x),
@@ -233,8 +231,7 @@ Gradients backward_cpu(const Tensor& grad, const Tensor& x, const Tensor& weight
   return {grad_x, grad_weight, grad_bias};
 }
 
-// ---- Shapes only
-// ----------------------------------------------------------------------------------
+// ---- Shapes only ----
 
 Tensor forward_meta(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
                     const Tensor& kept, const Tensor& slot, at::IntArrayRef nesting) {
@@ -253,8 +250,7 @@ Gradients backward_meta(const Tensor& grad, const Tensor& x, const Tensor& weigh
           needed[2] ? at::empty({x.size(3)}, weight.options()) : Tensor()};
 }
 
-// ---- Autograd
-// -------------------------------------------------------------------------------------
+// ---- Autograd ----
 
 Tensor call_forward(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
                     const Tensor& kept, const Tensor& slot, at::IntArrayRef nesting) {

@@ -21,8 +21,7 @@ namespace {
 
 using at::Tensor;
 
-// ---- Checks: once, at the border
-// ------------------------------------------------------------------
+// ---- Checks: once, at the border ----
 
 void check_grid(const RoiGrid& grid) {
   TORCH_CHECK(
@@ -69,8 +68,7 @@ struct Taps {
   int64_t count() const { return static_cast<int64_t>(places.size()); }
 };
 
-// ---- CPU
-// ------------------------------------------------------------------------------------------
+// ---- CPU ----
 
 roi_align_kernel::Kernels kernels_for(const Tensor& x) {
   return for_this_cpu(roi_align_kernel::kernels_baseline, roi_align_kernel::kernels_avx2,
@@ -208,8 +206,7 @@ Tensor backward_cpu(const Tensor& grad, const Tensor& boxes, const Tensor& image
   return channels_first(pixels, grad.scalar_type());
 }
 
-// ---- Shapes only
-// ----------------------------------------------------------------------------------
+// ---- Shapes only ----
 
 Tensor forward_meta(const Tensor& map, const Tensor& boxes, const Tensor& images, double scale,
                     int64_t height, int64_t width, int64_t sampling_ratio, bool aligned) {
@@ -229,8 +226,7 @@ Tensor backward_meta(const Tensor& grad, const Tensor& boxes, const Tensor& imag
   return at::empty({map[0], map[2], map[3], map[1]}, grad.options()).permute({0, 3, 1, 2});
 }
 
-// ---- Autograd
-// -------------------------------------------------------------------------------------
+// ---- Autograd ----
 
 Tensor call_forward(const Tensor& map, const Tensor& boxes, const Tensor& images, double scale,
                     int64_t height, int64_t width, int64_t sampling_ratio, bool aligned) {

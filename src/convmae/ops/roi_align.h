@@ -23,9 +23,8 @@ struct RoiGrid {
 ///
 ///   map     [N, C, H, W]  fastest where channels lie last in memory
 ///   boxes   [R, 4]        x1, y1, x2, y2 in the coordinates that `scale` takes to the map. They
-///   may
-///                         lie outside, where samples are 0 from one pixel beyond the edge on, be
-///                         empty or inverted: a cell without samples is 0
+///                         may lie outside, where samples are 0 from one pixel beyond the edge on,
+///                         be empty or inverted: a cell without samples is 0
 ///   images  [R] int64     which of the N maps each box lies on
 ///
 /// Returns [R, C, height, width], channels last in memory, in the map's type: float32, float64 or
