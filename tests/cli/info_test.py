@@ -41,6 +41,28 @@ class Info(ProgramTest):
                                       "--depth", "2,2,100", "--mlp_ratio", "1,1,1", "--json"))
         self.assertGreater(report["total"]["parameters"], 10 ** 13)
 
+    def test_a_detector_costs_what_is_published(self):
+        report = json.loads(self.info("--task", "detect", "--json"))
+        rounded = {part["name"]: round(part["macs"] / 1e9) for part in report["parts"]}
+        self.assertEqual(rounded, {"encoder": 583, "pyramid": 58, "proposals": 103, "boxes": 129,
+                                   "masks": 53})
+        for key in ("parameters", "trainable", "macs"):
+            self.assertEqual(sum(part[key] for part in report["parts"]), report["total"][key])
+        table = self.info("--task", "detect", "--detector", "official")
+        self.assertIn("109700272 parameters (109700272 trained)", table)
+
+    def test_detector_flags_count(self):
+        arguments = ["--task", "detect", "--model", "nano", "--json"]
+        plain = json.loads(self.info(*arguments))["total"]
+        smaller = json.loads(self.info(*arguments, "--input_size", 512))["total"]
+        self.assertLess(smaller["macs"], plain["macs"])
+        fewer = json.loads(self.info(*arguments, "--num_classes", 5))["total"]
+        self.assertLess(fewer["parameters"], plain["parameters"])
+        self.assert_user_error(run_program("info", "--task", "count"), "--task 'count'", "detect")
+        self.assert_user_error(run_program("info", *arguments, "--detector", "swin"), "official")
+        self.assert_user_error(run_program("info", *arguments, "--input_size", 224), "windows")
+        self.assert_user_error(run_program("info", *arguments, "--num_classes", 0), "num_classes")
+
     def test_sizes_beyond_all_models(self):
         for flag, value, expected in (("--depth", "2,2,300000", "depth must be 10000 or less"),
                                       ("--input_size", "32768", "67108864 numbers"),

@@ -18,6 +18,9 @@ enum class Purpose : std::uint32_t {
   mixing = 8,       ///< mixup and cutmix
   replacement = 9,  ///< what stands in for an undecodable sample
   erasing = 10,     ///< random erasing
+  // 11: what a segmentor's heads leave out
+  anchors = 12,    ///< which anchors a detector learns from
+  proposals = 13,  ///< which proposals it learns from
 };
 
 /// Philox 4x32 with 10 rounds (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC

@@ -1,13 +1,17 @@
+#include "convmae/base/error.h"
+#include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/help.h"
 #include "convmae/cli/model_flags.h"
 #include "convmae/cli/option_table.h"
 #include "convmae/cli/output.h"
+#include "convmae/detect/detector_cost.h"
 #include "convmae/model/cost.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <cstdint>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -44,15 +48,53 @@ void print_table(const std::vector<LayerCost>& layers, const LayerCost& total) {
       static_cast<double>(total.visible_macs) / kBillion);
 }
 
+nlohmann::ordered_json to_json(const DetectorCost& cost) {
+  return {{"name", cost.name},
+          {"parameters", cost.parameters},
+          {"trainable", cost.trainable},
+          {"macs", cost.macs}};
+}
+
+void print_row(const DetectorCost& cost) {
+  constexpr double kBillion = 1e9;
+  std::printf("%-12s %12lld %12.2f\n", cost.name.c_str(), static_cast<long long>(cost.parameters),
+              static_cast<double>(cost.macs) / kBillion);
+}
+
+void print_table(const DetectorConfig& config, const std::vector<DetectorCost>& parts,
+                 const DetectorCost& total) {
+  std::printf("%-12s %12s %12s\n", "part", "parameters", "GMAC");
+  for (const DetectorCost& part : parts) print_row(part);
+  print_row(total);
+  const Size image = config.encoder.img_size;
+  std::printf(
+      "\n%lld parameters (%lld trained); an image of %lldx%lld with %lld proposals and %lld "
+      "detections\n",
+      static_cast<long long>(total.parameters), static_cast<long long>(total.trainable),
+      static_cast<long long>(image.height), static_cast<long long>(image.width),
+      static_cast<long long>(config.proposals.post_nms_topk[1]),
+      static_cast<long long>(config.detection.topk_per_image));
+}
+
 class InfoCommand {
  public:
   explicit InfoCommand(CLI::App& command) : table_(command), model_(table_, name_, config_) {
+    image_size_ = command.get_option("--input_size");
+    table_.group("Task");
+    table_.add_command_line_only("task", task_, "pretrain, or detect: a detector by part");
+    table_.add_command_line_only("detector", detector_,
+                                 "alpha, of the paper's repository, or official");
+    table_.add_command_line_only("num_classes", num_classes_, "Classes of the detector");
     table_.group("Output");
     table_.add_command_line_only("json", json_, "Print JSON");
   }
 
   void run() {
     model_.resolve();
+    if (task_ == "detect") return detector();
+    if (task_ != "pretrain") {
+      throw UserError("--task " + quote(task_) + " is not known: choose pretrain or detect");
+    }
     validate(config_);
     const std::vector<LayerCost> layers = layer_costs(config_);
     const LayerCost total = total_cost(layers);
@@ -66,8 +108,31 @@ class InfoCommand {
   }
 
  private:
+  void detector() {
+    DetectorConfig config = detector_preset(detector_, name_);
+    const Size published = config.encoder.img_size;
+    config.encoder = config_.encoder;
+    if (image_size_->count() == 0) config.encoder.img_size = published;
+    config.num_classes = num_classes_;
+    validate(config);
+    const std::vector<DetectorCost> parts = detector_costs(config);
+    const DetectorCost total = total_cost(parts);
+    if (!json_) return print_table(config, parts, total);
+    nlohmann::ordered_json json;
+    json["model"] = name_;
+    json["detector"] = detector_;
+    json["config"] = nlohmann::ordered_json::parse(convmae::to_json(config));
+    for (const DetectorCost& part : parts) json["parts"].push_back(to_json(part));
+    json["total"] = to_json(total);
+    print_json(json);
+  }
+
   std::string name_ = "base";
   ModelConfig config_;
+  CLI::Option* image_size_ = nullptr;
+  std::string task_ = "pretrain";
+  std::string detector_ = "alpha";
+  std::int64_t num_classes_ = 80;
   bool json_ = false;
   OptionTable table_;
   ModelFlags model_;

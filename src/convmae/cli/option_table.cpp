@@ -217,6 +217,11 @@ CLI::Option* OptionTable::add_command_line_only(const std::string& names, std::s
   return add_single(command_, names, value, help)->group(heading_);
 }
 
+CLI::Option* OptionTable::add_command_line_only(const std::string& names, std::int64_t& value,
+                                                const std::string& help) {
+  return numbers_of<std::int64_t>(add_single(command_, names, value, help))->group(heading_);
+}
+
 CLI::Option* OptionTable::add_command_line_only(const std::string& names, bool& value,
                                                 const std::string& help) {
   return command_.add_flag(flags_of(names), value, help)->group(heading_);

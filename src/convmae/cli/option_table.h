@@ -56,6 +56,8 @@ class OptionTable {
   /// A flag for the command line alone.
   CLI::Option* add_command_line_only(const std::string& names, std::string& value,
                                      const std::string& help);
+  CLI::Option* add_command_line_only(const std::string& names, std::int64_t& value,
+                                     const std::string& help);
   CLI::Option* add_command_line_only(const std::string& names, bool& value,
                                      const std::string& help);
 

@@ -1,12 +1,12 @@
 #include "convmae/base/error.h"
-#include "convmae/base/json_number.h"
+#include "convmae/base/json_fields.h"
 #include "convmae/base/json_text.h"
-#include "convmae/base/quote.h"
 #include "convmae/model/config.h"
 
 #include <nlohmann/json.hpp>
 
-#include <optional>
+#include <string>
+#include <vector>
 
 namespace convmae {
 namespace {
@@ -35,39 +35,6 @@ void for_each_field(Config& config, Field field) {
   field("use_decoder_pos_embed", config.decoder.use_pos_embed);
 }
 
-// Whether `json` is a value of that type, which it then becomes.
-
-bool take(const Json& json, std::int64_t& value) {
-  const std::optional<std::int64_t> whole = whole_number(json);
-  if (whole) value = *whole;
-  return whole.has_value();
-}
-
-bool take(const Json& json, double& value) {
-  if (json.is_number()) value = json.get<double>();
-  return json.is_number();
-}
-
-bool take(const Json& json, bool& value) {
-  if (json.is_boolean()) value = json.get<bool>();
-  return json.is_boolean();
-}
-
-bool take(const Json& json, std::string& value) {
-  if (json.is_string()) value = json.get<std::string>();
-  return json.is_string();
-}
-
-template <typename T>
-bool take(const Json& json, std::vector<T>& values) {
-  if (!json.is_array()) return false;
-  values.assign(json.size(), T{});
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (!take(json[i], values[i])) return false;
-  }
-  return true;
-}
-
 }  // namespace
 
 std::string to_json(const ModelConfig& config) {
@@ -81,22 +48,8 @@ std::string to_json(const ModelConfig& config) {
 }
 
 ModelConfig model_config_from_json(const std::string& text) {
-  // What nests deeper could not be written into a message.
-  constexpr int kMostLevels = 3;
-  const auto shallow = [](int depth, Json::parse_event_t, Json&) { return depth <= kMostLevels; };
-  Json json = Json::parse(text, shallow, /*allow_exceptions=*/false);
-  if (!json.is_object()) throw UserError("the model configuration is not a JSON object");
-  const auto read = [&](const char* name, auto& value) {
-    const auto found = json.find(name);
-    if (found == json.end()) {
-      throw UserError(std::string("the model configuration has no ") + name);
-    }
-    if (!take(*found, value)) {
-      throw UserError(std::string("the model configuration has no usable ") + name + ": " +
-                      quote(json_text(*found)));
-    }
-    json.erase(found);
-  };
+  JsonFields fields(text, "the model configuration");
+  const auto read = [&](const char* name, auto& value) { fields.take(name, value); };
   ModelConfig config;
   std::string method;
   std::string mask_unit;
@@ -106,17 +59,15 @@ ModelConfig model_config_from_json(const std::string& text) {
   read("img_size", size);
   for_each_field(config, read);
   read("mask_unit", mask_unit);
-  if (json.contains("position")) {
+  if (fields.has("position")) {
     read("position", position);
-  } else if (json.contains("use_pos_embed")) {
+  } else if (fields.has("use_pos_embed")) {
     bool table = true;
     read("use_pos_embed", table);
     if (!table) position = to_string(PositionEncoding::none);
   }
   if (size.size() != 2) throw UserError("the model configuration's img_size is not two numbers");
-  if (!json.empty()) {
-    throw UserError("the model configuration has an unknown key " + quote(json.begin().key()));
-  }
+  fields.finish();
   config.method = parse_method(method);
   config.encoder.kind = encoder_kind(config.method);
   config.encoder.img_size = {size[0], size[1]};

@@ -25,12 +25,21 @@ class Initialiser {
  public:
   Initialiser(std::uint64_t seed, std::string prefix) : seed_(seed), prefix_(std::move(prefix)) {}
 
-  void uniform(const at::Tensor& parameter, const char* name, double bound) const {
+  void uniform(const at::Tensor& parameter, const std::string& name, double bound) const {
     fill(parameter, name, [bound](CounterRandom& random) { return random.uniform(-bound, bound); });
   }
   void normal(const at::Tensor& parameter, const std::string& name, double deviation) const {
     fill(parameter, name,
          [deviation](CounterRandom& random) { return deviation * random.normal(); });
+  }
+  void truncated_normal(const at::Tensor& parameter, const std::string& name, double deviation,
+                        double most) const {
+    fill(parameter, name, [deviation, most](CounterRandom& random) {
+      while (true) {
+        const double draw = deviation * random.normal();
+        if (std::abs(draw) <= most) return draw;
+      }
+    });
   }
   /// Weight [out, in, ...] seen as a matrix [out, rest].
   void xavier(const at::Tensor& weight, const char* name) const {
@@ -73,6 +82,18 @@ void initialise_normal(const at::Tensor& parameter, std::uint64_t seed, const st
                        double deviation) {
   const at::NoGradGuard no_grad;
   Initialiser(seed, "").normal(parameter, name, deviation);
+}
+
+void initialise_truncated_normal(const at::Tensor& parameter, std::uint64_t seed,
+                                 const std::string& name, double deviation, double most) {
+  const at::NoGradGuard no_grad;
+  Initialiser(seed, "").truncated_normal(parameter, name, deviation, most);
+}
+
+void initialise_uniform(const at::Tensor& parameter, std::uint64_t seed, const std::string& name,
+                        double bound) {
+  const at::NoGradGuard no_grad;
+  Initialiser(seed, "").uniform(parameter, name, bound);
 }
 
 void initialise_parameters(torch::nn::Module& model, std::uint64_t seed,

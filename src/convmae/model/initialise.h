@@ -28,5 +28,11 @@ void initialise_parameters(torch::nn::Module& model, std::uint64_t seed,
 /// Normal numbers with that deviation for one parameter, drawn for its name.
 void initialise_normal(const at::Tensor& parameter, std::uint64_t seed, const std::string& name,
                        double deviation);
+/// The same of those that are at most `most` away from 0.
+void initialise_truncated_normal(const at::Tensor& parameter, std::uint64_t seed,
+                                 const std::string& name, double deviation, double most);
+/// Numbers between -bound and bound, all equally likely.
+void initialise_uniform(const at::Tensor& parameter, std::uint64_t seed, const std::string& name,
+                        double bound);
 
 }  // namespace convmae

@@ -55,15 +55,16 @@ std::int64_t layer_of_parameter(std::string_view name, std::int64_t num_layers) 
 }
 
 std::vector<ParamGroup> layer_decay_groups(const torch::nn::Module& model, double weight_decay,
-                                           double layer_decay, std::int64_t num_layers) {
+                                           double layer_decay, std::int64_t num_layers,
+                                           const LayerRules& rules) {
   std::vector<ParamGroup> groups;
   std::map<std::pair<std::int64_t, bool>, std::size_t> group_of;
   for (const auto& item : model.named_parameters()) {
     const std::string& name = item.key();
     const at::Tensor& param = item.value();
     if (!param.requires_grad()) continue;
-    const bool decays = param.dim() > 1 && name != "pos_embed" && name != "cls_token";
-    const std::int64_t layer = layer_of_parameter(name, num_layers);
+    const bool decays = rules.decays(name, param);
+    const std::int64_t layer = rules.layer(name);
     const auto [found, is_new] = group_of.try_emplace({layer, decays}, groups.size());
     if (is_new) {
       ParamGroup group;
@@ -75,6 +76,18 @@ std::vector<ParamGroup> layer_decay_groups(const torch::nn::Module& model, doubl
     group.add(name, param);
   }
   return groups;
+}
+
+std::vector<ParamGroup> layer_decay_groups(const torch::nn::Module& model, double weight_decay,
+                                           double layer_decay, std::int64_t num_layers) {
+  return layer_decay_groups(
+      model, weight_decay, layer_decay, num_layers,
+      {.layer =
+           [num_layers](const std::string& name) { return layer_of_parameter(name, num_layers); },
+       .decays =
+           [](const std::string& name, const at::Tensor& parameter) {
+             return parameter.dim() > 1 && name != "pos_embed" && name != "cls_token";
+           }});
 }
 
 }  // namespace convmae

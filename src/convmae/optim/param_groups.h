@@ -4,6 +4,7 @@
 #include <torch/nn/module.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,20 @@ std::vector<ParamGroup> weight_decay_groups(const torch::nn::Module& model, doub
 /// num_layers + 1 for what follows the blocks (norm, head). `num_layers` is the number of
 /// transformer blocks. Throws c10::Error for a name that no classifier has.
 std::int64_t layer_of_parameter(std::string_view name, std::int64_t num_layers);
+
+/// What groups parameters where the learning rate decays over layers.
+struct LayerRules {
+  /// Of 0 to num_layers + 1.
+  std::function<std::int64_t(const std::string& name)> layer;
+  /// Whether weight decay acts upon it.
+  std::function<bool(const std::string& name, const at::Tensor& parameter)> decays;
+};
+
+/// Groups by layer and by whether weights decay: the learning rate of layer i is scaled by
+/// layer_decay^(num_layers + 1 - i). Groups stand in the order in which their first parameters do.
+std::vector<ParamGroup> layer_decay_groups(const torch::nn::Module& model, double weight_decay,
+                                           double layer_decay, std::int64_t num_layers,
+                                           const LayerRules& rules);
 
 /// The published fine-tuning groups: the learning rate of layer i is scaled by
 /// layer_decay^(num_layers + 1 - i), so that early layers keep what pretraining taught them.

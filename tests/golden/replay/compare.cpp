@@ -33,17 +33,49 @@ at::Tensor without_key_bias(const at::Tensor& bias) {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-double error_in_tolerances(const at::Tensor& ours, const at::Tensor& golden, double rounding) {
+constexpr double kTolerance = 1e-4;
+
+double error_in_tolerances(const at::Tensor& ours, const at::Tensor& golden, double rounding,
+                           double relative = kTolerance) {
   if (ours.sizes() != golden.sizes()) return kInfinity;
   if (golden.numel() == 0) return 0;
   const auto difference =
       (ours.to(at::kDouble) - golden.to(at::kDouble)).abs().max().item<double>();
   if (golden.scalar_type() == at::kByte) return difference == 0 ? 0 : kInfinity;
   const double tolerance =
-      std::max(1e-4 * golden.abs().max().item<double>(), std::max(10 * rounding, 1e-12));
+      std::max(relative * golden.abs().max().item<double>(), std::max(10 * rounding, 1e-12));
   // An infinite tolerance would allow everything.
   return std::isfinite(tolerance) ? difference / tolerance : kInfinity;
 }
+
+/// Masks that a soft mask's crossing of a half decides, pixel by pixel: a few of the reference's
+/// own change in double precision.
+double error_of_pasted_masks(const at::Tensor& ours, const at::Tensor& golden) {
+  constexpr double kMostPixels = 8;
+  if (ours.sizes() != golden.sizes()) return kInfinity;
+  return ours.ne(golden).sum().item<double>() / kMostPixels;
+}
+
+/// Gradients that pass through so many ReLUs that some lie within rounding of their corner, which
+/// moves a few tensors.
+class FlippedGradients {
+ public:
+  /// The error of one.
+  double error(const at::Tensor& ours, const at::Tensor& golden, double rounding) {
+    constexpr double kWider = 2e-3;
+    ++gradients_;
+    if (error_in_tolerances(ours, golden, rounding) > 1) ++beyond_;
+    return error_in_tolerances(ours, golden, rounding, kWider);
+  }
+  bool too_many() const {
+    constexpr double kShare = 0.03;
+    return static_cast<double>(beyond_) > kShare * static_cast<double>(gradients_);
+  }
+
+ private:
+  std::int64_t gradients_ = 0;
+  std::int64_t beyond_ = 0;
+};
 
 /// Compares JSON values below a path. `place` is the path with `*` for every index: inputs are
 /// named so.
@@ -112,6 +144,8 @@ void Verdict::note(double error, const std::string& name) {
 Verdict compare(const GoldenFile& file, const Replay& replay) {
   const std::set<std::string> noise = strings_of(file.config(), "noise_tensors");
   const std::set<std::string> noisy_keys = strings_of(file.config(), "dev_above_2e-5");
+  const std::string kind = file.config().value("case", "");
+  FlippedGradients flipped;
   Verdict verdict;
   for (const TensorView& view : file.tensors()) {
     if (!is_result(view.name) || noise.contains(view.name)) continue;
@@ -126,8 +160,16 @@ Verdict compare(const GoldenFile& file, const Replay& replay) {
       a = without_key_bias(a);
       b = without_key_bias(b);
     }
-    verdict.note(error_in_tolerances(a, b, file.rounding(view.name)), view.name);
+    const double rounding = file.rounding(view.name);
+    if (kind == "maskrcnn_infer" && view.name.ends_with(".masks")) {
+      verdict.note(error_of_pasted_masks(a, b), view.name);
+    } else if (kind == "maskrcnn_train" && view.name.starts_with("grad.")) {
+      verdict.note(flipped.error(a, b, rounding), view.name);
+    } else {
+      verdict.note(error_in_tolerances(a, b, rounding), view.name);
+    }
   }
+  if (flipped.too_many()) verdict.note(kInfinity, "too many gradients");
   for (const auto& [name, tensor] : replay.tensors) {
     // Files may hold a part of the other results, but a parameter that they give no gradient has
     // none.

@@ -49,7 +49,8 @@ constexpr std::array kKinds{Kind{"convmae_pretrain", replay_pretrain},
                             Kind{"det_alpha", replay_det_alpha},
                             Kind{"det_official", replay_det_official},
                             Kind{"det_transforms", replay_det_transforms},
-                            Kind{"det_ops", replay_det_ops}};
+                            Kind{"det_ops", replay_det_ops},
+                            Kind{"det_maskrcnn", replay_detector}};
 
 /// Kinds that are JSON files.
 struct JsonKind {
@@ -58,7 +59,8 @@ struct JsonKind {
 };
 
 constexpr std::array kJsonKinds{JsonKind{"lr_schedule", replay_lr_schedule},
-                                JsonKind{"layer_decay_convvit", replay_layer_decay}};
+                                JsonKind{"layer_decay_convvit", replay_layer_decay},
+                                JsonKind{"keys_det_", replay_detector_keys}};
 
 template <typename Kinds>
 auto find_kind(const Kinds& kinds, const std::string& name) {

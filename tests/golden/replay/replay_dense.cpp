@@ -1,10 +1,9 @@
-#include "convmae/base/error.h"
 #include "convmae/model/dense/backbone.h"
 #include "convmae/model/dense/pyramids.h"
-#include "convmae/model/encoder/layers.h"
 
 #include <ATen/ATen.h>
 
+#include "golden/replay/dense_model.h"
 #include "golden/replay/replays.h"
 #include <functional>
 #include <utility>
@@ -13,45 +12,6 @@ namespace convmae::golden {
 namespace {
 
 using NamedMaps = std::vector<std::pair<std::string, at::Tensor>>;
-
-Size size_of(const Json& json) {
-  if (json.is_number()) return {json.get<std::int64_t>(), json.get<std::int64_t>()};
-  return {json.at(0).get<std::int64_t>(), json.at(1).get<std::int64_t>()};
-}
-
-EncoderConfig encoder_of(const Json& json, const Json& img_size) {
-  EncoderConfig config;
-  config.img_size = size_of(img_size);
-  json.at("patch_size").get_to(config.patch_size);
-  json.at("embed_dim").get_to(config.embed_dim);
-  json.at("depth").get_to(config.depth);
-  json.at("num_heads").get_to(config.num_heads);
-  const Json& ratio = json.at("mlp_ratio");
-  if (ratio.is_number()) {
-    config.mlp_ratio.assign(3, ratio.get<double>());
-  } else {
-    ratio.get_to(config.mlp_ratio);
-  }
-  return config;
-}
-
-/// Parameters and statistics, all of which the file must have.
-void load(const GoldenFile& file, torch::nn::Module& module) {
-  set_gemm_policy(module, file.gemm());
-  const at::NoGradGuard no_grad;
-  const auto copy = [&](const std::string& name, const at::Tensor& target) {
-    const at::Tensor value = file.at(name);
-    if (value.sizes() != target.sizes()) {
-      throw UserError(file.path().string() + ": " + name +
-                      " does not have the shape that the config implies");
-    }
-    target.copy_(value);
-  };
-  for (const auto& item : module.named_parameters()) copy("param." + item.key(), item.value());
-  for (const auto& item : module.named_buffers()) {
-    if (item.value().is_floating_point()) copy("buffer." + item.key(), item.value());
-  }
-}
 
 /// The gradients of sum_k sum(map_k * cotangent_k), and the image's.
 void add_gradients(const GoldenFile& file, torch::nn::Module& module, const at::Tensor& images,
@@ -118,7 +78,7 @@ Replay replay_seg_backbone(const GoldenFile& file) {
     config.layer_scale = initial.get<double>();
   }
   SegmentorMaps model(config);
-  load(file, model);
+  load_state(file, model);
   Replay replay;
   add_segmentor_pass(file, model, "eval", replay.tensors);
   add_segmentor_pass(file, model, "train", replay.tensors);
@@ -135,7 +95,7 @@ namespace {
 void add_detector(const GoldenFile& file, torch::nn::Module& model, Backbone& backbone,
                   const std::function<NamedMaps(const std::vector<at::Tensor>&)>& levels_of,
                   Tensors& out) {
-  load(file, model);
+  load_state(file, model);
   model.eval();
   const at::Tensor images = file.at("in.imgs").requires_grad_(true);
   const NamedMaps maps = levels_of(backbone.forward(images));

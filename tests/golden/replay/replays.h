@@ -37,6 +37,11 @@ Replay replay_det_official(const GoldenFile& file);
 Replay replay_det_transforms(const GoldenFile& file);
 /// What detectors are made of: arithmetic on boxes, masks, suppression, RoIAlign.
 Replay replay_det_ops(const GoldenFile& file);
+/// Whole detectors: what they find in images, and losses and gradients from given choices.
+Replay replay_detector(const GoldenFile& file);
+/// Names, shapes and counts of both published detectors, and the second one's factors on the
+/// learning rate.
+Replay replay_detector_keys(const Json& golden);
 Replay replay_layer_decay(const Json& golden);
 Replay replay_lr_schedule(const Json& golden);
 

@@ -9,6 +9,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "support/small_models.h"
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -127,6 +128,63 @@ TEST(TransformerBlock, InWindowsIsTheBlockOnEveryWindow) {
       window_merge(plain->forward(windows).view({12, 2, 2, 12}), grid).flatten(1, 2);
   EXPECT_TRUE(torch::allclose(in_windows->forward(x, {}, {}, {grid}), expected, 1e-12, 1e-12));
   EXPECT_THROW(in_windows->forward(x, {}, {}, {{3, 8}}), c10::Error);
+}
+
+/// The intervals that windows of `side` shifted by `shift` cut `length` places into.
+std::vector<std::pair<int64_t, int64_t>> cut(int64_t length, int64_t side, int64_t shift) {
+  std::vector<std::pair<int64_t, int64_t>> parts{{0, shift}};
+  for (int64_t begin = shift; begin < length; begin += side) {
+    parts.emplace_back(begin, std::min(side, length - begin));
+  }
+  return parts;
+}
+
+/// Nothing that a shifted window brings together from opposite borders meets: each rectangle that
+/// the shifted squares cut the map into is a map by itself.
+TEST(TransformerBlock, InShiftedWindowsKeepsWhatLiesAcrossTheBorderApart) {
+  torch::manual_seed(8);
+  constexpr int64_t kSide = 3;
+  const Size grid{6, 9};
+  for (const int64_t shift : {1, 2}) {
+    const auto table = randomised(std::make_shared<RelativePositionTable>(3, Size{kSide, kSide}));
+    auto shifted = randomised(std::make_shared<TransformerBlock>(
+        block_of({.bias = table, .shared_bias = true, .window = Window{kSide, false, shift}})));
+    const at::Tensor x = torch::randn({2, 54, 12}, torch::kDouble).requires_grad_(true);
+    const at::Tensor found = shifted->forward(x, {}, {}, {grid});
+
+    const at::Tensor distances = table->parameters()[0].view({2 * kSide - 1, 2 * kSide - 1, 3});
+    const at::Tensor map = x.view({2, grid.height, grid.width, 12});
+    std::vector<at::Tensor> rows;
+    for (const auto& [top, height] : cut(grid.height, kSide, shift)) {
+      std::vector<at::Tensor> parts;
+      for (const auto& [left, width] : cut(grid.width, kSide, shift)) {
+        const auto own = std::make_shared<RelativePositionTable>(3, Size{height, width});
+        own->to(torch::kDouble);
+        auto alone =
+            std::make_shared<TransformerBlock>(block_of({.bias = own, .shared_bias = true}));
+        alone->to(torch::kDouble);
+        {
+          const torch::NoGradGuard no_grad;
+          own->parameters()[0].copy_(distances.narrow(0, kSide - height, 2 * height - 1)
+                                         .narrow(1, kSide - width, 2 * width - 1)
+                                         .reshape({-1, 3}));
+          const auto parameters = shifted->named_parameters();
+          for (const auto& p : alone->named_parameters()) p.value().copy_(parameters[p.key()]);
+        }
+        const at::Tensor part = map.narrow(1, top, height).narrow(2, left, width).flatten(1, 2);
+        parts.push_back(
+            alone->forward(part, {}, {}, {{height, width}}).view({2, height, width, 12}));
+      }
+      rows.push_back(torch::cat(parts, 2));
+    }
+    const at::Tensor expected = torch::cat(rows, 1).flatten(1, 2);
+    EXPECT_TRUE(torch::allclose(found, expected, 1e-10, 1e-10));
+    const at::Tensor cotangent = torch::randn_like(found);
+    const auto gradient = [&](const at::Tensor& y) {
+      return torch::autograd::grad({y}, {x}, {cotangent})[0];
+    };
+    EXPECT_TRUE(torch::allclose(gradient(found), gradient(expected), 1e-10, 1e-10));
+  }
 }
 
 TEST(TransformerBlock, ScalesItsBranches) {

@@ -71,6 +71,13 @@ Backbone::Backbone(const BackboneConfig& config) {
       EncoderParts{config.conv_eps, block_parts(config, *this), config.position_grid,
                    /*fixed_positions=*/false});
   adopt(*this, *encoder_);
+  // In the published order, in which optimizers number parameters, shared tables are the last.
+  for (const char* const name : {"rel_pos_bias", "windowed_rel_pos_bias", "global_rel_pos_bias"}) {
+    if (!named_children().contains(name)) continue;
+    const std::shared_ptr<torch::nn::Module> table = named_children()[name];
+    unregister_module(name);
+    register_module(name, table);
+  }
   named_parameters(/*recurse=*/false)["pos_embed"].requires_grad_(config.train_positions);
 }
 

@@ -29,14 +29,16 @@ DropPath drop_path(const std::vector<double>& rates, const at::Tensor& draws) {
       continue;
     }
     std::array<at::Tensor, 2> scales;
-    for (at::Tensor& scale : scales) {
-      // A rate of 1 drops every image: its scale is 0, not 0 / 0.
-      const double keep = 1 - rate;
-      scale = (draws[call++] + keep).floor() / (keep > 0 ? keep : 1);
-    }
+    for (at::Tensor& scale : scales) scale = branch_scale(draws[call++], rate);
     result.push_back(BranchScales{scales[0], scales[1]});
   }
   return result;
+}
+
+at::Tensor branch_scale(const at::Tensor& draws, double rate) {
+  // A rate of 1 drops every image: its scale is 0, not 0 / 0.
+  const double keep = 1 - rate;
+  return (draws + keep).floor() / (keep > 0 ? keep : 1);
 }
 
 at::Tensor add_branch(const at::Tensor& x, const at::Tensor& branch,

@@ -32,6 +32,10 @@ std::int64_t drop_path_draws(const std::vector<double>& rates);
 /// branch stays where its draw is at least the rate.
 DropPath drop_path(const std::vector<double>& rates, const at::Tensor& draws);
 
+/// The factors that uniform draws in [0, 1) make of branches that are left out at that rate, of the
+/// same shape: 0 where a draw is below the rate, else 1 / (1 - rate).
+at::Tensor branch_scale(const at::Tensor& draws, double rate);
+
 /// x + branch * scale, or x + branch without a scale. x, branch [B, ...]; scale [B], or as many of
 /// their first dimensions as it has.
 at::Tensor add_branch(const at::Tensor& x, const at::Tensor& branch,

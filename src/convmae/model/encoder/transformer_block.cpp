@@ -29,15 +29,28 @@ at::Tensor Attention::in_windows(const at::Tensor& qkv, const TokenGrid& grid) {
               "attention in windows needs a token in every place of its grid");
   TORCH_CHECK(window_->padded || (height % side == 0 && width % side == 0), "windows of ", side,
               " do not divide a grid of ", height, "x", width);
+  const std::int64_t shift = window_->shift;
+  TORCH_CHECK(shift == 0 || !window_->padded, "windows that are padded are not shifted");
+  at::Tensor map = qkv.view({qkv.size(0), height, width, qkv.size(2)});
+  if (shift != 0) map = at::roll(map, {-shift, -shift}, {1, 2});
   // Padding is zeros behind the norm, so its query, key and value are the bias.
-  const at::Tensor windows =
-      window_partition(qkv.view({qkv.size(0), height, width, qkv.size(2)}), side, qkv_->bias)
-          .flatten(1, 2);
-  const at::Tensor mixed =
-      ops::self_attention(windows, num_heads_, {proj_->operand(qkv.scalar_type()), proj_->bias},
-                          std::nullopt, bias_of(windows, {{side, side}, std::nullopt}));
-  return window_merge(mixed.view({mixed.size(0), side, side, mixed.size(2)}), grid.size)
-      .flatten(1, 2);
+  const at::Tensor windows = window_partition(map, side, qkv_->bias).flatten(1, 2);
+  ops::ScoreBias bias = bias_of(windows, {{side, side}, std::nullopt});
+  if (shift != 0) {
+    const WindowRegions regions = window_regions(grid.size, *window_, qkv.size(0), num_heads_);
+    const auto add = [&](at::Tensor& to, const at::Tensor& low) {
+      const at::Tensor own = low.to(windows.options());
+      to = to.defined() ? to + own : own;
+    };
+    add(bias.rows, regions.rows);
+    add(bias.columns, regions.columns);
+  }
+  const at::Tensor mixed = ops::self_attention(
+      windows, num_heads_, {proj_->operand(qkv.scalar_type()), proj_->bias}, std::nullopt, bias);
+  at::Tensor merged =
+      window_merge(mixed.view({mixed.size(0), side, side, mixed.size(2)}), grid.size);
+  if (shift != 0) merged = at::roll(merged, {shift, shift}, {1, 2});
+  return merged.flatten(1, 2);
 }
 
 at::Tensor Attention::forward(const at::Tensor& x, LayerNorm& norm, const TokenSelection& selection,

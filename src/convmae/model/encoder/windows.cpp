@@ -18,7 +18,32 @@ at::Tensor padded(const at::Tensor& x, std::int64_t dim, std::int64_t count,
   return at::cat({x, value.to(x.scalar_type()).expand(shape)}, dim);
 }
 
+/// [windows, query, key]: low where the last of the windows along a side has query and key on
+/// different sides of the border.
+at::Tensor regions_along(std::int64_t windows, const Window& window) {
+  constexpr double kLow = -1e9;
+  const at::Tensor beyond = at::arange(window.side, at::kLong) >= window.side - window.shift;
+  const at::Tensor apart = beyond.unsqueeze(1) != beyond.unsqueeze(0);
+  at::Tensor low = at::zeros({windows, window.side, window.side}, at::kFloat);
+  low[windows - 1].masked_fill_(apart, kLow);
+  return low;
+}
+
 }  // namespace
+
+WindowRegions window_regions(Size map, const Window& window, std::int64_t images,
+                             std::int64_t heads) {
+  const std::int64_t side = window.side;
+  const std::int64_t down = windows_along(map.height, side);
+  const std::int64_t across = windows_along(map.width, side);
+  // Image, window's row and column, head, query's row and column, key's row or column.
+  const std::vector<std::int64_t> shape{images, down, across, heads, side, side, side};
+  const auto flat = [&](const at::Tensor& low) {
+    return low.expand(shape).reshape({images * down * across, heads, side * side, side});
+  };
+  return {flat(regions_along(down, window).view({1, down, 1, 1, side, 1, side})),
+          flat(regions_along(across, window).view({1, 1, across, 1, 1, side, side}))};
+}
 
 at::Tensor window_partition(const at::Tensor& x, std::int64_t side, const at::Tensor& padding) {
   const std::int64_t down = windows_along(x.size(1), side);
