@@ -1,6 +1,5 @@
 #include "convmae/classify/classifier_batches.h"
 
-#include "convmae/base/random.h"
 #include "convmae/train/batches.h"
 
 #include <ATen/ATen.h>
@@ -9,21 +8,6 @@ namespace convmae {
 
 at::Tensor ImageInput::operator()(const Batch& batch) const {
   return images_of(batch, preprocessing).to(compute.device, compute.type);
-}
-
-DropPath draw_drop_path(const std::vector<double>& rates, std::uint64_t seed, std::uint64_t epoch,
-                        std::span<const std::int64_t> positions, at::Device device) {
-  const std::int64_t count = drop_path_draws(rates);
-  if (count == 0) return {};
-  const at::Tensor draws = at::empty({count, std::ssize(positions)}, at::kFloat);
-  auto values = draws.accessor<float, 2>();
-  for (std::int64_t i = 0; i < std::ssize(positions); ++i) {
-    CounterRandom random(seed, epoch,
-                         static_cast<std::uint64_t>(positions[static_cast<std::size_t>(i)]),
-                         Purpose::drop_path);
-    for (std::int64_t call = 0; call < count; ++call) values[call][i] = random.uniform();
-  }
-  return drop_path(rates, draws.to(device));
 }
 
 std::vector<std::int64_t> labels_of(const Batch& batch, const std::vector<std::int64_t>& class_of) {

@@ -12,7 +12,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <span>
 #include <vector>
 
 namespace convmae {
@@ -32,11 +31,6 @@ struct ImageInput {
   /// [B, C, H, W]; of type float32 on the CPU it shares the batch's memory.
   at::Tensor operator()(const Batch& batch) const;
 };
-
-/// Scales for stochastic depth, on the device: each image's draws are a function of the seed, the
-/// epoch and the image's position alone.
-DropPath draw_drop_path(const std::vector<double>& rates, std::uint64_t seed, std::uint64_t epoch,
-                        std::span<const std::int64_t> positions, at::Device device);
 
 /// Adds images by their logits [B, K] and labels [B].
 void add_logits(ClassificationMetrics& metrics, const at::Tensor& logits,

@@ -2,6 +2,7 @@
 
 #include "convmae/checkpoint/preprocessing.h"
 #include "convmae/data/loader.h"
+#include "convmae/model/encoder/drop_path.h"
 #include "convmae/train/training_options.h"
 
 #include <ATen/core/Tensor.h>
@@ -68,6 +69,11 @@ at::Tensor images_of(const Batch& batch, const Preprocessing& preprocessing);
 /// seed, the epoch and the sample's position alone.
 at::Tensor mask_noise(std::uint64_t seed, std::uint64_t epoch,
                       std::span<const std::int64_t> positions, std::int64_t length);
+
+/// Scales for stochastic depth, on the device: each image's draws are a function of the seed, the
+/// epoch and the image's position alone.
+DropPath draw_drop_path(const std::vector<double>& rates, std::uint64_t seed, std::uint64_t epoch,
+                        std::span<const std::int64_t> positions, at::Device device);
 
 /// The epoch number that masks of held-out images are drawn for: they are the same at every
 /// evaluation.
