@@ -63,6 +63,17 @@ class Info(ProgramTest):
         self.assert_user_error(run_program("info", *arguments, "--input_size", 224), "windows")
         self.assert_user_error(run_program("info", *arguments, "--num_classes", 0), "num_classes")
 
+    def test_a_segmentor_costs_what_is_published(self):
+        report = json.loads(self.info("--task", "segment", "--json"))
+        self.assertEqual(report["total"]["parameters"], 160175664)
+        self.assertEqual(round(report["total"]["dense_macs"] / 1e9, -1), 610)
+        self.assertEqual(report["config"]["img_size"], [512, 512])
+        small = ["--task", "segment", "--model", "nano", "--json"]
+        fewer = json.loads(self.info(*small, "--input_size", 256))["total"]
+        self.assertLess(fewer["dense_macs"], json.loads(self.info(*small))["total"]["dense_macs"])
+        self.assert_user_error(run_program("info", "--task", "count"), "--task 'count'", "segment")
+        self.assert_user_error(run_program("info", *small, "--input_size", 32), "3 blocks a side")
+
     def test_sizes_beyond_all_models(self):
         for flag, value, expected in (("--depth", "2,2,300000", "depth must be 10000 or less"),
                                       ("--input_size", "32768", "67108864 numbers"),

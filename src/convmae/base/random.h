@@ -8,19 +8,19 @@ namespace convmae {
 /// What a random draw is for. Draws of different purposes are independent of each other.
 /// The values are part of a run's identity: never renumber them, only append.
 enum class Purpose : std::uint32_t {
-  order = 1,        ///< the permutation of an epoch
-  crop = 2,         ///< RandomResizedCrop: area, aspect ratio, position
-  flip = 3,         ///< horizontal mirror
-  mask = 4,         ///< the noise that ranks blocks
-  drop_path = 5,    ///< stochastic depth
-  initialise = 6,   ///< parameters of a new model
-  augment = 7,      ///< RandAugment
-  mixing = 8,       ///< mixup and cutmix
-  replacement = 9,  ///< what stands in for an undecodable sample
-  erasing = 10,     ///< random erasing
-  // 11: what a segmentor's heads leave out
-  anchors = 12,    ///< which anchors a detector learns from
-  proposals = 13,  ///< which proposals it learns from
+  order = 1,             ///< the permutation of an epoch
+  crop = 2,              ///< RandomResizedCrop: area, aspect ratio, position
+  flip = 3,              ///< horizontal mirror
+  mask = 4,              ///< the noise that ranks blocks
+  drop_path = 5,         ///< stochastic depth
+  initialise = 6,        ///< parameters of a new model
+  augment = 7,           ///< RandAugment
+  mixing = 8,            ///< mixup and cutmix
+  replacement = 9,       ///< what stands in for an undecodable sample
+  erasing = 10,          ///< random erasing
+  channel_dropout = 11,  ///< channels that a segmentor's heads leave out
+  anchors = 12,          ///< which anchors a detector learns from
+  proposals = 13,        ///< which proposals it learns from
 };
 
 /// Philox 4x32 with 10 rounds (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC

@@ -7,6 +7,7 @@
 #include "convmae/cli/output.h"
 #include "convmae/detect/detector_cost.h"
 #include "convmae/model/cost.h"
+#include "convmae/segment/segmentor_cost.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -81,10 +82,13 @@ class InfoCommand {
   explicit InfoCommand(CLI::App& command) : table_(command), model_(table_, name_, config_) {
     image_size_ = command.get_option("--input_size");
     table_.group("Task");
-    table_.add_command_line_only("task", task_, "pretrain, or detect: a detector by part");
+    table_.add_command_line_only(
+        "task", task_, "pretrain, detect: a detector by part, or segment: the model with UperNet");
     table_.add_command_line_only("detector", detector_,
                                  "alpha, of the paper's repository, or official");
-    table_.add_command_line_only("num_classes", num_classes_, "Classes of the detector");
+    table_.add_command_line_only("num_classes", num_classes_,
+                                 "Classes of detector or segmentor (default: as published)");
+    classes_ = command.get_option("--num_classes");
     table_.group("Output");
     table_.add_command_line_only("json", json_, "Print JSON");
   }
@@ -92,29 +96,46 @@ class InfoCommand {
   void run() {
     model_.resolve();
     if (task_ == "detect") return detector();
+    if (task_ == "segment") return segmentor();
     if (task_ != "pretrain") {
-      throw UserError("--task " + quote(task_) + " is not known: choose pretrain or detect");
+      throw UserError("--task " + quote(task_) +
+                      " is not known: choose pretrain, detect or segment");
     }
     validate(config_);
-    const std::vector<LayerCost> layers = layer_costs(config_);
+    print(convmae::to_json(config_), layer_costs(config_));
+  }
+
+ private:
+  /// What flags say of the configuration of a dense task; the rest is as published.
+  template <typename Config>
+  void adopt_flags(Config& config) const {
+    const Size published = config.encoder.img_size;
+    config.encoder = config_.encoder;
+    if (image_size_->count() == 0) config.encoder.img_size = published;
+    if (classes_->count() != 0) config.num_classes = num_classes_;
+    validate(config);
+  }
+
+  void segmentor() {
+    SegmentorConfig config = segmentor_preset(name_);
+    adopt_flags(config);
+    print(convmae::to_json(config), layer_costs(config));
+  }
+
+  void print(const std::string& config, const std::vector<LayerCost>& layers) const {
     const LayerCost total = total_cost(layers);
     if (!json_) return print_table(layers, total);
     nlohmann::ordered_json json;
     json["model"] = name_;
-    json["config"] = nlohmann::ordered_json::parse(convmae::to_json(config_));
+    json["config"] = nlohmann::ordered_json::parse(config);
     for (const LayerCost& layer : layers) json["layers"].push_back(to_json(layer));
     json["total"] = to_json(total);
     print_json(json);
   }
 
- private:
   void detector() {
     DetectorConfig config = detector_preset(detector_, name_);
-    const Size published = config.encoder.img_size;
-    config.encoder = config_.encoder;
-    if (image_size_->count() == 0) config.encoder.img_size = published;
-    config.num_classes = num_classes_;
-    validate(config);
+    adopt_flags(config);
     const std::vector<DetectorCost> parts = detector_costs(config);
     const DetectorCost total = total_cost(parts);
     if (!json_) return print_table(config, parts, total);
@@ -130,9 +151,10 @@ class InfoCommand {
   std::string name_ = "base";
   ModelConfig config_;
   CLI::Option* image_size_ = nullptr;
+  CLI::Option* classes_ = nullptr;
   std::string task_ = "pretrain";
   std::string detector_ = "alpha";
-  std::int64_t num_classes_ = 80;
+  std::int64_t num_classes_ = 0;
   bool json_ = false;
   OptionTable table_;
   ModelFlags model_;

@@ -22,13 +22,10 @@ struct Workload {
   std::vector<std::int64_t> decoder;
 };
 
-std::int64_t counted(const std::optional<std::int64_t>& number) {
-  if (!number) throw UserError("the cost of such a model is beyond 64 bits: choose smaller sizes");
-  return *number;
-}
-
 /// Adds without a silent end of the range.
-void add(std::int64_t& total, std::int64_t number) { total = counted(checked_add(total, number)); }
+void add(std::int64_t& total, std::int64_t number) {
+  total = counted_cost(checked_add(total, number));
+}
 
 std::int64_t sum(const std::vector<std::int64_t>& values) {
   std::int64_t total = 0;
@@ -79,14 +76,14 @@ class Counter {
 
   /// A weight costs its elements each time it is applied.
   std::int64_t weight(std::string_view layer, std::int64_t elements) const {
-    return counted(checked_multiply(elements, applications(layer)));
+    return counted_cost(checked_multiply(elements, applications(layer)));
   }
 
   /// The GEMMs of queries with keys and of the result with values, for a block of that width.
   std::int64_t attention(std::string_view layer, std::int64_t width) const {
     const auto& tokens = layer.starts_with("decoder") ? work_.decoder : work_.encoder;
     std::int64_t macs = 0;
-    for (const std::int64_t n : tokens) add(macs, counted(checked_product({2, n, n, width})));
+    for (const std::int64_t n : tokens) add(macs, counted_cost(checked_product({2, n, n, width})));
     return macs;
   }
 
@@ -108,6 +105,11 @@ class Counter {
 
 }  // namespace
 
+std::int64_t counted_cost(const std::optional<std::int64_t>& number) {
+  if (!number) throw UserError("the cost of such a model is beyond 64 bits: choose smaller sizes");
+  return *number;
+}
+
 std::vector<LayerCost> layer_costs(const ModelConfig& config) {
   const Counter dense(config, /*dense=*/true);
   const Counter visible(config, /*dense=*/false);
@@ -117,7 +119,7 @@ std::vector<LayerCost> layer_costs(const ModelConfig& config) {
     // The parameters of a layer follow each other.
     if (layers.empty() || layers.back().name != name) layers.push_back({.name = name});
     LayerCost& layer = layers.back();
-    const std::int64_t elements = counted(checked_numel(parameter.shape));
+    const std::int64_t elements = counted_cost(checked_numel(parameter.shape));
     add(layer.parameters, elements);
     if (!parameter.fixed) add(layer.trainable, elements);
     const bool is_weight = parameter.name.ends_with(".weight") && parameter.shape.size() > 1;

@@ -3,6 +3,7 @@
 #include "convmae/model/config.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,9 @@ struct LayerCost {
   std::int64_t dense_macs = 0;    ///< everything before stage 3 computed on the whole image
   std::int64_t visible_macs = 0;  ///< and on the visible blocks alone, as this program does
 };
+
+/// A number of a cost. Throws UserError for none: one beyond 64 bits.
+std::int64_t counted_cost(const std::optional<std::int64_t>& number);
 
 /// In the order of the state dict, of a valid configuration; the model itself is not made. Throws
 /// UserError for numbers beyond 64 bits.

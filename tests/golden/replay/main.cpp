@@ -50,7 +50,9 @@ constexpr std::array kKinds{Kind{"convmae_pretrain", replay_pretrain},
                             Kind{"det_official", replay_det_official},
                             Kind{"det_transforms", replay_det_transforms},
                             Kind{"det_ops", replay_det_ops},
-                            Kind{"det_maskrcnn", replay_detector}};
+                            Kind{"det_maskrcnn", replay_detector},
+                            Kind{"seg_upernet", replay_seg_upernet},
+                            Kind{"seg_slide", replay_seg_slide}};
 
 /// Kinds that are JSON files.
 struct JsonKind {
@@ -60,7 +62,9 @@ struct JsonKind {
 
 constexpr std::array kJsonKinds{JsonKind{"lr_schedule", replay_lr_schedule},
                                 JsonKind{"layer_decay_convvit", replay_layer_decay},
-                                JsonKind{"keys_det_", replay_detector_keys}};
+                                JsonKind{"keys_det_", replay_detector_keys},
+                                JsonKind{"layer_decay_seg", replay_segmentor_layer_decay},
+                                JsonKind{"keys_seg", replay_segmentor_keys}};
 
 template <typename Kinds>
 auto find_kind(const Kinds& kinds, const std::string& name) {

@@ -30,7 +30,12 @@ Replay replay_linprobe(const GoldenFile& file);
 Replay replay_pos_resize(const GoldenFile& file);
 /// Maps and gradients of the published segmentor's backbone, in inference and in training.
 Replay replay_seg_backbone(const GoldenFile& file);
-/// The same of the first and the second published detector's backbone and pyramid.
+/// Both heads of the published segmentor on given maps, in inference and in training.
+Replay replay_seg_upernet(const GoldenFile& file);
+/// A whole segmentor in windows over an image.
+Replay replay_seg_slide(const GoldenFile& file);
+/// The same as `replay_seg_backbone` of the first and the second published detector's backbone and
+/// pyramid.
 Replay replay_det_alpha(const GoldenFile& file);
 Replay replay_det_official(const GoldenFile& file);
 /// Images and objects through the detectors' transforms, with the recorded draws.
@@ -43,6 +48,9 @@ Replay replay_detector(const GoldenFile& file);
 /// learning rate.
 Replay replay_detector_keys(const Json& golden);
 Replay replay_layer_decay(const Json& golden);
+/// Names, shapes and counts of the published segmentor, and its optimizer's groups.
+Replay replay_segmentor_keys(const Json& golden);
+Replay replay_segmentor_layer_decay(const Json& golden);
 Replay replay_lr_schedule(const Json& golden);
 
 /// The pretraining model that a golden file's config and weights describe.
