@@ -68,7 +68,7 @@ class Program(unittest.TestCase):
         self.assertTrue((out / PRETRAIN).is_file())
 
     def test_skipping_everything_is_no_success(self):
-        shutil.copy(GOLDEN / "keys_models.json", self.folder)
+        shutil.copy(GOLDEN / "keys_models.json", self.folder / "unknown_models.json")
         code, output = self.replay()
         self.assertEqual(code, 1)
         self.assertIn("0 agree, 0 miss, 0 without results, 1 skipped", output)

@@ -62,6 +62,7 @@ struct JsonKind {
 
 constexpr std::array kJsonKinds{JsonKind{"lr_schedule", replay_lr_schedule},
                                 JsonKind{"layer_decay_convvit", replay_layer_decay},
+                                JsonKind{"keys_models", replay_model_keys},
                                 JsonKind{"keys_det_", replay_detector_keys},
                                 JsonKind{"layer_decay_seg", replay_segmentor_layer_decay},
                                 JsonKind{"keys_seg", replay_segmentor_keys}};

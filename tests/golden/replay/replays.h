@@ -44,6 +44,9 @@ Replay replay_det_transforms(const GoldenFile& file);
 Replay replay_det_ops(const GoldenFile& file);
 /// Whole detectors: what they find in images, and losses and gradients from given choices.
 Replay replay_detector(const GoldenFile& file);
+/// Names, shapes and counts of models that are pretrained and of classifiers, and what the latter
+/// take over from the former.
+Replay replay_model_keys(const Json& golden);
 /// Names, shapes and counts of both published detectors, and the second one's factors on the
 /// learning rate.
 Replay replay_detector_keys(const Json& golden);
