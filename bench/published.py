@@ -4,10 +4,11 @@
     bench/published.py --convmae CHECKOUT [--fastconvmae CHECKOUT] [--mae CHECKOUT] [--program build/convmae]
 
 CHECKOUT is a clone of the published repository (github Alpha-VL/ConvMAE, Alpha-VL/FastConvMAE, facebookresearch/mae);
-nothing of it is part of this tree. Needs a Python with torch. timm 0.3.2 does not run beside today's torch: what the
+nothing of it is part of this tree. Needs a Python with torch, and with einops for --task detect. timm 0.3.2 does not run beside today's torch: what the
 models use of it is stood in for, its transformer block and patch embedding by the same operations. Random images,
 batch 8, the Base model, AdamW (fused), no drop path. --task finetune and inference take ConvMAE's classifier with
-1,000 classes, models_convvit.ConvViT with global pooling. --precision bf16 compares the published code under CPU autocast. CPU time is
+1,000 classes, models_convvit.ConvViT with global pooling; --task detect the encoder and the feature pyramid of its
+detector (DET/models/convmae.py, the pyramid by detectron2's operations) at 1024x1024, batch 1. --precision bf16 compares the published code under CPU autocast. CPU time is
 what the operating system counted for a whole process, and a step is the difference between a process of 2N and one
 of N steps, so that start-up does not count. Memory is the peak of a whole process; an image's share of it is the
 difference between processes of twice the batch and of the batch. Both sides run with huge pages for libtorch's
@@ -87,6 +88,62 @@ def stand_in_for_timm():
     )
 
 
+def stand_in_for_detectron2():
+    """The names that the published backbone imports from detectron2, and from timm for weights at start."""
+    import torch
+
+    class Backbone(torch.nn.Module):
+        pass
+
+    class Silent:
+        def info(self, message):
+            pass
+
+    for name, members in {
+        "detectron2": {},
+        "detectron2.layers": {"ShapeSpec": None},
+        "detectron2.modeling": {},
+        "detectron2.modeling.backbone": {"Backbone": Backbone},
+        "detectron2.utils": {},
+        "detectron2.utils.logger": {"setup_logger": lambda name: Silent()},
+    }.items():
+        sys.modules[name] = types.ModuleType(name)
+        sys.modules[name].__dict__.update(members)
+    sys.modules["timm.models.layers"].variance_scaling_ = lambda weight, **_: torch.nn.init.kaiming_normal_(weight)
+
+
+def published_detector(batch_size, size=1024):
+    """Encoder and feature pyramid of the first published detector, and the sum of all levels."""
+    import torch
+    from torch import nn
+
+    stand_in_for_detectron2()
+    sys.modules["models"] = package = types.ModuleType("models")  # its own file imports all of detectron2
+    package.__path__ = [os.path.join(sys.path[0], "DET", "models")]
+    module = importlib.import_module("models.convmae")
+
+    class Pyramid(nn.Module):
+        def __init__(self, widths=(256, 384, 768, 768), out=256):
+            super().__init__()
+            normed = lambda inner, kernel: nn.Sequential(nn.Conv2d(inner, out, kernel, padding=kernel // 2, bias=False), nn.BatchNorm2d(out))
+            self.lateral = nn.ModuleList(normed(width, 1) for width in widths)
+            self.output = nn.ModuleList(normed(out, 3) for _ in widths)
+
+        def forward(self, maps):
+            top = None
+            levels = []
+            for lateral, output, x in reversed(list(zip(self.lateral, self.output, maps))):
+                x = lateral(x)
+                top = x if top is None else x + nn.functional.interpolate(top, scale_factor=2.0, mode="nearest")
+                levels.append(output(top))
+            return levels + [nn.functional.max_pool2d(levels[0], 1, 2)]
+
+    model = nn.ModuleDict({"encoder": module.ConvViTDet(window_size=16, embed_dim=768, sincos_pos_embed=True, init_values=None),
+                           "pyramid": Pyramid()})
+    images = types.SimpleNamespace(tensor=torch.randn(batch_size, 3, size, size))
+    return model, lambda: sum(level.sum() for level in model["pyramid"](model["encoder"](images).values()))
+
+
 MODELS = {
     "convmae": ("models_convmae", "convmae_convvit_base_patch16"),
     "fastconvmae": ("models_fastconvmae", "fastconvmae_convvit_base_patch16"),
@@ -99,6 +156,8 @@ def published_step(method, task, batch_size):
     import torch
 
     images = torch.randn(batch_size, 3, 224, 224)
+    if task == "detect":
+        return published_detector(batch_size)
     if task == "pretrain":
         module, name = MODELS[method]
         model = getattr(importlib.import_module(module), name)()
@@ -170,9 +229,9 @@ def compare(method, checkout, options):
                 "--precision", options.precision, "--batch_size", str(batch_size), "--steps", str(steps)]
 
     def ours(batch_size, steps):
-        return [options.program, "bench", options.task, "--model", "base", "--method", method, "--no_products",
-                "--batch_size", str(batch_size), "--steps", str(steps), "--threads", "1", "--gemm", options.gemm,
-                "--precision", options.precision]
+        return [options.program, "bench", options.task, "--model", "base", "--batch_size", str(batch_size), "--steps", str(steps), "--threads", "1", "--gemm", options.gemm,
+                "--precision", options.precision,
+                *(["--backbone_alone"] if options.task == "detect" else ["--no_products", "--method", method])]
 
     base = dict(os.environ, OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
     tuned = dict(base, **HUGE_PAGES, **THRESHOLDS)
@@ -193,9 +252,9 @@ def main():
     for method in MODELS:
         parser.add_argument("--" + method, metavar="CHECKOUT")
     parser.add_argument("--program", default="build/convmae")
-    parser.add_argument("--task", choices=("pretrain", "finetune", "inference"), default="pretrain")
+    parser.add_argument("--task", choices=("pretrain", "finetune", "inference", "detect"), default="pretrain")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
-    parser.add_argument("--batch_size", type=int, default=8)
+    parser.add_argument("--batch_size", type=int, help="default: 8, in detection 1")
     parser.add_argument("--steps", type=int, default=3, help="N: processes of N and of 2N steps are compared")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--gemm", default="auto")
@@ -203,6 +262,7 @@ def main():
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--checkout", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    options.batch_size = options.batch_size or (1 if options.task == "detect" else 8)
     if options.child:
         run_published(options)
         return

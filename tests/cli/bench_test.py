@@ -104,6 +104,37 @@ class BenchClassifier(ProgramTest):
         self.assert_user_error(run_program("bench", "finetune", "--against", "dense"), "--against")
 
 
+class BenchDense(ProgramTest):
+    def report(self, task, *arguments):
+        result = run_program("bench", task, "--model", "nano", "--depth", "1,1,2", "--steps", 1, *arguments, "--json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(result.stderr, "")
+        return json.loads(result.stdout)
+
+    def test_a_detector_learns_with_less_memory_if_it_computes_twice(self):
+        small = ("--input_size", 256, "--batch_size", 1, "--backbone_alone")
+        kept = [self.report("detect", *small, *more)["activation_bytes_per_image"] for more in ([], ["--recompute"])]
+        self.assertLess(kept[1], 0.75 * kept[0])
+
+    def test_the_whole_detector_is_measured(self):
+        report = self.report("detect", "--detector", "official", "--input_size", 64, "--batch_size", 1,
+                             "--num_classes", 3)
+        self.assertEqual((report["config"]["num_classes"], report["config"]["img_size"]), (3, [64, 64]))
+        self.assertGreater(report["backward_cpu_seconds"], 0)
+        self.assertNotIn("gemm_gflops", report)
+
+    def test_a_segmentor_needs_two_images(self):
+        small = ("--input_size", 64, "--num_classes", 5)
+        report = self.report("segment", *small, "--batch_size", 2)
+        self.assertEqual(report["config"]["num_classes"], 5)
+        self.assertGreater(report["backward_cpu_seconds"], 0)
+        self.assert_user_error(run_program("bench", "segment", "--model", "nano", *small, "--batch_size", 1), "batch")
+
+    def test_errors(self):
+        self.assert_user_error(run_program("bench", "detect", "--detector", "swin"), "official")
+        self.assert_user_error(run_program("bench", "detect", "--input_size", 160), "windows")
+
+
 class BenchOps(ProgramTest):
     def test_operators_are_held_against_measured_limits(self):
         result = run_program("bench", "ops", "--batch_size", 1, "--json")

@@ -2,15 +2,9 @@
 
 #include "convmae/base/cpu_clock.h"
 #include "convmae/benchmark/live_bytes.h"
-#include "convmae/classify/classification_loss.h"
-#include "convmae/model/autoencoder/pretrain_model.h"
-#include "convmae/model/classifier.h"
-#include "convmae/model/dense_formulation.h"
-#include "convmae/model/masking/visibility.h"
+#include "convmae/benchmark/step_workload.h"
 #include "convmae/optim/optimizer.h"
 #include "convmae/optim/param_groups.h"
-
-#include <ATen/ATen.h>
 
 #include <chrono>
 #include <functional>
@@ -19,69 +13,9 @@
 namespace convmae {
 namespace {
 
-/// What a step computes: a loss, or in inference the logits.
-struct Workload {
-  std::shared_ptr<torch::nn::Module> module;
-  std::function<at::Tensor()> forward;
-  std::function<at::Tensor()> dense_forward;  ///< may be empty
-};
-
-at::Tensor random_images(const StepBenchmarkOptions& options) {
-  const Size size = options.model.encoder.img_size;
-  return at::randn({options.batch_size, options.model.encoder.in_chans, size.height, size.width})
-      .to(options.compute.device);
-}
-
-std::function<at::Tensor()> dense_pretraining(const StepBenchmarkOptions& options,
-                                              const PretrainModel& model, const at::Tensor& images,
-                                              const at::Tensor& noise) {
-  const Size grid = geometry_of(options.model.encoder).grid();
-  const std::int64_t kept = num_kept(noise.size(1), options.model.masking.ratio);
-  const at::Tensor keep = 1 - sample_blocks(noise, kept, grid).mask();
-  dense::Parameters parameters;
-  for (const auto& parameter : model.named_parameters()) {
-    parameters.emplace(parameter.key(), parameter.value());
-  }
-  return [config = options.model, images, keep, parameters] {
-    return dense::convmae_forward(parameters, config, images, keep).loss;
-  };
-}
-
-Workload pretraining(const StepBenchmarkOptions& options) {
-  const std::shared_ptr<PretrainModel> model = make_pretrain_model(options.model);
-  model->initialise(options.seed);
-  model->use(options.compute);
-  const at::Tensor images = random_images(options);
-  const at::Tensor noise = at::rand({options.batch_size, model->noise_length()});
-  Workload workload{model, [=] { return model->forward(images, noise, Predict::removed).loss; },
-                    nullptr};
-  if (options.against_dense) {
-    workload.dense_forward = dense_pretraining(options, *model, images, noise);
-  }
-  return workload;
-}
-
-Workload classification(const StepBenchmarkOptions& options) {
-  const auto model = std::make_shared<Classifier>(
-      ClassifierConfig{.encoder = options.model.encoder, .num_classes = options.num_classes});
-  model->initialise(options.seed);
-  place(*model, options.compute);
-  const at::Tensor images = random_images(options).to(options.compute.type);
-  if (options.task == BenchmarkTask::inference) {
-    hold_weights_as(model->encoder(), options.compute.type);
-    return {model, [=] { return model->forward(images); }, nullptr};
-  }
-  const at::Tensor target =
-      at::rand({options.batch_size, options.num_classes}).softmax(1).to(options.compute.device);
-  return {model, [=] { return soft_target_cross_entropy(model->forward(images), target); },
-          nullptr};
-}
-
 class Stepper {
  public:
-  explicit Stepper(const StepBenchmarkOptions& options)
-      : workload_(options.task == BenchmarkTask::pretrain ? pretraining(options)
-                                                          : classification(options)) {
+  explicit Stepper(const StepBenchmarkOptions& options) : workload_(step_workload(options)) {
     if (options.task != BenchmarkTask::inference) {
       optimizer_.emplace(weight_decay_groups(*workload_.module, 0.05), AdamWOptions{});
     }
@@ -111,7 +45,7 @@ class Stepper {
     watch.lap(cost.optimizer);
   }
 
-  Workload workload_;
+  StepWorkload workload_;
   std::optional<AdamW> optimizer_;  ///< none in inference
 };
 

@@ -1,8 +1,10 @@
 #pragma once
 
+#include "convmae/detect/detector_config.h"
 #include "convmae/model/compute.h"
 #include "convmae/model/config.h"
 #include "convmae/ops/gemm.h"
+#include "convmae/segment/segmentor_config.h"
 
 #include <cstdint>
 #include <map>
@@ -14,12 +16,20 @@ enum class BenchmarkTask {
   pretrain,   ///< forward, backward and AdamW of masked pretraining
   finetune,   ///< the same of a classifier that sees whole images
   inference,  ///< that classifier's forward pass alone
+  detect,     ///< forward, backward and AdamW of a detector
+  segment,    ///< the same of a segmentor
 };
 
 struct StepBenchmarkOptions {
   BenchmarkTask task = BenchmarkTask::pretrain;
-  ModelConfig model;
+  ModelConfig model;                ///< of all but the dense tasks
   std::int64_t num_classes = 1000;  ///< of a classifier
+  DetectorConfig detector = detector_preset("alpha");
+  SegmentorConfig segmentor;
+  /// Of a detector the encoder and the pyramid alone, with the sum of all levels for a loss.
+  bool backbone_alone = false;
+  /// The encoder's activations are computed once more in the backward pass.
+  bool recompute = false;
   std::int64_t batch_size = 8;
   std::int64_t steps = 5;
   std::uint64_t seed = 0;
@@ -48,6 +58,7 @@ struct StepBenchmark {
   double activation_bytes_per_image = 0;
   std::map<ops::GemmShape, std::int64_t> gemms;  ///< of a step of ours
 
+  /// Of Linear layers alone, not of convolutions.
   double gemm_flops() const;
 };
 

@@ -7,7 +7,9 @@
 #include "convmae/cli/model_flags.h"
 #include "convmae/cli/option_table.h"
 #include "convmae/cli/output.h"
+#include "convmae/detect/detector_config.h"
 #include "convmae/ops/cpu_features.h"
+#include "convmae/segment/segmentor_config.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -54,12 +56,21 @@ struct Report {
     return sum / limit_seconds();
   }
   bool trains() const { return options.task != BenchmarkTask::inference; }
+  /// The heads of a dense task are made of convolutions, which are no products that are counted.
+  bool is_dense() const {
+    return options.task == BenchmarkTask::detect || options.task == BenchmarkTask::segment;
+  }
+  std::string config() const {
+    if (options.task == BenchmarkTask::detect) return to_json(options.detector);
+    if (options.task == BenchmarkTask::segment) return to_json(options.segmentor);
+    return to_json(options.model);
+  }
 };
 
 void print_as_json(const Report& report) {
   const StepBenchmark& result = report.result;
   nlohmann::ordered_json json;
-  json["config"] = nlohmann::ordered_json::parse(to_json(report.options.model));
+  json["config"] = nlohmann::ordered_json::parse(report.config());
   json["batch_size"] = report.options.batch_size;
   json["steps"] = report.options.steps;
   json["threads"] = report.compute.threads;
@@ -72,7 +83,7 @@ void print_as_json(const Report& report) {
   json["optimizer_cpu_seconds"] = result.cost.optimizer;
   json["wall_seconds_per_step"] = result.wall_seconds;
   json["images_per_second"] = result.images_per_second;
-  json["gemm_gflops"] = report.gemm_gflops();
+  if (!report.is_dense()) json["gemm_gflops"] = report.gemm_gflops();
   if (report.trains()) json["activation_bytes_per_image"] = result.activation_bytes_per_image;
   json["peak_rss_bytes"] = result.peak_rss_bytes;
   if (!report.gemms.empty()) {
@@ -138,7 +149,9 @@ void print_text(const Report& report) {
                 result.dense_cost->total(), result.dense_cost->total() / result.cost.total());
   }
   std::printf("%-28s %10.2f\n", "images a second", result.images_per_second);
-  std::printf("%-28s %10.0f of matrix products a CPU second\n", "GFLOP", report.gemm_gflops());
+  if (!report.is_dense()) {
+    std::printf("%-28s %10.0f of matrix products a CPU second\n", "GFLOP", report.gemm_gflops());
+  }
   if (report.trains()) {
     std::printf("%-28s %10.1f MB an image\n", "kept for the backward pass",
                 result.activation_bytes_per_image / kMega);
@@ -156,8 +169,12 @@ void require_positive(const char* name, std::int64_t value) {
 class BenchStepCommand {
  public:
   BenchStepCommand(CLI::App& command, BenchmarkTask task)
-      : table_(command), model_(table_, name_, report_.options.model) {
+      : table_(command),
+        model_(table_, name_, report_.options.model,
+               task == BenchmarkTask::pretrain ? ModelFlags::Part::pretraining
+                                               : ModelFlags::Part::encoder) {
     report_.options.task = task;
+    image_size_ = command.get_option("--input_size");
     table_.group("Measurement");
     table_.add("batch_size", report_.options.batch_size, "Images of a step");
     table_.add("steps", report_.options.steps, "Steps that are measured, after a first one");
@@ -169,16 +186,34 @@ class BenchStepCommand {
       table_.add("against", against_, "dense: the published dense formulation, in turn with ours");
     } else {
       table_.add("num_classes", report_.options.num_classes, "Classes to tell apart");
+      classes_ = command.get_option("--num_classes");
     }
-    table_.add("products", gemms_, "Measure every matrix product of a step on each backend");
+    if (task == BenchmarkTask::detect) {
+      table_.add("detector", detector_, "alpha, of the paper's repository, or official");
+      table_.add("backbone_alone", report_.options.backbone_alone,
+                 "Encoder and pyramid without proposals and heads");
+      table_.add("recompute", report_.options.recompute,
+                 "Keep no activations of the encoder: less memory for more time");
+    }
+    if (!report_.is_dense()) {
+      table_.add("products", gemms_, "Measure every matrix product of a step on each backend");
+    }
     table_.add_command_line_only("json", json_, "Print JSON");
   }
 
   void run() {
     StepBenchmarkOptions& options = report_.options;
     model_.resolve();
-    validate(options.model);
-    require_positive("num_classes", options.num_classes);
+    if (options.task == BenchmarkTask::detect) {
+      options.detector = detector_preset(detector_, name_);
+      adopt_flags(options.detector);
+    } else if (options.task == BenchmarkTask::segment) {
+      options.segmentor = segmentor_preset(name_);
+      adopt_flags(options.segmentor);
+    } else {
+      validate(options.model);
+      require_positive("num_classes", options.num_classes);
+    }
     require_positive("batch_size", options.batch_size);
     require_positive("steps", options.steps);
     require_positive("threads", report_.compute.threads);
@@ -186,7 +221,7 @@ class BenchStepCommand {
     choose_opponent();
     options.compute = start_compute(report_.compute);
     report_.result = benchmark_steps(options);
-    if (gemms_) report_.gemms = measure_gemms(report_.result.gemms);
+    if (gemms_ && !report_.is_dense()) report_.gemms = measure_gemms(report_.result.gemms);
     if (json_) {
       print_as_json(report_);
     } else {
@@ -195,6 +230,16 @@ class BenchStepCommand {
   }
 
  private:
+  /// What flags say of the configuration of a dense task; the rest is as published.
+  template <typename Config>
+  void adopt_flags(Config& config) const {
+    const Size published = config.encoder.img_size;
+    config.encoder = report_.options.model.encoder;
+    if (image_size_->count() == 0) config.encoder.img_size = published;
+    if (classes_->count() != 0) config.num_classes = report_.options.num_classes;
+    validate(config);
+  }
+
   void choose_opponent() {
     if (against_.empty()) return;
     if (against_ != "dense") throw UserError("--against must be dense, found " + quote(against_));
@@ -209,6 +254,9 @@ class BenchStepCommand {
 
   std::string name_ = "base";
   Report report_;
+  std::string detector_ = "alpha";
+  CLI::Option* image_size_ = nullptr;
+  CLI::Option* classes_ = nullptr;
   std::string against_;
   bool gemms_ = true;
   bool json_ = false;
@@ -228,6 +276,9 @@ void add_bench_steps(CLI::App& bench) {
       BenchmarkTask::pretrain);
   add("finetune", "Fine-tuning steps of a classifier on random images", BenchmarkTask::finetune);
   add("inference", "A classifier's answers for random images", BenchmarkTask::inference);
+  add("detect", "Steps of a detector on random images with seven objects each",
+      BenchmarkTask::detect);
+  add("segment", "Steps of a segmentor on random images", BenchmarkTask::segment);
 }
 
 }  // namespace convmae
