@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <numbers>
 #include <string>
 
 namespace convmae {
@@ -40,6 +42,50 @@ TEST(LearningRateSchedule, WithoutWarmUpStartsAtThePeak) {
   const LearningRateSchedule schedule{.lr = 0.5, .min_lr = 0.1, .warmup = 0, .length = 2};
   EXPECT_EQ(schedule.at(0), 0.5);
   EXPECT_DOUBLE_EQ(schedule.at(1), 0.3);
+}
+
+TEST(LearningRateSchedule, ALineEndsWhereTheDecayIs) {
+  // The first published detector: 0.5 % of 92,187 steps.
+  const LearningRateSchedule schedule{.lr = 8e-5,
+                                      .warmup = 460.935,
+                                      .length = 92187,
+                                      .shape = {.warmup = Warmup::line, .warmup_start = 0.001}};
+  const auto cosine = [](double step) {
+    return 8e-5 * 0.5 * (1 + std::cos(std::numbers::pi * step / 92187));
+  };
+  EXPECT_DOUBLE_EQ(schedule.at(0), 8e-8);
+  EXPECT_NEAR(cosine(460.935), 0.99994 * 8e-5, 1e-5 * 8e-5);
+  EXPECT_DOUBLE_EQ(schedule.at(460.935 / 4), 8e-8 + (cosine(460.935) - 8e-8) / 4);
+  EXPECT_DOUBLE_EQ(schedule.at(461), cosine(461));
+  EXPECT_DOUBLE_EQ(schedule.at(50000), cosine(50000));
+}
+
+TEST(LearningRateSchedule, DropsToATenthSeveralTimes) {
+  const LearningRateSchedule schedule{.lr = 1e-4,
+                                      .warmup = 250,
+                                      .length = 184375,
+                                      .shape = {.decay = Decay::drops,
+                                                .warmup = Warmup::line,
+                                                .warmup_start = 0.001,
+                                                .drops = {163889.0 / 184375, 177546.0 / 184375}}};
+  EXPECT_DOUBLE_EQ(schedule.at(125), (1e-7 + 1e-4) / 2);
+  EXPECT_DOUBLE_EQ(schedule.at(163888), 1e-4);
+  EXPECT_DOUBLE_EQ(schedule.at(163889), 1e-5);
+  EXPECT_DOUBLE_EQ(schedule.at(177545), 1e-5);
+  EXPECT_DOUBLE_EQ(schedule.at(177546), 1e-6);
+}
+
+TEST(LearningRateSchedule, AFactorRisesOnTopOfTheDecay) {
+  const LearningRateSchedule schedule{
+      .lr = 1e-4,
+      .warmup = 1500,
+      .length = 160000,
+      .shape = {.decay = Decay::linear, .warmup = Warmup::factor, .warmup_start = 1e-6}};
+  for (const double step : {0.0, 1.0, 700.0, 1499.0, 1500.0, 90000.0}) {
+    const double factor = step < 1500 ? 1 - (1 - step / 1500) * (1 - 1e-6) : 1;
+    const double expected = 1e-4 * (1 - step / 160000) * factor;
+    EXPECT_NEAR(schedule.at(step), expected, 1e-12 * expected) << step;
+  }
 }
 
 TEST(LearningRateSchedule, PeakScalesWithTheImagesPerStep) {

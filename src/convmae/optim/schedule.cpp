@@ -5,10 +5,31 @@
 
 namespace convmae {
 
+double LearningRateSchedule::decayed(double progress) const {
+  switch (shape.decay) {
+    case Decay::cosine:
+      return min_lr + (lr - min_lr) * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+    case Decay::linear:
+      return min_lr + (lr - min_lr) * (1.0 - progress);
+    case Decay::drops:
+      break;
+  }
+  double rate = lr;
+  for (const double drop : shape.drops) rate *= progress < drop ? 1.0 : 0.1;
+  return rate;
+}
+
 double LearningRateSchedule::at(double time) const {
-  if (time < warmup) return lr * time / warmup;
-  const double progress = (time - warmup) / (length - warmup);
-  return min_lr + (lr - min_lr) * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+  if (shape.warmup == Warmup::before_decay) {
+    return time < warmup ? lr * time / warmup : decayed((time - warmup) / (length - warmup));
+  }
+  if (time >= warmup) return decayed(time / length);
+  const double share = time / warmup;
+  if (shape.warmup == Warmup::factor) {
+    return decayed(time / length) * (1.0 - (1.0 - share) * (1.0 - shape.warmup_start));
+  }
+  const double begin = shape.warmup_start * decayed(0);
+  return begin + (decayed(warmup / length) - begin) * share;
 }
 
 double scaled_learning_rate(double base_lr, std::int64_t images_per_step) {
