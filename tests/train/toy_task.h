@@ -111,6 +111,7 @@ class Witness : public Observer {
     hear("evaluated");
     found.push_back(scores.values.at("held_out").get<double>());
   }
+  bool has_seen_enough() const override { return enough > 0 && std::ssize(found) >= enough; }
   void rescue(const Moment& now) override {
     rescued = now.position;
     heard.emplace_back("rescue");
@@ -128,6 +129,7 @@ class Witness : public Observer {
   std::int64_t signal_at = 0;
   bool signalled = false;
   bool interrupts = false;
+  std::int64_t enough = 0;  ///< evaluations that are enough; 0: none are
   double seconds = 0;       ///< that an evaluation takes
   double* clock = nullptr;  ///< where they pass
 

@@ -36,6 +36,20 @@ TEST_F(TrainerTest, SavesBeforeItEvaluates) {
   EXPECT_EQ(witness_.saved->epoch, 1);
 }
 
+TEST_F(TrainerTest, EndsWhereAnObserverHasSeenEnough) {
+  plan_.epochs = 4;
+  witness_.enough = 2;
+  const Outcome outcome = train(1);
+  EXPECT_EQ(outcome.ending, Ending::no_better);
+  EXPECT_EQ(outcome.position.global_step, 2 * kBatches);
+  EXPECT_EQ(outcome.position.epoch, 2);
+  // Nothing more is learned where that was known before.
+  EXPECT_EQ(train(1, outcome.position).steps, 0);
+  // The plan's own end comes first.
+  plan_.epochs = 2;
+  EXPECT_EQ(train(1, outcome.position).ending, Ending::complete);
+}
+
 TEST_F(TrainerTest, TheTailStepDividesByWhatItHas) {
   train(3);  // micro-batches 0 1 2, and 3 4
   ToyTask other;

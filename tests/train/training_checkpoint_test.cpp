@@ -37,7 +37,8 @@ class TrainingCheckpoint : public testing::Test {
                       .accum_iter = 2,
                       .images = 99,
                       .image_names = "0123",
-                      .image_classes = "4567"};
+                      .image_classes = "4567",
+                      .annotations = "89ab"};
     state.gemm = "aten";
     state.threads = 3;
     state.precision = "bf16";
@@ -108,11 +109,12 @@ TEST_F(TrainingCheckpoint, GivesBackModelOptimizerAndState) {
 
 TEST_F(TrainingCheckpoint, TheStateOfAnEarlierVersionIsRead) {
   nlohmann::ordered_json json = to_json(some_state());
-  for (const char* const key : {"image_names", "image_classes"}) json.erase(key);
+  for (const char* const key : {"image_names", "image_classes", "annotations"}) json.erase(key);
   json["score"] = nullptr;  // which then stood for a loss that was not finite
   const TrainingState state = training_state_from_json(json);
   EXPECT_EQ(state.position, some_state().position);
   EXPECT_EQ(state.identity.image_names, "");
+  EXPECT_EQ(state.identity.annotations, "");
   EXPECT_NO_THROW(check_identity(state.identity, some_state().identity));
   EXPECT_THROW(check_identity(some_state().identity, state.identity), UserError);
 }

@@ -38,7 +38,7 @@ class TrainingCommand {
 
  protected:
   TrainingCommand(CLI::App& command, CommandLine& line, TrainingFlags::Wording wording)
-      : command_(command.get_name()),
+      : command_(words_of(command)),
         table_(command),
         flags_(table_, options_, config_, std::move(wording)),
         line_(line) {}
@@ -46,6 +46,8 @@ class TrainingCommand {
   void add_model(ModelFlags::Part part) {
     model_.emplace(table_, options_.model, options_.model_config, part);
   }
+  /// With all that was given: what a command makes of it beside the model's encoder.
+  virtual void settle_model() {}
   /// What --init's file, which is given, says of options that were not; an object.
   virtual nlohmann::ordered_json settings_of_init() const = 0;
   /// Returns the exit code.
@@ -72,6 +74,14 @@ class TrainingCommand {
       table_.read_defaults(settings_of_init(), options_.init, set_aside);
     }
     model_->resolve();
+    settle_model();
+  }
+
+  /// "pretrain", "detect train".
+  static std::string words_of(const CLI::App& command) {
+    const CLI::App* const parent = command.get_parent();
+    const bool is_part = parent != nullptr && parent->get_parent() != nullptr;
+    return (is_part ? words_of(*parent) + " " : "") + command.get_name();
   }
 
   /// Throws UserError if --resume names a run of another command.

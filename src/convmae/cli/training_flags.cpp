@@ -11,14 +11,14 @@ namespace convmae {
 
 void TrainingFlags::add_places() {
   table_.group("Where things are");
-  mark_required(table_.add("data,data_path", options_.data, wording_.data));
+  mark_required(table_.add(wording_.data_names, options_.data, wording_.data));
   mark_required(
       table_.add_command_line_only("out,output_dir", options_.out, "Directory of the new run"));
   table_.add_command_line_only("resume", options_.resume,
                                "Instead of these two: the directory of a run to continue exactly "
                                "where it stopped, or a checkpoint in it to go back to");
   table_.add(wording_.init, options_.init, "File of weights to start from: safetensors or .pth");
-  table_.add("eval_data", options_.eval_data, wording_.eval_data);
+  table_.add(wording_.eval_data_names, options_.eval_data, wording_.eval_data);
   table_.add_command_line_only("config", config_,
                                "TOML file with flag names as keys; flags go before it");
   table_.add_command_line_only("overwrite", options_.overwrite,
@@ -26,15 +26,23 @@ void TrainingFlags::add_places() {
 }
 
 void TrainingFlags::add_images() {
-  table_.group("Images");
-  table_.add("mean", options_.mean, "Mean of each channel, of values in 0..1");
-  table_.add("std", options_.std, "Standard deviation of each channel");
+  add_normalisation();
   table_.add("crop_scale", options_.crop_scale, "Bounds of the cropped share of the area");
   table_.add("flip", options_.flip, "Mirror half of the images");
   table_.add("exif_orientation", options_.exif_orientation, "Turn images as EXIF says");
-  add_max_pixels(table_, options_.max_pixels);
   table_.add("fast_decode", options_.fast_decode,
              "Decode JPEG and resize in less time, to slightly other pixels");
+  add_reading();
+}
+
+void TrainingFlags::add_normalisation() {
+  table_.group("Images");
+  table_.add("mean", options_.mean, "Mean of each channel, of values in 0..1");
+  table_.add("std", options_.std, "Standard deviation of each channel");
+}
+
+void TrainingFlags::add_reading() {
+  add_max_pixels(table_, options_.max_pixels);
   table_.add("on_bad_sample", options_.on_bad_sample,
              "Undecodable images: skip (list them, train on others instead, evaluate without) or "
              "error");
@@ -49,14 +57,14 @@ void TrainingFlags::add_optimisation() {
   table_.add("epochs", options_.epochs, "Passes over the images");
   table_.add("steps", options_.steps, "Optimizer steps of the run, instead of --epochs");
   table_.add_choice("epochs", "steps", "how long the run is");
-  const std::string warmup_default = options_.warmup_epochs ? "" : " [a tenth, at most 40]";
+  const std::string warmup_default = options_.warmup_epochs ? "" : " [" + wording_.warmup + "]";
   table_.add("warmup_epochs", options_.warmup_epochs, "Epochs of linear warm-up" + warmup_default);
   table_.add("warmup_steps", options_.warmup_steps, "The same in steps, instead");
   table_.add_choice("warmup_epochs", "warmup_steps", "how long the warm-up is");
   table_.add("blr", options_.blr, "Base learning rate: lr = blr * images a step / 256");
   table_.add("lr", options_.lr, "Peak learning rate, instead of blr");
   table_.add("min_lr", options_.min_lr, "Learning rate at the end");
-  table_.add("weight_decay", options_.weight_decay, "Of weights; norms and biases have none");
+  table_.add("weight_decay", options_.weight_decay, wording_.weight_decay);
   table_.add("clip_grad", options_.clip_grad, "Largest norm of the gradient; 0: no limit");
   table_.add("max_skipped_steps", options_.max_skipped_steps,
              "Give up after so many non-finite steps in a row; 0: never");
@@ -73,6 +81,8 @@ void TrainingFlags::add_saving() {
   table_.add("eval_every_epochs", options_.eval_every_epochs, wording_.eval_every_epochs);
   table_.add("eval_every_steps", options_.eval_every_steps, "The same by steps, instead");
   table_.add_choice("eval_every_epochs", "eval_every_steps", "when held-out images are evaluated");
+  table_.add("patience", options_.patience,
+             "End after so many evaluations without a better score; 0: never");
 }
 
 void TrainingFlags::add_machine() {

@@ -17,6 +17,10 @@ class TrainingFlags {
     std::string data;
     std::string eval_data;
     std::string eval_every_epochs;
+    std::string data_names = "data,data_path";
+    std::string eval_data_names = "eval_data";
+    std::string weight_decay = "Of weights; norms and biases have none";
+    std::string warmup = "a tenth, at most 40";
   };
 
   /// They fill `options` and `config`, which outlive this object.
@@ -24,7 +28,11 @@ class TrainingFlags {
       : table_(table), options_(options), config_(config), wording_(std::move(wording)) {}
 
   void add_places();
+  /// All about images of one size.
   void add_images();
+  /// Of these, what holds for images of any task: in and after the group.
+  void add_normalisation();
+  void add_reading();
   void add_optimisation();
   void add_saving();
   void add_machine();

@@ -11,6 +11,8 @@
 
 namespace convmae {
 
+struct PaddedBatch;
+
 struct Batch {
   std::int64_t epoch = 0;
   std::int64_t step = 0;
@@ -24,6 +26,9 @@ struct Batch {
   /// Which images of the source these are (the replacement where one was bad).
   std::vector<std::int64_t> samples;
   std::vector<std::int64_t> labels;  ///< ImageSource::kNoLabel where there is none
+  /// Instead of pixels and labels: images of different sizes with what they show (data/sample.h),
+  /// where samples come from a SampleLoader.
+  std::shared_ptr<PaddedBatch> padded;
 };
 
 /// A queue of images of one size: workers write their pixels where the batch has them. Every byte

@@ -72,12 +72,9 @@ TransformConfig training_transform(const TrainingOptions& options) {
   return transform;
 }
 
-std::unique_ptr<Loader> training_loader(const TrainingOptions& options,
-                                        std::shared_ptr<const ImageSource> source,
-                                        TransformConfig transform, std::int64_t epoch,
-                                        std::int64_t batch,
-                                        std::function<void(const BadSample&)> report_bad,
-                                        std::function<void(const std::string&)> hint) {
+LoaderConfig training_order(const TrainingOptions& options, std::int64_t epoch, std::int64_t batch,
+                            std::function<void(const BadSample&)> report_bad,
+                            std::function<void(const std::string&)> hint) {
   LoaderConfig config;
   config.batch_size = options.batch_size;
   config.seed = options.seed;
@@ -89,7 +86,18 @@ std::unique_ptr<Loader> training_loader(const TrainingOptions& options,
   config.end_epoch = options.epochs;
   config.report_bad = std::move(report_bad);
   config.hint = std::move(hint);
-  return std::make_unique<Loader>(std::move(source), std::move(transform), std::move(config));
+  return config;
+}
+
+std::unique_ptr<Loader> training_loader(const TrainingOptions& options,
+                                        std::shared_ptr<const ImageSource> source,
+                                        TransformConfig transform, std::int64_t epoch,
+                                        std::int64_t batch,
+                                        std::function<void(const BadSample&)> report_bad,
+                                        std::function<void(const std::string&)> hint) {
+  return std::make_unique<Loader>(
+      std::move(source), std::move(transform),
+      training_order(options, epoch, batch, std::move(report_bad), std::move(hint)));
 }
 
 std::unique_ptr<Loader> evaluation_loader(const ImageReading& reading,

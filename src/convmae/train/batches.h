@@ -49,6 +49,12 @@ TransformConfig evaluation_transform(const TrainingOptions& options);
 /// Random crop and mirror: what the training images of all runs have in common.
 TransformConfig training_transform(const TrainingOptions& options);
 
+/// In which order, from an epoch's micro-batch on to the run's end, and in which batches training
+/// images are loaded, and what becomes of those that cannot be used.
+LoaderConfig training_order(const TrainingOptions& options, std::int64_t epoch, std::int64_t batch,
+                            std::function<void(const BadSample&)> report_bad,
+                            std::function<void(const std::string&)> hint);
+
 /// The training images through `transform`, from an epoch's micro-batch on to the run's end.
 std::unique_ptr<Loader> training_loader(const TrainingOptions& options,
                                         std::shared_ptr<const ImageSource> source,

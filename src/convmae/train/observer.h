@@ -85,6 +85,8 @@ class Observer {
   /// Evaluates what is due. May throw Interrupted.
   virtual void evaluate(const Moment&, Scores&) {}
   virtual void evaluated(const Moment&, const Scores&) {}
+  /// Whether what was found so far is reason enough to end training.
+  virtual bool has_seen_enough() const { return false; }
   /// An error is about to end training, whose state is whole. Does not throw.
   virtual void rescue(const Moment&) {}
   /// How long it took the last time what it does at the end of a run: a time limit leaves room.

@@ -5,13 +5,10 @@
 #include "convmae/report/terminal.h"
 
 namespace convmae {
-namespace {
 
 void tell(const ImageSource& source) {
   standard_error().write("convmae: " + source.description() + "\n");
 }
-
-}  // namespace
 
 std::shared_ptr<const ImageSource> opened_images(const std::filesystem::path& path, Split split) {
   std::shared_ptr<const ImageSource> source = open_source(path, split);

@@ -8,6 +8,9 @@
 
 namespace convmae {
 
+/// Says in one line on standard error what a source holds and what it left out.
+void tell(const ImageSource& source);
+
 /// Opens images as open_source does and says in one line on standard error what was found and what
 /// was left out, before anything is done with them.
 std::shared_ptr<const ImageSource> opened_images(const std::filesystem::path& path, Split split);

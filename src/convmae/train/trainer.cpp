@@ -172,6 +172,11 @@ struct Trainer::Pass {
     });
   }
 
+  bool someone_has_seen_enough() const {
+    return std::ranges::any_of(
+        observers, [](const Observer* observer) { return observer->has_seen_enough(); });
+  }
+
   /// Waits for the step that observers have not heard of, and tells them.
   void settle() {
     if (const std::optional<Step> last = std::exchange(outstanding, std::nullopt)) tell(*last);
@@ -260,7 +265,8 @@ struct Trainer::Pass {
     } else {
       throughput.resume();
     }
-    return finished() ? std::nullopt : ending;
+    if (finished()) return std::nullopt;
+    return !ending && someone_has_seen_enough() ? Ending::no_better : ending;
   }
 
   void train(const OpenBatches& open, bool evaluated) {
@@ -269,6 +275,7 @@ struct Trainer::Pass {
     std::optional<Ending> ending;
     // Of a run that was stopped before its evaluation.
     if (position.step > 0 && (epoch_done() || !evaluated)) ending = pause();
+    if (!ending && !finished() && someone_has_seen_enough()) ending = Ending::no_better;
     while (!ending && !finished()) {
       take_step();
       ending = guard.gave_up() ? Ending::gave_up : pause();

@@ -39,7 +39,7 @@ struct Limits {
   double max_seconds = 0;           ///< 0: no limit
 };
 
-enum class Ending { complete, time_limit, signal, gave_up };
+enum class Ending { complete, time_limit, no_better, signal, gave_up };
 
 /// How training ended.
 struct Outcome {

@@ -24,6 +24,8 @@ struct RunIdentity {
   /// the source's order. Empty in checkpoints that know none.
   std::string image_names;
   std::string image_classes;
+  /// Of what else is said of the images; empty if that is nothing.
+  std::string annotations;
 
   bool operator==(const RunIdentity&) const = default;
 };

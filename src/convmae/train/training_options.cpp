@@ -27,6 +27,11 @@ void require_warmup(const TrainingOptions& options, double epochs, std::int64_t 
               format_number(length) + " " + unit + ", found " + format_number(warmup));
 }
 
+/// In epochs, of a run of so many.
+double default_warmup(const TrainingOptions& options, double epochs) {
+  return std::min(kLongestWarmup, epochs * options.warmup_share);
+}
+
 }  // namespace
 
 double TrainingOptions::peak_lr() const {
@@ -41,7 +46,7 @@ void resolve_training(TrainingOptions& options) {
   if (options.mean.empty()) options.mean = defaults.mean;
   if (options.std.empty()) options.std = defaults.std;
   if (!options.steps && !options.warmup_steps && !options.warmup_epochs) {
-    options.warmup_epochs = std::min(kLongestWarmup, static_cast<double>(options.epochs) / 10);
+    options.warmup_epochs = default_warmup(options, static_cast<double>(options.epochs));
   }
   if (options.num_workers < 0) options.num_workers = std::min<std::int64_t>(8, usable_cpus());
   resolve_compute(options);
@@ -94,9 +99,12 @@ void validate_training(const TrainingOptions& options) {
   require_at_least(options.eval_every_epochs, 1, "eval_every_epochs");
   if (options.eval_every_steps) {
     require_count(*options.eval_every_steps, "eval_every_steps");
-    require(!options.eval_data.empty(),
-            "--eval_every_steps needs --eval_data, the images to evaluate the model on");
+    require(!options.eval_data.empty(), "--eval_every_steps needs " + options.eval_data_flag +
+                                            ", the images to evaluate the model on");
   }
+  require_at_least(options.patience, 0, "patience");
+  require(options.patience == 0 || !options.eval_data.empty(),
+          "--patience needs " + options.eval_data_flag + ", the images to evaluate the model on");
   require_at_least(options.threads, 1, "threads");
   validate_compute(options);
 }
@@ -108,14 +116,18 @@ void settle_length(TrainingOptions& options, std::int64_t steps_per_epoch) {
     options.epochs = (*options.steps + steps_per_epoch - 1) / steps_per_epoch;
   }
   if (!options.warmup_steps && !options.warmup_epochs) {
-    options.warmup_epochs = std::min(kLongestWarmup, epochs / 10);
+    options.warmup_epochs = default_warmup(options, epochs);
   }
   if (options.steps || options.warmup_steps) require_warmup(options, epochs, steps_per_epoch);
 }
 
 LearningRateSchedule schedule_of(const TrainingOptions& options, std::int64_t steps_per_epoch) {
   const auto per_epoch = static_cast<double>(steps_per_epoch);
-  LearningRateSchedule schedule{.lr = options.peak_lr(), .min_lr = options.min_lr};
+  LearningRateSchedule schedule{
+      .lr = options.peak_lr(), .min_lr = options.min_lr, .shape = options.schedule};
+  const double steps =
+      static_cast<double>(options.steps.value_or(options.epochs * steps_per_epoch));
+  for (double& drop : schedule.shape.drops) drop = std::round(drop * steps) / steps;
   if (options.steps) {
     schedule.length = static_cast<double>(*options.steps);
     schedule.warmup =

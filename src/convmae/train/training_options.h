@@ -19,9 +19,12 @@ struct TrainingOptions : ComputeOptions {
   // Where things are.
   std::string data;
   std::string eval_data;  ///< held-out images, or empty
-  std::string out;        ///< run directory of a new run
-  std::string resume;     ///< run directory to continue
-  std::string init;       ///< file of weights to start from
+  /// What a command calls these two flags.
+  std::string data_flag = "--data";
+  std::string eval_data_flag = "--eval_data";
+  std::string out;     ///< run directory of a new run
+  std::string resume;  ///< run directory to continue
+  std::string init;    ///< file of weights to start from
   bool overwrite = false;
 
   // The model. `model` names the preset that `model_config` started from.
@@ -46,8 +49,10 @@ struct TrainingOptions : ComputeOptions {
   std::int64_t epochs = 100;
   /// Optimizer steps, instead: `settle_length` makes `epochs` the number of those that are begun.
   std::optional<std::int64_t> steps;
-  std::optional<double> warmup_epochs;  ///< a tenth of the epochs, at most 40
+  std::optional<double> warmup_epochs;  ///< `warmup_share` of the epochs, at most 40
   std::optional<double> warmup_steps;   ///< instead
+  double warmup_share = 0.1;            ///< of the run, where neither is asked for
+  ScheduleShape schedule{};
   double blr = 0;
   std::optional<double> lr;  ///< blr * images a step / 256
   double min_lr = 0;
@@ -62,6 +67,8 @@ struct TrainingOptions : ComputeOptions {
   double max_minutes = 0;  ///< 0: no limit
   std::int64_t eval_every_epochs = 1;
   std::optional<std::int64_t> eval_every_steps;  ///< instead
+  /// Evaluations in a row without a better score that end the run; 0: none do.
+  std::int64_t patience = 0;
 
   std::uint64_t seed = 0;
 
@@ -82,7 +89,8 @@ void validate_training(const TrainingOptions& options);
 /// may be begun only, and its warm-up. Throws UserError if that is as long as the run.
 void settle_length(TrainingOptions& options, std::int64_t steps_per_epoch);
 
-/// Of a run whose length is settled, in the unit that its length is given in.
+/// Of a run whose length is settled, in the unit that its length is given in; drops come at whole
+/// steps.
 LearningRateSchedule schedule_of(const TrainingOptions& options, std::int64_t steps_per_epoch);
 
 }  // namespace convmae

@@ -2,7 +2,6 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
-#include "convmae/checkpoint/held_tensors.h"
 #include "convmae/train/run/run_result.h"
 #include "convmae/train/run/run_setup.h"
 #include "convmae/train/run/set_aside.h"
@@ -12,7 +11,7 @@
 
 namespace convmae {
 
-Resumption::Resumption(const std::string& resume, std::int64_t keep_last)
+Resumption::Resumption(const std::string& resume, std::int64_t keep_last, const ExpectModel& expect)
     : place_(place_to_resume(resume)),
       directory_(RunDirectory::open(place_.run)),
       store_(directory_.paths().checkpoints(), keep_last) {
@@ -22,9 +21,9 @@ Resumption::Resumption(const std::string& resume, std::int64_t keep_last)
     throw UserError(quote(result.string()) +
                     " is not from a run of convmae, which would write there: move it away");
   }
-  const auto take_state = [this](const CheckpointFile& candidate) {
+  const auto take_state = [this, &expect](const CheckpointFile& candidate) {
     state_ = training_state(candidate);
-    expect_model(WeightFile(candidate.path()), candidate.info());
+    expect(WeightFile(candidate.path()), candidate.info());
   };
   file_ = place_.checkpoint.empty() ? store_.open_newest(passed_over_, take_state)
                                     : CheckpointStore::open(place_.checkpoint, take_state);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "convmae/io/weights.h"
 #include "convmae/train/run/checkpoint_store.h"
 #include "convmae/train/run/run_directory.h"
 #include "convmae/train/task.h"
@@ -7,18 +8,23 @@
 #include "convmae/train/training_options.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace convmae {
 
+/// Throws UserError unless a file holds every tensor of the model that it describes.
+using ExpectModel = std::function<void(const WeightFile& file, const CheckpointInfo& info)>;
+
 /// How a run goes on: its directory, the checkpoint that it continues from, and whether it may.
 class Resumption {
  public:
   /// Opens what `resume` names: a run's directory, with its newest usable checkpoint, or one of its
-  /// checkpoints. Throws UserError if there is none, or if another's file is in the way.
-  Resumption(const std::string& resume, std::int64_t keep_last);
+  /// checkpoints. Throws UserError if there is none, or if another's file is in the way. What
+  /// `expect` refuses is passed over.
+  Resumption(const std::string& resume, std::int64_t keep_last, const ExpectModel& expect);
 
   /// Arithmetic that was not asked for stays as it was, also on another machine.
   void keep_arithmetic(TrainingOptions& options) const;

@@ -9,10 +9,12 @@
 #include "convmae/report/format.h"
 #include "convmae/train/failure.h"
 #include "convmae/train/finite.h"
+#include "convmae/train/opened_images.h"
 #include "convmae/train/run/checkpoint_observer.h"
 #include "convmae/train/run/console_observer.h"
 #include "convmae/train/run/environment.h"
 #include "convmae/train/run/log_observer.h"
+#include "convmae/train/run/patience_observer.h"
 #include "convmae/train/run/run_result.h"
 #include "convmae/train/run/run_setup.h"
 
@@ -42,6 +44,12 @@ std::int64_t batches_per_epoch(const TrainingOptions& options, const ImageSource
   return batches;
 }
 
+/// Why a run is finished, for result.json.
+const char* reason_of(Ending ending) {
+  if (ending == Ending::time_limit) return "time_limit";
+  return ending == Ending::no_better ? "no_better_score" : "schedule";
+}
+
 /// What checkpoints of earlier versions say of their scores.
 void adopt_scores(CheckpointStore& store, const nlohmann::ordered_json& trainer,
                   std::int64_t step) {
@@ -56,13 +64,14 @@ void adopt_scores(CheckpointStore& store, const nlohmann::ordered_json& trainer,
 
 }  // namespace
 
-Run::Run(std::string command, TrainingOptions& options, const RunContext& context)
+Run::Run(std::string command, TrainingOptions& options, const RunContext& context,
+         const ExpectModel& expect)
     : command_(std::move(command)),
       options_(options),
       context_(context),
       console_(standard_error()) {
   if (options_.resume.empty()) return;
-  resumption_.emplace(options_.resume, options_.keep_last);
+  resumption_.emplace(options_.resume, options_.keep_last, expect);
   resumption_->keep_arithmetic(options_);
 }
 
@@ -71,20 +80,32 @@ double Run::seconds() const {
 }
 
 void Run::open_images(bool needs_classes) {
+  open_images([&] {
+    return TrainingImages{needs_classes
+                              ? opened_labelled_images(options_.data, Split::train,
+                                                       options_.data_flag, most_left_out(options_))
+                              : opened_images(options_.data, Split::train)};
+  });
+}
+
+void Run::open_images(const std::function<TrainingImages()>& open) {
   compute_ = start_compute(options_);
   if (resumption_) {
     const std::string warning = resumption_->warning_of(options_);
     if (!warning.empty()) say(warning);
   } else {
-    if (options_.data.empty()) throw UserError("--data is missing: give a folder of images");
+    if (options_.data.empty()) {
+      throw UserError(options_.data_flag + " is missing: give a folder of images");
+    }
     if (options_.out.empty()) {
       throw UserError("--out is missing: give a directory for the run's files");
     }
     // Long before it is made: images are opened first.
     require_writable_directory(options_.out);
   }
-  images_.emplace(options_, console_, needs_classes);
+  images_.emplace(options_, console_, open());
   identity_ = identity_of(options_, *source());
+  identity_.annotations = images_->annotations();
 }
 
 void Run::set_kind(nlohmann::ordered_json kind) {
@@ -244,8 +265,10 @@ Outcome Run::train_with(const RunParts& parts, ReportObserver& report) {
        .info = [this](const RunPosition& position) { return checkpoint_info(position); },
        .say = [this](const std::string& text) { say(text); }},
       position_.global_step);
+  PatienceObserver patience(options_.patience, log_->epochs());
   std::vector<Observer*> observers{&log, &console, &checkpoints, &report};
   observers.insert(observers.end(), parts.observers.begin(), parts.observers.end());
+  observers.push_back(&patience);  // when the others have scored
   Trainer trainer({.steps = *plan_,
                    .epochs = options_.epochs,
                    .total_steps = options_.steps.value_or(0),
@@ -266,6 +289,9 @@ int Run::finish(const Outcome& outcome, const RunParts& parts, ReportObserver& r
   if (outcome.ending == Ending::time_limit) {
     ending_ = "Stopped at the time limit of " + format_number(options_.max_minutes) +
               " minutes, before the schedule's end.";
+  } else if (outcome.ending == Ending::no_better) {
+    ending_ = "Stopped after " + std::to_string(options_.patience) +
+              " evaluations without a better score, before the schedule's end.";
   }
   require_trained(outcome);
   const CheckpointInfo info = checkpoint_info(outcome.position);
@@ -275,8 +301,7 @@ int Run::finish(const Outcome& outcome, const RunParts& parts, ReportObserver& r
     save_weights(paths().weights(), task_->module(), info);
   }
   const bool reported = report.refresh(RunStatus::finished, ending_);
-  note_result(RunStatus::finished,
-              outcome.ending == Ending::time_limit ? "time_limit" : "schedule");
+  note_result(RunStatus::finished, reason_of(outcome.ending));
   console_.clear();
   if (context_.json) {
     print_summary(outcome.position, 0, reported);

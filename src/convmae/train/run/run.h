@@ -1,5 +1,6 @@
 #pragma once
 
+#include "convmae/checkpoint/held_tensors.h"
 #include "convmae/report/progress.h"
 #include "convmae/train/interrupt.h"
 #include "convmae/train/run/checkpoint_store.h"
@@ -41,8 +42,11 @@ struct RunParts {
 class Run final {
  public:
   /// Opens the run that the options continue, and keeps its arithmetic, or prepares a new one.
-  /// `command` is the one that continues it. Options and context outlive the run. Throws UserError.
-  Run(std::string command, TrainingOptions& options, const RunContext& context);
+  /// `command` is the one that continues it. `expect` looks at a checkpoint to continue from: of a
+  /// task whose models `expect_model` does not know, the task's own. Options and context outlive
+  /// the run. Throws UserError.
+  Run(std::string command, TrainingOptions& options, const RunContext& context,
+      const ExpectModel& expect = expect_model);
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
   ~Run() = default;
@@ -53,6 +57,8 @@ class Run final {
   /// With all options settled: starts what computes and opens the training images. `needs_classes`:
   /// images without one are of no use.
   void open_images(bool needs_classes);
+  /// The same with images that the task opens, in `open`, and says what they are (`tell`).
+  void open_images(const std::function<TrainingImages()>& open);
   const Compute& compute() const { return compute_; }
   const std::shared_ptr<const ImageSource>& source() const { return images_->source(); }
   /// CheckpointInfo::task. Settles the run's length. Throws UserError if a run that continues has
@@ -69,6 +75,11 @@ class Run final {
   std::unique_ptr<BatchStream> training_batches(TransformConfig transform, std::int64_t epoch,
                                                 std::int64_t batch) {
     return images_->training_batches(std::move(transform), epoch, batch);
+  }
+  /// The same in batches of samples that the task makes (Batch::padded).
+  std::unique_ptr<BatchStream> training_samples(const SampleRecipe& recipe, std::int64_t epoch,
+                                                std::int64_t batch) {
+    return images_->training_samples(recipe, epoch, batch);
   }
   /// How all images of a set are read: RunImages::reading_of_all. Throws Interrupted when a signal
   /// has arrived.

@@ -3,7 +3,6 @@
 #include "convmae/base/quote.h"
 #include "convmae/io/jsonl.h"
 #include "convmae/report/image_progress.h"
-#include "convmae/train/opened_images.h"
 #include "convmae/train/run/run_setup.h"
 
 #include <optional>
@@ -23,14 +22,36 @@ class LoadedBatches : public BatchStream {
   std::unique_ptr<Loader> loader_;
 };
 
-}  // namespace
+/// Samples, padded together.
+class PaddedBatches : public BatchStream {
+ public:
+  PaddedBatches(std::shared_ptr<const ImageSource> source, const SampleRecipe& recipe,
+                LoaderConfig config)
+      : loader_(std::move(source), recipe.maker, std::move(config)),
+        channels_(recipe.channels),
+        multiple_(recipe.multiple) {}
 
-RunImages::RunImages(const TrainingOptions& options, ProgressLine& console, bool needs_classes)
-    : options_(options),
-      console_(console),
-      source_(needs_classes ? opened_labelled_images(options.data, Split::train, "--data",
-                                                     most_left_out(options))
-                            : opened_images(options.data, Split::train)) {}
+  std::optional<Batch> next() override {
+    std::optional<SampleLoader<Sample>::Batch> made = loader_.next();
+    if (!made) return std::nullopt;
+    Batch batch;
+    batch.epoch = made->epoch;
+    batch.step = made->step;
+    batch.count = std::ssize(made->made);
+    batch.global_indices = std::move(made->global_indices);
+    batch.samples = std::move(made->samples);
+    batch.padded = std::make_shared<PaddedBatch>(pad_together(made->made, channels_, multiple_));
+    return batch;
+  }
+  double seconds_waited() const override { return loader_.queue().seconds_waited(); }
+
+ private:
+  SampleLoader<Sample> loader_;
+  std::int64_t channels_;
+  std::int64_t multiple_;
+};
+
+}  // namespace
 
 void RunImages::list_bad_in(const std::filesystem::path& list) {
   list_ = list;
@@ -39,10 +60,22 @@ void RunImages::list_bad_in(const std::filesystem::path& list) {
 
 std::unique_ptr<BatchStream> RunImages::training_batches(TransformConfig transform,
                                                          std::int64_t epoch, std::int64_t batch) {
-  return std::make_unique<LoadedBatches>(training_loader(
-      options_, source_, std::move(transform), epoch, batch,
-      [this](const BadSample& bad) { note_bad(bad, "replaced"); },
-      [this](const std::string& hint) { note_hint(hint); }));
+  return std::make_unique<LoadedBatches>(training_loader(options_, source(), std::move(transform),
+                                                         epoch, batch, replaced(), hinted()));
+}
+
+std::unique_ptr<BatchStream> RunImages::training_samples(const SampleRecipe& recipe,
+                                                         std::int64_t epoch, std::int64_t batch) {
+  return std::make_unique<PaddedBatches>(
+      source(), recipe, training_order(options_, epoch, batch, replaced(), hinted()));
+}
+
+std::function<void(const BadSample&)> RunImages::replaced() {
+  return [this](const BadSample& bad) { note_bad(bad, "replaced"); };
+}
+
+std::function<void(const std::string&)> RunImages::hinted() {
+  return [this](const std::string& hint) { note_hint(hint); };
 }
 
 ImageReading RunImages::reading_of_all(std::int64_t total, const std::string& what,
@@ -54,7 +87,7 @@ ImageReading RunImages::reading_of_all(std::int64_t total, const std::string& wh
     check();
   };
   reading.report_bad = [this](const BadSample& bad) { note_bad(bad, "left out"); };
-  reading.hint = [this](const std::string& hint) { note_hint(hint); };
+  reading.hint = hinted();
   return reading;
 }
 

@@ -73,16 +73,19 @@ RunIdentity identity_of(const TrainingOptions& options, const ImageSource& image
           .accum_iter = options.accum_iter,
           .images = images.size(),
           .image_names = names.result(),
-          .image_classes = classes.result()};
+          .image_classes = classes.result(),
+          .annotations = ""};
 }
 
-std::string held_out_digest(const TrainingOptions& options, const ImageSource& images) {
+std::string held_out_digest(const TrainingOptions& options, const ImageSource& images,
+                            const std::string& annotations) {
   const RunIdentity identity = identity_of(options, images);
   TextDigest digest;
   for (const std::string& text :
        {options.eval_data, identity.image_names, identity.image_classes}) {
     digest.add(text);
   }
+  if (!annotations.empty()) digest.add(annotations);
   return digest.result();
 }
 
@@ -91,7 +94,7 @@ std::string command_of_config(const std::filesystem::path& config) {
   const std::string begin = file_beginning(config, kConfigBeginning.size() + kLongestName);
   if (!begin.starts_with(kConfigBeginning)) return "";
   const std::string rest = begin.substr(kConfigBeginning.size());
-  return rest.substr(0, rest.find(' '));
+  return rest.substr(0, rest.find(" --config "));
 }
 
 std::string config_text(const std::string& command, const NamedValues& settings) {
@@ -116,12 +119,13 @@ void check_identity(const RunIdentity& run, const RunIdentity& asked) {
   const auto check_images = [](const std::string& before, const std::string& now,
                                const std::string& what) {
     if (before.empty() || before == now) return;  // empty: an earlier version's
-    throw UserError("--data has as many images as the run was started with, but " + what +
+    throw UserError("there are as many images as the run was started with, but " + what +
                     " differ: give the images that it was started with, or start a new run from "
                     "its weights with --init");
   };
   check_images(run.image_names, asked.image_names, "their names");
   check_images(run.image_classes, asked.image_classes, "their classes");
+  check_images(run.annotations, asked.annotations, "their annotations");
 }
 
 void check_position(const RunPosition& position, std::int64_t steps_per_epoch,
@@ -146,7 +150,7 @@ void check_model(const CheckpointInfo& run, const CheckpointInfo& asked) {
   if (run.task != asked.task) {
     throw UserError(
         "the run has another model or other classes than the ones asked for: leave out the model "
-        "flags and give its own --data to continue it, or start a new run in another directory");
+        "flags and give its own images to continue it, or start a new run in another directory");
   }
 }
 

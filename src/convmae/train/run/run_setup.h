@@ -20,10 +20,11 @@ inline constexpr std::string_view kConfigBeginning = "# All options of this run;
 std::string config_text(const std::string& command, const NamedValues& settings);
 
 /// A digest of where the held-out images are, and of their names and classes: other sets often have
-/// the same names. Looks at no image.
-std::string held_out_digest(const TrainingOptions& options, const ImageSource& images);
+/// the same names; `annotations` is that of what else is said of them. Looks at no image.
+std::string held_out_digest(const TrainingOptions& options, const ImageSource& images,
+                            const std::string& annotations = "");
 
-/// Looks at the name and the class of every image, and at no image.
+/// Looks at the name and the class of every image, and at no image. Without annotations.
 RunIdentity identity_of(const TrainingOptions& options, const ImageSource& images);
 
 /// The command whose run wrote a configuration; empty if no run did.
