@@ -1,6 +1,7 @@
 #include "convmae/train/batches.h"
 
 #include "convmae/base/random.h"
+#include "convmae/train/single_pass.h"
 
 #include <ATen/ATen.h>
 
@@ -100,11 +101,9 @@ std::unique_ptr<Loader> training_loader(const TrainingOptions& options,
       training_order(options, epoch, batch, std::move(report_bad), std::move(hint)));
 }
 
-std::unique_ptr<Loader> evaluation_loader(const ImageReading& reading,
-                                          const Preprocessing& preprocessing,
-                                          std::shared_ptr<const ImageSource> source) {
+LoaderConfig single_pass(const ImageReading& reading, std::int64_t images) {
   LoaderConfig config;
-  config.batch_size = std::min(reading.batch_size, source->size());
+  config.batch_size = std::min(reading.batch_size, images);
   config.num_workers = reading.num_workers;
   config.shuffle = false;
   config.drop_last = false;
@@ -112,6 +111,13 @@ std::unique_ptr<Loader> evaluation_loader(const ImageReading& reading,
   config.max_bad_share = reading.max_bad_share;
   config.report_bad = reading.report_bad;
   config.hint = reading.hint;
+  return config;
+}
+
+std::unique_ptr<Loader> evaluation_loader(const ImageReading& reading,
+                                          const Preprocessing& preprocessing,
+                                          std::shared_ptr<const ImageSource> source) {
+  LoaderConfig config = single_pass(reading, source->size());
   return std::make_unique<Loader>(
       std::move(source), evaluation_transform(preprocessing, reading.decode), std::move(config));
 }

@@ -1,6 +1,7 @@
 #include "convmae/data/sources/annotated_images.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/geometry.h"
 #include "convmae/base/quote.h"
 #include "convmae/coco/training_selection.h"
 #include "convmae/data/sources/file_source.h"
@@ -58,6 +59,14 @@ void AnnotatedImages::require_files() const {
                   std::to_string(record(0).id) + " is " + quote(record(0).file_name) +
                   ", looked for as " + quote(name(0)) +
                   ": give the folder that the names in the annotations are relative to");
+}
+
+void AnnotatedImages::require_size(std::int64_t index, Size upright) const {
+  if (upright == record(index).size) return;
+  throw UserError("expected " + size_text(record(index).size) +
+                  " pixels (height x width), as the annotations have of image " +
+                  std::to_string(record(index).id) + ", found " + size_text(upright) +
+                  ": the annotations are of another version of the file");
 }
 
 std::string AnnotatedImages::name(std::int64_t index) const {

@@ -38,6 +38,8 @@ class AnnotatedImages : public ImageSource {
   const coco::ImageRecord& record(std::int64_t index) const {
     return dataset_->images()[static_cast<std::size_t>(image(index))];
   }
+  /// Throws UserError unless the image's size, upright, is the one that the annotations have.
+  void require_size(std::int64_t index, Size upright) const;
 
  private:
   void require_files() const;
