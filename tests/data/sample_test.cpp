@@ -19,8 +19,8 @@ Sample sample_of(Size size, std::int64_t channels, float first) {
   return sample;
 }
 
-LabelMap map_of(Size size, std::uint8_t label) {
-  return {std::vector<std::uint8_t>(static_cast<std::size_t>(size.height * size.width), label)};
+LabelMap map_of(Size size, std::int16_t label) {
+  return {std::vector<std::int16_t>(static_cast<std::size_t>(size.height * size.width), label)};
 }
 
 TEST(PadTogether, PutsEachImageInACornerAndPaddingAroundIt) {

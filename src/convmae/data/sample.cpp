@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 namespace convmae {
 namespace {
@@ -32,6 +33,21 @@ void check(const Sample& sample, const Sample& first, std::int64_t channels) {
 }
 
 }  // namespace
+
+void pad_to(Size size, std::int64_t channels, Sample& sample) {
+  check(sample, sample, channels);
+  if (size == sample.size) return;
+  const auto area = static_cast<std::size_t>(size.height * size.width);
+  std::vector<float> pixels(static_cast<std::size_t>(channels) * area);
+  copy_planes(sample.pixels, sample.size, channels, size, pixels.data());
+  sample.pixels = std::move(pixels);
+  if (sample.map) {
+    std::vector<std::int16_t> classes(area, LabelMap::kIgnored);
+    copy_planes(sample.map->classes, sample.size, 1, size, classes.data());
+    sample.map->classes = std::move(classes);
+  }
+  sample.size = size;
+}
 
 PaddedBatch pad_together(std::span<const Sample> samples, std::int64_t channels,
                          std::int64_t multiple) {

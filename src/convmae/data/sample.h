@@ -14,9 +14,9 @@ namespace convmae {
 
 /// The class of each pixel of an image, [height, width].
 struct LabelMap {
-  static constexpr std::uint8_t kIgnored = 255;  ///< counts for nothing: padding, or unlabelled
+  static constexpr std::int16_t kIgnored = -1;  ///< counts for nothing: padding, or unlabelled
 
-  std::vector<std::uint8_t> classes;
+  std::vector<std::int16_t> classes;
 };
 
 /// What an image shows, in pixels of that image.
@@ -44,9 +44,13 @@ struct PaddedBatch {
   std::vector<Size> contents;
   std::vector<Size> originals;
   std::vector<std::int64_t> labels;
-  std::vector<std::uint8_t> maps;  ///< [count, size.height, size.width]; empty if there are none
+  std::vector<std::int16_t> maps;  ///< [count, size.height, size.width]; empty if there are none
   std::vector<Objects> objects;    ///< empty if there are none
 };
+
+/// Makes a sample as high and as wide as `size`, which is no smaller, with the same padding on the
+/// right and below. `content` stays.
+void pad_to(Size size, std::int64_t channels, Sample& sample);
 
 /// One block of samples, at least one: as high and as wide as the largest of them, rounded up to
 /// `multiple`, with padding on the right and below: 0, the mean of normalised pixels, and

@@ -128,9 +128,8 @@ Size shortest_edge_size(Size image, std::int64_t shortest, std::int64_t longest)
   return {side(new_height), side(new_width)};
 }
 
-GeometryDraws draws_of(const DrawKey& key) {
-  const auto random =
-      std::make_shared<CounterRandom>(key.seed, key.epoch, key.index, Purpose::crop);
+GeometryDraws draws_of(const DrawKey& key, Purpose purpose) {
+  const auto random = std::make_shared<CounterRandom>(key.seed, key.epoch, key.index, purpose);
   return {[random](double low, double high) { return random->uniform(low, high); },
           [random](std::size_t count) { return static_cast<std::size_t>(random->below(count)); }};
 }

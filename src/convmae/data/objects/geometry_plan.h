@@ -65,8 +65,8 @@ struct GeometryDraws {
   std::function<std::size_t(std::size_t count)> choose;
 };
 
-/// Draws that are a function of the key (Purpose::crop).
-GeometryDraws draws_of(const DrawKey& key);
+/// Draws that are a function of the key and of what they are for.
+GeometryDraws draws_of(const DrawKey& key, Purpose purpose = Purpose::crop);
 
 // What steps became.
 struct Resized {

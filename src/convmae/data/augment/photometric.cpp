@@ -1,0 +1,139 @@
+#include "convmae/data/augment/photometric.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+
+namespace convmae {
+namespace {
+
+using augment_detail::Table;
+using Hsv = std::array<std::uint8_t, 3>;
+
+constexpr int kHues = 180;
+constexpr float kFull = 255;
+constexpr int kShift = 12;
+constexpr int kRounding = 1 << (kShift - 1);
+
+/// In multiples of 2^-12: `whole` / (`parts` * i).
+std::array<int, 256> quotients(int whole, int parts) {
+  std::array<int, 256> table{};
+  for (int i = 1; i < 256; ++i) {
+    table[static_cast<std::size_t>(i)] =
+        static_cast<int>(std::nearbyint((whole << kShift) / (1.0 * parts * i)));
+  }
+  return table;
+}
+
+Table levels(float factor, float offset) {
+  Table table;
+  for (std::size_t value = 0; value < table.size(); ++value) {
+    const float changed = static_cast<float>(value) * factor + offset;
+    table[value] = static_cast<std::uint8_t>(std::clamp(changed, 0.0F, 255.0F));
+  }
+  return table;
+}
+
+template <typename Change>
+void change_hsv(Image& image, const Change& change) {
+  for (std::int64_t y = 0; y < image.height(); ++y) {
+    std::uint8_t* pixel = image.row<std::uint8_t>(y);
+    for (std::int64_t x = 0; x < image.width(); ++x, pixel += 3) {
+      Hsv hsv = hsv_of({pixel[0], pixel[1], pixel[2]});
+      change(hsv);
+      std::ranges::copy(rgb_of_hsv(hsv), pixel);
+    }
+  }
+}
+
+}  // namespace
+
+Hsv hsv_of(const Rgb& colour) {
+  static const std::array<int, 256> saturations = quotients(255, 1);
+  static const std::array<int, 256> hues = quotients(kHues, 6);
+  const int r = colour[0];
+  const int g = colour[1];
+  const int b = colour[2];
+  const int value = std::max({r, g, b});
+  const int range = value - std::min({r, g, b});
+  int hue = r - g + 4 * range;
+  if (value == r) {
+    hue = g - b;
+  } else if (value == g) {
+    hue = b - r + 2 * range;
+  }
+  hue = (hue * hues[static_cast<std::size_t>(range)] + kRounding) >> kShift;
+  if (hue < 0) hue += kHues;
+  const int saturation =
+      (range * saturations[static_cast<std::size_t>(value)] + kRounding) >> kShift;
+  return {static_cast<std::uint8_t>(hue), static_cast<std::uint8_t>(saturation),
+          static_cast<std::uint8_t>(value)};
+}
+
+Rgb rgb_of_hsv(const Hsv& hsv) {
+  const float turn = static_cast<float>(hsv[0]) * (6.0F / kHues);
+  const float saturation = static_cast<float>(hsv[1]) * (1 / kFull);
+  const float value = static_cast<float>(hsv[2]) * (1 / kFull);
+  const auto sector = static_cast<int>(turn);
+  const float share = turn - static_cast<float>(sector);
+  const auto level = [](float part) {
+    return static_cast<std::uint8_t>(std::clamp(part * kFull, 0.0F, kFull));
+  };
+  const std::uint8_t most = level(value);
+  const std::uint8_t least = level(value - value * saturation);
+  const std::uint8_t falling = level(value - value * saturation * share);
+  const std::uint8_t rising = level(value - value * saturation + value * saturation * share);
+  switch (sector % 6) {
+    case 0:
+      return {most, rising, least};
+    case 1:
+      return {falling, most, least};
+    case 2:
+      return {least, most, rising};
+    case 3:
+      return {least, falling, most};
+    case 4:
+      return {rising, least, most};
+    default:
+      return {most, least, falling};
+  }
+}
+
+void scale_levels(float factor, float offset, Image& image) {
+  augment_detail::apply_table(levels(factor, offset), image);
+}
+
+void scale_saturation(float factor, Image& image) {
+  const Table table = levels(factor, 0);
+  change_hsv(image, [&table](Hsv& hsv) { hsv[1] = table[hsv[1]]; });
+}
+
+void turn_hue(int steps, Image& image) {
+  const int forward = (steps % kHues + kHues) % kHues;
+  change_hsv(image, [forward](Hsv& hsv) {
+    hsv[0] = static_cast<std::uint8_t>((hsv[0] + forward) % kHues);
+  });
+}
+
+void distort(Image& image, const GeometryDraws& draws) {
+  constexpr double kBrightness = 32;
+  constexpr double kLeast = 0.5;
+  constexpr double kMost = 1.5;
+  constexpr int kHue = 18;
+  assert(image.type() == PixelType::uint8 && image.channels() == 3);
+  const auto coin = [&draws] { return draws.choose(2) == 1; };
+  const auto factor = [&draws] { return static_cast<float>(draws.uniform(kLeast, kMost)); };
+  const auto contrast = [&] {
+    if (coin()) scale_levels(factor(), 0, image);
+  };
+  if (coin()) {
+    scale_levels(1, static_cast<float>(draws.uniform(-kBrightness, kBrightness)), image);
+  }
+  const bool contrast_first = coin();
+  if (contrast_first) contrast();
+  if (coin()) scale_saturation(factor(), image);
+  if (coin()) turn_hue(static_cast<int>(draws.choose(2 * kHue)) - kHue, image);
+  if (!contrast_first) contrast();
+}
+
+}  // namespace convmae
