@@ -40,6 +40,8 @@ Replay replay_det_alpha(const GoldenFile& file);
 Replay replay_det_official(const GoldenFile& file);
 /// Images and objects through the detectors' transforms, with the recorded draws.
 Replay replay_det_transforms(const GoldenFile& file);
+/// Images and labels through the segmentors' transforms, with the recorded draws; metrics.
+Replay replay_seg_transforms(const GoldenFile& file);
 /// What detectors are made of: arithmetic on boxes, masks, suppression, RoIAlign.
 Replay replay_det_ops(const GoldenFile& file);
 /// Whole detectors: what they find in images, and losses and gradients from given choices.

@@ -36,12 +36,15 @@ Table levels(float factor, float offset) {
 
 template <typename Change>
 void change_hsv(Image& image, const Change& change) {
+  // OpenCV converts so many pixels of a row at once; those that are left over it rounds.
+  constexpr std::int64_t kAtOnce = 32;
+  const std::int64_t left_over = image.width() - image.width() % kAtOnce;
   for (std::int64_t y = 0; y < image.height(); ++y) {
     std::uint8_t* pixel = image.row<std::uint8_t>(y);
     for (std::int64_t x = 0; x < image.width(); ++x, pixel += 3) {
       Hsv hsv = hsv_of({pixel[0], pixel[1], pixel[2]});
       change(hsv);
-      std::ranges::copy(rgb_of_hsv(hsv), pixel);
+      std::ranges::copy(rgb_of_hsv(hsv, x < left_over ? ToLevel::cut_off : ToLevel::round), pixel);
     }
   }
 }
@@ -70,19 +73,23 @@ Hsv hsv_of(const Rgb& colour) {
           static_cast<std::uint8_t>(value)};
 }
 
-Rgb rgb_of_hsv(const Hsv& hsv) {
+Rgb rgb_of_hsv(const Hsv& hsv, ToLevel to_level) {
   const float turn = static_cast<float>(hsv[0]) * (6.0F / kHues);
   const float saturation = static_cast<float>(hsv[1]) * (1 / kFull);
   const float value = static_cast<float>(hsv[2]) * (1 / kFull);
   const auto sector = static_cast<int>(turn);
   const float share = turn - static_cast<float>(sector);
-  const auto level = [](float part) {
-    return static_cast<std::uint8_t>(std::clamp(part * kFull, 0.0F, kFull));
+  const auto level = [to_level](float part) {
+    const float exact = part * kFull;
+    const float whole = to_level == ToLevel::round ? std::nearbyint(exact) : exact;
+    return static_cast<std::uint8_t>(std::clamp(whole, 0.0F, kFull));
   };
+  // One product is not rounded before it is subtracted, as OpenCV compiled for FMA has it.
+  const double fallen = 1 - static_cast<double>(saturation) * static_cast<double>(share);
   const std::uint8_t most = level(value);
-  const std::uint8_t least = level(value - value * saturation);
-  const std::uint8_t falling = level(value - value * saturation * share);
-  const std::uint8_t rising = level(value - value * saturation + value * saturation * share);
+  const std::uint8_t least = level(value * (1 - saturation));
+  const std::uint8_t falling = level(value * static_cast<float>(fallen));
+  const std::uint8_t rising = level(value * (1 - saturation * (1 - share)));
   switch (sector % 6) {
     case 0:
       return {most, rising, least};

@@ -3,6 +3,7 @@
 #include "convmae/data/augment/augment.h"
 #include "convmae/data/objects/geometry_plan.h"
 
+#include <array>
 #include <cstdint>
 
 namespace convmae {
@@ -24,7 +25,12 @@ void distort(Image& image, const GeometryDraws& draws);
 
 /// Hue, saturation and value of a colour, to the bit.
 std::array<std::uint8_t, 3> hsv_of(const Rgb& colour);
-/// The reverse, up to one level of 255.
-Rgb rgb_of_hsv(const std::array<std::uint8_t, 3>& hsv);
+
+/// How a level of a colour becomes a whole number.
+enum class ToLevel { cut_off, round };
+
+/// The reverse, as OpenCV compiled for AVX2 has it, but for a level of 255 here and there. It cuts
+/// off most pixels, and rounds the last `width % 32` of a row.
+Rgb rgb_of_hsv(const std::array<std::uint8_t, 3>& hsv, ToLevel to_level = ToLevel::cut_off);
 
 }  // namespace convmae
