@@ -98,6 +98,18 @@ TEST_F(EvaluationTest, MasksAreComparedPixelByPixel) {
   EXPECT_NEAR(masks.stats()[0], 0.1, 1e-15) << "IoU 0.5 meets the first of ten thresholds";
 }
 
+TEST_F(EvaluationTest, WhateverAnObjectIsTakenForItIsFound) {
+  const Dataset truth = dataset(object(1, 1, kBox) + "," + object(2, 2, kElsewhere));
+  const std::string cat =
+      R"({"category_id": 7, "image_id": 1, "bbox": [10, 10, 40, 40], "score": 1})";
+  const Results found = results(cat + "," + detection(2, kElsewhere, 0.5), truth);
+  EXPECT_EQ(Evaluation(truth, found, {}).recall(0, kDog, 0, 2), 0.5);
+  const Evaluation any(truth, found, {.class_agnostic = true});
+  EXPECT_EQ(any.categories(), 1);
+  EXPECT_EQ(any.stats()[0], 1);
+  EXPECT_EQ(any.recall(0, 0, 0, 2), 1);
+}
+
 TEST_F(EvaluationTest, WithoutDetectionsNothingIsFound) {
   const Evaluation result = evaluate(object(1, 1, kBox), "");
   EXPECT_EQ(result.category_ap(kDog), 0);

@@ -128,7 +128,7 @@ class Accumulation {
 
 Evaluation::Evaluation(const Dataset& truth, const Results& results,
                        const EvaluationOptions& options)
-    : categories_(truth.categories().size()) {
+    : categories_(options.class_agnostic ? 1 : truth.categories().size()) {
   constexpr std::size_t kMostCategories = 20000;  // 4 GB of curves
   if (categories_ > kMostCategories) {
     throw UserError("expected at most 20000 categories to evaluate, found " +

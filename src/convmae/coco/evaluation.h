@@ -25,6 +25,9 @@ struct EvaluationOptions {
   /// whether one without a match counts for a range of areas. So does pycocotools where results
   /// have both; detectron2 takes the boxes out first.
   bool area_of_box = false;
+  /// All categories are one: whether an object is found, whatever it is taken for. The evaluation
+  /// has one category then, and its numbers are pycocotools' with `useCats = 0`.
+  bool class_agnostic = false;
 };
 
 /// Precision, recall and scores of COCO's evaluation: -1 where there is nothing to find. The values

@@ -33,32 +33,39 @@ struct Cell {
 class Matcher {
  public:
   Matcher(const Dataset& truth, const Results& results, const EvaluationOptions& options)
-      : truth_(truth), results_(results), options_(options), thresholds_(iou_thresholds()) {
+      : truth_(truth),
+        results_(results),
+        options_(options),
+        categories_(options.class_agnostic ? 1 : truth.categories().size()),
+        thresholds_(iou_thresholds()) {
     matching_.outcomes.resize(results.detections().size());
-    matching_.objects.assign(truth.categories().size(), {});
+    matching_.objects.assign(categories_, {});
   }
 
   Matching run() {
     const std::vector<Annotation>& annotations = truth_.annotations();
     const std::vector<Detection>& detections = results_.detections();
     const std::size_t images = truth_.images().size();
-    const std::size_t categories = truth_.categories().size();
     const auto category_of_detection = [&](std::uint32_t i) {
-      return static_cast<std::size_t>(detections[i].category);
+      return category_of(detections[i].category);
     };
     const auto image_of_detection = [&](std::uint32_t i) {
       return static_cast<std::size_t>(detections[i].image);
     };
     Buckets ranked =
-        sort_into_buckets(first_indices(detections.size()), images, image_of_detection);
+        sort_into_buckets(in_order_of_category(detections), images, image_of_detection);
     const std::vector<std::uint32_t> sorted = by_score(ranked.order, detections);
-    ranked = sort_into_buckets(sorted, categories, category_of_detection);
+    ranked = sort_into_buckets(sorted, categories_, category_of_detection);
     const Buckets by_image = sort_into_buckets(sorted, images, image_of_detection);
-    const Buckets found = sort_into_buckets(by_image.order, categories, category_of_detection);
-    const Buckets objects = sort_into_buckets(
-        first_indices(annotations.size()), categories,
-        [&](std::uint32_t i) { return static_cast<std::size_t>(annotations[i].category); });
-    for (std::size_t category = 0; category < categories; ++category) {
+    const Buckets found = sort_into_buckets(by_image.order, categories_, category_of_detection);
+    const Buckets objects_by_image =
+        sort_into_buckets(in_order_of_category(annotations), images, [&](std::uint32_t i) {
+          return static_cast<std::size_t>(annotations[i].image);
+        });
+    const Buckets objects =
+        sort_into_buckets(objects_by_image.order, categories_,
+                          [&](std::uint32_t i) { return category_of(annotations[i].category); });
+    for (std::size_t category = 0; category < categories_; ++category) {
       match_category(category, part(objects, category), part(found, category));
     }
     matching_.ranked = std::move(ranked.order);
@@ -67,6 +74,21 @@ class Matcher {
   }
 
  private:
+  std::size_t category_of(std::int32_t category) const {
+    return options_.class_agnostic ? 0 : static_cast<std::size_t>(category);
+  }
+
+  /// All records, in their order; where all categories are one, category after category, as
+  /// pycocotools has them then.
+  template <typename Records>
+  std::vector<std::uint32_t> in_order_of_category(const Records& records) const {
+    std::vector<std::uint32_t> indices = first_indices(records.size());
+    if (!options_.class_agnostic) return indices;
+    return sort_into_buckets(indices, truth_.categories().size(), [&](std::uint32_t i) {
+             return static_cast<std::size_t>(records[i].category);
+           }).order;
+  }
+
   static std::span<const std::uint32_t> part(const Buckets& buckets, std::size_t value) {
     const std::size_t begin = buckets.begins[value];
     return std::span(buckets.order).subspan(begin, buckets.begins[value + 1] - begin);
@@ -242,6 +264,7 @@ class Matcher {
   const Dataset& truth_;
   const Results& results_;
   EvaluationOptions options_;
+  std::size_t categories_;
   std::array<double, kThresholds> thresholds_;
   Matching matching_;
   // Of the cell that is matched; kept for their memory.
