@@ -27,6 +27,17 @@ void StepNumbers::finish(const at::Tensor& grad_norm) {
   arrival_->record(c10::impl::VirtualGuardImpl(all_.device().type()).getStream(all_.device()));
 }
 
+void StepNumbers::share(ProcessGroup& group, std::span<double> counts) {
+  TORCH_CHECK(all_.is_cpu(), "numbers of a step are shared in the CPU's memory");
+  at::Tensor sums = at::empty({all_.numel() + std::ssize(counts)}, at::kDouble);
+  sums.narrow(0, 0, all_.numel()).copy_(all_).div_(static_cast<double>(group.size()));
+  double* const shared = sums.mutable_data_ptr<double>() + all_.numel();
+  std::ranges::copy(counts, shared);
+  group.sum(sums);
+  std::copy_n(shared, counts.size(), counts.begin());
+  all_ = host_ = sums.narrow(0, 0, all_.numel());
+}
+
 at::Tensor StepNumbers::are_finite() const {
   return at::isfinite(all_.narrow(0, 0, std::ssize(losses_) + 1)).all();
 }

@@ -1,11 +1,13 @@
 #pragma once
 
+#include "convmae/dist/process_group.h"
 #include "convmae/train/task.h"
 
 #include <ATen/core/Tensor.h>
 #include <c10/core/Event.h>
 
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +29,10 @@ class StepNumbers {
   /// When all micro-batches are there, with the norm [] of their gradients: sends the numbers to
   /// the host.
   void finish(const at::Tensor& grad_norm);
+
+  /// After `finish`, in the CPU's memory: makes losses and parts the means over all processes of a
+  /// group, and `counts` their sums.
+  void share(ProcessGroup& group, std::span<double> counts);
 
   /// [] bool on the device: whether all losses and the norm are finite.
   at::Tensor are_finite() const;

@@ -1,11 +1,13 @@
 #include "convmae/train/trainer.h"
 
+#include "convmae/dist/gradient_reducer.h"
 #include "convmae/optim/gradients.h"
 #include "convmae/train/step_numbers.h"
 
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <utility>
 #include <vector>
@@ -32,7 +34,11 @@ struct Trainer::Pass {
   Throughput throughput{limits.seconds};
   std::unique_ptr<BatchStream> batches = nullptr;
   Outcome outcome = {};
-  std::optional<Step> outstanding = {};  ///< the last one, if observers have not heard of it
+  std::optional<Step> outstanding = {};         ///< the last one, if observers have not heard of it
+  std::optional<GradientReducer> reducer = {};  ///< where several processes train together
+  /// What these have agreed upon after the last step.
+  bool signalled_together = false;
+  bool late_together = false;
 
   std::int64_t total_steps() const {
     return plan.total_steps > 0 ? plan.total_steps : plan.epochs * plan.steps.steps_per_epoch();
@@ -89,7 +95,17 @@ struct Trainer::Pass {
     }
   }
 
+  /// Averages gradients over all processes from here on.
+  void join_processes() {
+    std::vector<std::pair<std::string, at::Tensor>> parameters;
+    for (const auto& item : task.module().named_parameters()) {
+      if (item.value().requires_grad()) parameters.emplace_back(item.key(), item.value());
+    }
+    reducer.emplace(parameters, *plan.group);
+  }
+
   void begin(const OpenBatches& open) {
+    if (plan.group != nullptr) join_processes();
     const bool ended = epoch_done();
     batches =
         open(position.epoch + (ended ? 1 : 0), ended ? 0 : plan.steps.first_batch(position.step));
@@ -106,15 +122,32 @@ struct Trainer::Pass {
   void accumulate(Step& step) {
     task.optimizer().zero_grad();
     for (std::int64_t i = 0; i < step.batches; ++i) {
-      if (i > 0 && limits.signalled()) throw Interrupted();
+      if (i > 0 && plan.group == nullptr && limits.signalled()) throw Interrupted();
       rescuing([&] {
         const Batch batch = next_batch();
         const Loss loss = task.loss(batch);
         step.numbers.add(loss);
         step.images += batch.count;
-        (loss.total / static_cast<double>(step.batches)).backward();
+        const at::Tensor share = loss.total / static_cast<double>(step.batches);
+        if (reducer && i + 1 == step.batches) {
+          reducer->backward(share);
+        } else {
+          share.backward();
+        }
       });
     }
+  }
+
+  /// Makes what each process knows of a step the same for all.
+  void agree(Step& step) {
+    rescuing([&] {
+      std::array<double, 3> counts{static_cast<double>(step.images), limits.signalled() ? 1.0 : 0.0,
+                                   is_late() ? 1.0 : 0.0};
+      step.numbers.share(*plan.group, counts);
+      step.images = static_cast<std::int64_t>(counts[0]);
+      signalled_together = counts[1] > 0;
+      late_together = counts[2] > 0;
+    });
   }
 
   void take_step() {
@@ -127,6 +160,7 @@ struct Trainer::Pass {
     const std::vector<at::Tensor> gradients = task.optimizer().gradients();
     const at::Tensor norm = gradient_norm(gradients);
     step.numbers.finish(norm);
+    if (plan.group != nullptr) agree(step);
     if (plan.reads_late) {
       take_unless_broken(step, gradients, norm);
       ++position.step;
@@ -217,17 +251,21 @@ struct Trainer::Pass {
     });
   }
 
+  /// Whether one more step might not end in time.
+  bool is_late() const {
+    if (limits.max_seconds <= 0) return false;
+    // One more step and what comes after the last one must fit, even if it takes longer than
+    // before; and first, where it is due, an evaluation that is not the last one.
+    double ending = 0;
+    for (const Observer* const observer : observers) ending += observer->seconds_at_end();
+    const double more = (evaluation_due() ? 2.5 : 1.5) * ending;
+    return limits.seconds() + throughput.speed().seconds_per_step + 1 + more > limits.max_seconds;
+  }
+
   std::optional<Ending> stop() const {
-    if (limits.signalled()) return Ending::signal;
-    if (limits.max_seconds > 0) {
-      // One more step and what comes after the last one must fit, even if it takes longer than
-      // before; and first, where it is due, an evaluation that is not the last one.
-      double ending = 0;
-      for (const Observer* const observer : observers) ending += observer->seconds_at_end();
-      const double more = (evaluation_due() ? 2.5 : 1.5) * ending;
-      const double end = limits.seconds() + throughput.speed().seconds_per_step + 1 + more;
-      if (end > limits.max_seconds) return Ending::time_limit;
-    }
+    const bool together = plan.group != nullptr;
+    if (together ? signalled_together : limits.signalled()) return Ending::signal;
+    if (together ? late_together : is_late()) return Ending::time_limit;
     return std::nullopt;
   }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "convmae/dist/process_group.h"
 #include "convmae/optim/schedule.h"
 #include "convmae/train/accumulation.h"
 #include "convmae/train/batch_stream.h"
@@ -30,6 +31,9 @@ struct TrainingPlan {
   /// For devices that the host does not wait for: they leave out steps that are not finite by
   /// themselves, and observers hear of a step when the next one is under way.
   bool reads_late = false;
+  /// The processes that train together, each on its own share of every micro-batch; null: this one
+  /// is alone. Gradients and losses are means over all of them, and they end after the same step.
+  ProcessGroup* group = nullptr;
 };
 
 /// What ends training before its plan does.

@@ -1,0 +1,233 @@
+#include "convmae/dist/process_group.h"
+
+#include "convmae/base/error.h"
+#include "convmae/base/quote.h"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <thread>
+#include <utility>
+
+namespace convmae {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::chrono::milliseconds kPatience = 3s;
+
+std::string first_line(const std::string& text) { return brief(text.substr(0, text.find('\n'))); }
+
+std::string place_of(const Launch& launch) {
+  return launch.address + ":" + std::to_string(launch.port);
+}
+
+c10::intrusive_ptr<c10d::Store> meet(const Launch& launch, std::chrono::milliseconds timeout) {
+  c10d::TCPStoreOptions options;
+  options.port = launch.port;
+  options.isServer = launch.rank == 0 && !launch.launcher_keeps_store;
+  options.numWorkers = static_cast<std::size_t>(launch.world_size);
+  options.waitWorkers = false;
+  options.multiTenant = true;
+  options.timeout = timeout;
+  try {
+    auto store = c10::make_intrusive<c10d::TCPStore>(launch.address, options);
+    return c10::make_intrusive<c10d::PrefixStore>("convmae", std::move(store));
+  } catch (const std::exception& error) {
+    if (options.isServer) {
+      throw UserError("cannot keep the meeting place of the processes at " + place_of(launch) +
+                      ": " + first_line(error.what()) + "; set MASTER_PORT to a port that is free");
+    }
+    throw UserError("process 0 was not to be found at " + place_of(launch) + ": " +
+                    first_line(error.what()));
+  }
+}
+
+std::shared_ptr<gloo::transport::Device> device_of(const Launch& launch) {
+  if (const char* const interface = std::getenv("GLOO_SOCKET_IFNAME")) {
+    return c10d::ProcessGroupGloo::createDeviceForInterface(interface);
+  }
+  // Alone on this machine they need no network, nor a name that resolves.
+  if (launch.local_world_size == launch.world_size) {
+    return c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1");
+  }
+  return c10d::ProcessGroupGloo::createDefaultDevice();
+}
+
+std::string text_of(const std::vector<std::int64_t>& ranks) {
+  std::string text = ranks.size() == 1 ? "process " : "processes ";
+  for (std::size_t i = 0; i < ranks.size(); ++i) {
+    if (i > 0) text += i + 1 == ranks.size() ? " and " : ", ";
+    text += std::to_string(ranks[i]);
+  }
+  return text;
+}
+
+}  // namespace
+
+/// Gloo, with a way to let go of the others: those that wait for this process then hear of it at
+/// once, and need not wait for their time to run out.
+class ProcessGroup::Connections : public c10d::ProcessGroupGloo {
+ public:
+  using ProcessGroupGloo::ProcessGroupGloo;
+  void close() {
+    for (const auto& context : contexts_) context->closeConnections();
+  }
+};
+
+struct ProcessGroup::Parts {
+  c10::intrusive_ptr<c10d::Store> store;
+  c10::intrusive_ptr<Connections> connections;
+  c10::intrusive_ptr<c10d::ProcessGroup> group;
+
+  std::string key(const char* what, std::int64_t rank) const {
+    return std::string(what) + "/" + std::to_string(rank);
+  }
+  void note(const char* what, std::int64_t rank) const {
+    store->set(key(what, rank), std::string("1"));
+  }
+  bool has(const char* what, std::int64_t rank) const { return store->check({key(what, rank)}); }
+};
+
+ProcessGroup::ProcessGroup(Launch launch, std::chrono::milliseconds timeout)
+    : launch_(std::move(launch)),
+      patience_(std::min(timeout, kPatience)),
+      parts_(std::make_unique<Parts>()) {
+  // Gloo writes to processes that may have ended: that is an error to hear of, not a signal to die
+  // from.
+  std::signal(SIGPIPE, SIG_IGN);
+  parts_->store = meet(launch_, timeout);
+  const auto rank = static_cast<int>(launch_.rank);
+  const auto size = static_cast<int>(launch_.world_size);
+  const auto options = c10d::ProcessGroupGloo::Options::create(timeout);
+  try {
+    options->devices.push_back(device_of(launch_));
+    parts_->connections = c10::make_intrusive<Connections>(
+        c10::make_intrusive<c10d::PrefixStore>("gloo", parts_->store), rank, size, options);
+    parts_->connections->setSequenceNumberForGroup();
+    parts_->group = c10::make_intrusive<c10d::ProcessGroup>(parts_->store, rank, size);
+    parts_->group->setBackend(at::kCPU, c10d::ProcessGroup::BackendType::GLOO, parts_->connections);
+    parts_->group->setDefaultBackend(c10d::ProcessGroup::BackendType::GLOO);
+  } catch (const std::exception& error) {
+    throw UserError("the " + std::to_string(size) + " processes did not all meet at " +
+                    place_of(launch_) + ": " + first_line(error.what()));
+  }
+}
+
+ProcessGroup::~ProcessGroup() {
+  try {
+    parts_->note("left", rank());
+    if (!is_first() || launch_.launcher_keeps_store) return;
+    // The store ends with this process, and the others may still ask it.
+    const auto end = std::chrono::steady_clock::now() + patience_;
+    const auto all_left = [this] {
+      for (std::int64_t other = 1; other < size(); ++other) {
+        if (!parts_->has("left", other)) return false;
+      }
+      return true;
+    };
+    while (!all_left() && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(20ms);
+  } catch (const std::exception&) {
+    return;  // whoever kept the store is gone
+  }
+}
+
+void ProcessGroup::sum(const at::Tensor& values) {
+  waiting([&] {
+    std::vector<at::Tensor> list{values};
+    parts_->group->allreduce(list)->wait();
+  });
+}
+
+void ProcessGroup::broadcast(const at::Tensor& values) {
+  waiting([&] {
+    std::vector<at::Tensor> list{values};
+    parts_->group->broadcast(list)->wait();
+  });
+}
+
+std::string ProcessGroup::broadcast(const std::string& text) {
+  const at::Tensor length = at::full({1}, static_cast<std::int64_t>(text.size()), at::kLong);
+  broadcast(length);
+  at::Tensor bytes = at::empty({length.item<std::int64_t>()}, at::kByte);
+  if (is_first()) std::copy(text.begin(), text.end(), bytes.data_ptr<std::uint8_t>());
+  if (bytes.numel() > 0) broadcast(bytes);
+  const std::uint8_t* const first = bytes.const_data_ptr<std::uint8_t>();
+  return {first, first + bytes.numel()};
+}
+
+std::string ProcessGroup::only_first(const std::function<std::string()>& work) {
+  // The first byte says whether the rest is what the work made, or an error.
+  std::string answer;
+  if (is_first()) {
+    try {
+      answer = "1" + work();
+    } catch (const UserError& error) {
+      answer = std::string("0") + error.what();
+    }
+  }
+  answer = broadcast(answer);
+  if (answer.front() == '0') throw UserError(answer.substr(1));
+  return answer.substr(1);
+}
+
+void ProcessGroup::leave_with_error() noexcept {
+  try {
+    parts_->note("told", rank());
+  } catch (const std::exception&) {
+    return;  // nobody is there to hear it
+  }
+}
+
+c10::intrusive_ptr<c10d::ProcessGroup> ProcessGroup::c10d_group() const { return parts_->group; }
+
+void ProcessGroup::waiting(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const ProcessLost&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw_lost(first_line(error.what()));
+  }
+}
+
+void ProcessGroup::throw_lost(const std::string& reason) {
+  std::vector<std::int64_t> missing;
+  bool told = false;
+  bool lowest = true;
+  try {
+    parts_->note("alive", rank());
+    parts_->connections->close();
+    std::this_thread::sleep_for(patience_);
+    for (std::int64_t other = 0; other < size(); ++other) {
+      if (other == rank()) continue;
+      told = told || parts_->has("told", other);
+      if (!parts_->has("alive", other)) {
+        missing.push_back(other);
+      } else if (other < rank()) {
+        lowest = false;
+      }
+    }
+  } catch (const std::exception&) {
+    // With the store goes the process that kept it.
+    missing = {0};
+    told = false;
+    lowest = rank() == 1;
+  }
+  if (missing.empty()) {
+    throw ProcessLost("the processes of this run lost touch with each other: " + reason, lowest);
+  }
+  throw ProcessLost(text_of(missing) + " of " + std::to_string(size()) +
+                        (missing.size() == 1 ? " has" : " have") +
+                        " ended or does not answer; this run ends. Its last checkpoint is whole: "
+                        "continue it with --resume",
+                    lowest && !told);
+}
+
+}  // namespace convmae

@@ -1,0 +1,81 @@
+#pragma once
+
+#include "convmae/dist/launch.h"
+
+#include <ATen/core/Tensor.h>
+#include <c10/util/intrusive_ptr.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace c10d {
+class ProcessGroup;
+}
+
+namespace convmae {
+
+/// Another process of the run has ended, or does not answer.
+class ProcessLost : public std::runtime_error {
+ public:
+  /// `tells`: whether this process is the one that is to say so.
+  ProcessLost(const std::string& what, bool tells) : std::runtime_error(what), tells_(tells) {}
+  bool tells() const { return tells_; }
+
+ private:
+  bool tells_;
+};
+
+/// The processes of a run, which compute one thing together: PyTorch's process group on Gloo. All
+/// of them must call the same functions in the same order, with tensors of the same shapes and
+/// types in the CPU's memory. Each throws ProcessLost when another process ends or is silent for
+/// `timeout`.
+class ProcessGroup {
+ public:
+  /// Meets the others. Throws UserError that says where, if they are not all there in time or if
+  /// the meeting place is taken.
+  ProcessGroup(Launch launch, std::chrono::milliseconds timeout);
+  ProcessGroup(const ProcessGroup&) = delete;
+  ProcessGroup& operator=(const ProcessGroup&) = delete;
+  /// Where process 0 keeps the meeting place it waits a few seconds for the others to leave.
+  ~ProcessGroup();
+
+  std::int64_t rank() const { return launch_.rank; }
+  std::int64_t size() const { return launch_.world_size; }
+  bool is_first() const { return launch_.rank == 0; }
+  const Launch& launch() const { return launch_; }
+
+  /// The sum over all processes, in place.
+  void sum(const at::Tensor& values);
+  /// Those of process 0, in place.
+  void broadcast(const at::Tensor& values);
+  std::string broadcast(const std::string& text);
+  /// What process 0 makes of it, for all: `work` runs there alone. Where it throws a UserError, all
+  /// do.
+  std::string only_first(const std::function<std::string()>& work);
+
+  /// Lets the others know that this process ends for a reason that it has told its user: they end
+  /// without a word of their own. Never throws.
+  void leave_with_error() noexcept;
+
+  /// For parts of c10d.
+  c10::intrusive_ptr<c10d::ProcessGroup> c10d_group() const;
+  /// Does what waits for other processes, and finds out which of them is lost if it fails.
+  void waiting(const std::function<void()>& work);
+
+ private:
+  class Connections;
+  struct Parts;
+  [[noreturn]] void throw_lost(const std::string& reason);
+
+  Launch launch_;
+  /// How long the others may take to notice that one is lost, and to leave.
+  std::chrono::milliseconds patience_;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace convmae
