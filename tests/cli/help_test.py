@@ -1,5 +1,6 @@
 """--help: its width, what it marks, and examples that work as they stand."""
 
+import json
 import os
 import re
 import shutil
@@ -7,12 +8,14 @@ import subprocess
 import unittest
 from pathlib import Path
 
+from PIL import Image
+
 from program import PROGRAM, TINY, ProgramTest, run_program, unless_left_out
 
 COMMANDS = ("", "pretrain", "finetune", "linprobe", "eval", "predict", "reconstruct", "info",
             "bench", "bench pretrain", "bench finetune", "bench inference", "bench ops",
             "bench data", "bench weights", "inspect", "convert", "features", "knn", "stats",
-            "compare", "detect", "detect eval", "detect check", "help")
+            "compare", "detect", "detect train", "detect eval", "detect check", "help")
 DETECTIONS = Path(__file__).parents[1] / "golden" / "coco_eval"
 SIZES = TINY[:TINY.index("--decoder_embed_dim")]
 # What makes the examples that train short, behind what they say.
@@ -21,6 +24,9 @@ SHORTER = {
     "finetune": [*SIZES, "--threads", "1", "--batch_size", "4", "--epochs", "1",
                  "--warmup_epochs", "0"],
     "linprobe": ["--threads", "1", "--batch_size", "4", "--epochs", "1", "--warmup_epochs", "0"],
+    "detect train": ("--input_size 64 --windowed_blocks none --out_channels 8 --rpn_conv_dims 8 --box_conv_dims none "
+                     "--box_fc_dims 8 --mask_conv_dims 8 --pre_nms_topk 20 20 --post_nms_topk 10 10 --roi_batch 8 "
+                     "--threads 1 --batch_size 2 --epochs 1").split(),
     "bench": [*TINY[:TINY.index("--panel_images")], "--steps", "1", "--no_products"],
 }
 
@@ -77,6 +83,7 @@ class Help(ProgramTest):
             "stats": ["--data"], "predict": ["images", "--checkpoint"],
             "reconstruct": ["images", "--checkpoint", "--out"], "inspect": ["file"],
             "convert": ["in", "out"], "compare": ["runs"], "bench weights": ["file"],
+            "detect train": ["--annotations", "--images", "--out"],
             "detect eval": ["--annotations", "--results"], "detect check": ["file"],
         }
         for command in COMMANDS:
@@ -106,6 +113,9 @@ class Help(ProgramTest):
                             self.folder / "photos" / name / f"{i}.jpg")
         for name, kind in (("annotations", "gt"), ("results", "dt")):
             shutil.copy(DETECTIONS / f"basic.{kind}.json", self.folder / f"{name}.json")
+        (self.folder / "images").mkdir()
+        for image in json.loads((self.folder / "annotations.json").read_text())["images"]:
+            Image.new("RGB", (image["width"], image["height"])).save(self.folder / "images" / image["file_name"])
         programs = self.folder / "bin"
         programs.mkdir()
         (programs / "convmae").symlink_to(PROGRAM)
@@ -127,7 +137,7 @@ class Help(ProgramTest):
                 continue
             with self.subTest(command=command):
                 part = command in ("bench", "bench pretrain", "bench finetune", "bench inference")
-                more = SHORTER["bench"] if part else []
+                more = SHORTER["bench"] if part else SHORTER.get(command, [])
                 if command in ("bench finetune", "bench inference"):
                     more = [*SIZES, "--steps", "1", "--no_products"]
                 shell(example_of(command), *more)

@@ -129,6 +129,12 @@ void let_last_value_count(CLI::App& app) {
   for (CLI::App* const command : app.get_subcommands({})) let_last_value_count(*command);
 }
 
+std::string command_words(const CLI::App& command) {
+  const CLI::App* const parent = command.get_parent();
+  const bool is_part = parent != nullptr && parent->get_parent() != nullptr;
+  return (is_part ? command_words(*parent) + " " : "") + command.get_name();
+}
+
 std::string command_text(int argc, const char* const* argv) {
   std::string text;
   for (int i = 0; i < argc; ++i) {

@@ -24,6 +24,8 @@ std::vector<std::string> normalised_arguments(const CLI::App& app, int argc,
 /// Lets the last value of a flag count where it is given more than once, for all flags of `app` and
 /// of its commands. A list is then as it stands behind the last one.
 void let_last_value_count(CLI::App& app);
+/// The words of a command: "pretrain", "detect train".
+std::string command_words(const CLI::App& command);
 /// All arguments, quoted where a shell needs it.
 std::string command_text(int argc, const char* const* argv);
 
@@ -59,6 +61,7 @@ void add_bench_data(CLI::App& bench);
 void add_bench_weights(CLI::App& bench);
 void add_detect(CLI::App& app, CommandLine& line);
 // The parts of `detect`.
+void add_detect_train(CLI::App& detect, CommandLine& line);
 void add_detect_eval(CLI::App& detect);
 void add_detect_check(CLI::App& detect, CommandLine& line);
 void add_inspect(CLI::App& app);

@@ -23,9 +23,11 @@ void ModelFlags::add_encoder(OptionTable& table, Part part) {
   name_option_ = table.add("model", name_,
                            "nano, tiny, small, base, large or huge; or a published name with its "
                            "method, such as mae_vit_base_patch16");
-  method_option_ = table.add_parsed(
-      "method", [this](const std::string& name) { method_ = parse_method(name); },
-      [this] { return to_string(method_); }, "convmae, fastconvmae or mae");
+  if (part != Part::dense) {
+    method_option_ = table.add_parsed(
+        "method", [this](const std::string& name) { method_ = parse_method(name); },
+        [this] { return to_string(method_); }, "convmae, fastconvmae or mae");
+  }
   options_ = {
       table.add("input_size,img_size", config_.encoder.img_size,
                 "Pixels: a side, or height and width"),
@@ -37,8 +39,12 @@ void ModelFlags::add_encoder(OptionTable& table, Part part) {
       table.add("mlp_ratio", config_.encoder.mlp_ratio, "Hidden width of the MLPs, by stage"),
       table.add("num_heads", config_.encoder.num_heads, "Attention heads of the encoder"),
   };
-  if (part == Part::encoder) options_.push_back(add_kernel_size(table));
-  options_.push_back(add_position(table));
+  if (part != Part::pretraining) options_.push_back(add_kernel_size(table));
+  if (part != Part::dense) options_.push_back(add_position(table));
+}
+
+bool ModelFlags::has_method() const {
+  return method_option_ != nullptr && method_option_->count() > 0;
 }
 
 CLI::Option* ModelFlags::add_position(OptionTable& table) {
@@ -88,20 +94,20 @@ void ModelFlags::add_ablations(OptionTable& table) {
 
 std::set<std::string> ModelFlags::set_aside() const {
   std::set<std::string> keys;
-  if (name_option_->count() > 0 || method_option_->count() > 0) {
+  if (name_option_->count() > 0 || has_method()) {
     keys = {"embed_dim",         "depth",         "mlp_ratio",        "num_heads",
             "decoder_embed_dim", "decoder_depth", "decoder_num_heads"};
   }
   const bool names_method = name_option_->count() > 0 && !parse_model_name(name_).methods.empty();
   if (names_method) keys.insert("method");
-  if (names_method || method_option_->count() > 0) keys.insert({"patch_size", "kernel_size"});
+  if (names_method || has_method()) keys.insert({"patch_size", "kernel_size"});
   return keys;
 }
 
 void ModelFlags::resolve() {
   const NamedModel named = parse_model_name(name_);
   if (!named.methods.empty() && std::ranges::find(named.methods, method_) == named.methods.end()) {
-    if (method_option_->count() > 0) {
+    if (has_method()) {
       throw UserError("--model " + name_ + " is a model of " + to_string(named.methods.front()) +
                       ", found --method " + to_string(method_) + ": leave one of them out");
     }

@@ -17,6 +17,7 @@ class ModelFlags {
   enum class Part {
     pretraining,  ///< all
     encoder,      ///< those of the encoder alone
+    dense,        ///< of these, what is not the dense task's own: method and positions
   };
 
   /// Adds the flags to `table`. They fill `name` and `config`, which outlive this object.
@@ -42,6 +43,8 @@ class ModelFlags {
   std::string& name_;
   ModelConfig& config_;
   Method method_ = Method::convmae;
+  bool has_method() const;
+
   CLI::Option* name_option_ = nullptr;
   CLI::Option* method_option_ = nullptr;
   std::vector<CLI::Option*> options_;

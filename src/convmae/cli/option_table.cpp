@@ -2,8 +2,10 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/json_text.h"
+#include "convmae/base/parse_number.h"
 #include "convmae/base/quote.h"
 #include "convmae/base/read_file.h"
+#include "convmae/cli/command_line.h"
 #include "convmae/cli/toml_text.h"
 #include "convmae/cli/validators.h"
 
@@ -35,6 +37,9 @@ CLI::Option* add_single(CLI::App& command, const std::string& names, T& value,
                         const std::string& help) {
   return command.add_option(flags_of(names), value, help)->capture_default_str();
 }
+
+/// An empty list.
+const std::string kNone = "none";
 
 std::string key_of(const std::string& names) { return names.substr(0, names.find(',')); }
 
@@ -183,6 +188,27 @@ CLI::Option* OptionTable::add(const std::string& names, std::vector<double>& val
                   names, [&value] { return spell(value); });
 }
 
+CLI::Option* OptionTable::add_or_none(const std::string& names, std::vector<std::int64_t>& value,
+                                      const std::string& help) {
+  const auto take = [&value, key = key_of(names)](const std::vector<std::string>& words) {
+    std::vector<std::int64_t> numbers;
+    for (const std::string& word : words) {
+      if (words.size() == 1 && word == kNone) break;
+      const std::optional<std::int64_t> number = parse_number<std::int64_t>(word);
+      if (!number) {
+        throw UserError("--" + key + " takes whole numbers, or none, found " + quote(word));
+      }
+      numbers.push_back(*number);
+    }
+    value = std::move(numbers);
+  };
+  const auto spell_value = [&value] { return value.empty() ? spell(kNone) : spell(value); };
+  CLI::Option* const option =
+      command_.add_option_function<std::vector<std::string>>(flags_of(names), take, help);
+  option->delimiter(',')->default_str(spell_value());
+  return remember(option, names, spell_value);
+}
+
 CLI::Option* OptionTable::add(const std::string& names, Size& value, const std::string& help) {
   const auto take = [&value](const std::vector<std::int64_t>& sides) {
     value = {sides.front(), sides.back()};
@@ -266,7 +292,7 @@ void OptionTable::read_config(const std::filesystem::path& path,
     const Entry* const entry = find(with_underscores(key));
     if (entry == nullptr) {
       throw UserError("unknown key " + quote(key) + " in " + quote(path.string()) +
-                      ": keys are the flags of `" + command_.get_name() +
+                      ": keys are the flags of `" + command_words(command_) +
                       " --help` without dashes");
     }
     if (const auto [other, is_new] = seen.emplace(entry, key); !is_new) {

@@ -38,6 +38,9 @@ class OptionTable {
   CLI::Option* add(const std::string& names, std::vector<std::int64_t>& value,
                    const std::string& help);
   CLI::Option* add(const std::string& names, std::vector<double>& value, const std::string& help);
+  /// A list that may be empty, which is spelled `none`.
+  CLI::Option* add_or_none(const std::string& names, std::vector<std::int64_t>& value,
+                           const std::string& help);
   /// One number, or height and width.
   CLI::Option* add(const std::string& names, Size& value, const std::string& help);
   /// --name and --no_name.

@@ -38,7 +38,7 @@ class TrainingCommand {
 
  protected:
   TrainingCommand(CLI::App& command, CommandLine& line, TrainingFlags::Wording wording)
-      : command_(words_of(command)),
+      : command_(command_words(command)),
         table_(command),
         flags_(table_, options_, config_, std::move(wording)),
         line_(line) {}
@@ -75,13 +75,6 @@ class TrainingCommand {
     }
     model_->resolve();
     settle_model();
-  }
-
-  /// "pretrain", "detect train".
-  static std::string words_of(const CLI::App& command) {
-    const CLI::App* const parent = command.get_parent();
-    const bool is_part = parent != nullptr && parent->get_parent() != nullptr;
-    return (is_part ? words_of(*parent) + " " : "") + command.get_name();
   }
 
   /// Throws UserError if --resume names a run of another command.

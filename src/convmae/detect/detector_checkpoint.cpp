@@ -98,9 +98,6 @@ DescribedDetector described_detector(const std::filesystem::path& file,
     const DetectorConfig& config = described.config;
     validate(config);
     validate(info.preprocessing, config.encoder.in_chans, config.encoder.img_size);
-    if (config.encoder.img_size.height != config.encoder.img_size.width) {
-      throw UserError("its images are not square");
-    }
     if (std::ssize(described.categories) != config.num_classes) {
       throw UserError("it names " + std::to_string(described.categories.size()) +
                       " classes, but tells " + std::to_string(config.num_classes) + " apart");

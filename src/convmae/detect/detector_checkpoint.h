@@ -38,7 +38,7 @@ struct LoadedDetector {
   std::shared_ptr<Detector> detector;      ///< placed, in evaluation mode
   std::vector<coco::Category> categories;  ///< one a class
   bool named = true;                       ///< whether they are known; if not, they are numbers
-  Preprocessing preprocessing;             ///< its size is that of the network's input, a square
+  Preprocessing preprocessing;             ///< its size is that of the network's input
 };
 
 /// The detector in a file of ours, which describes it, or in the directory of a run (model_file),

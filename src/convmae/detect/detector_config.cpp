@@ -167,12 +167,19 @@ std::vector<std::int64_t> windowed_blocks(std::int64_t depth,
 std::vector<std::string> detector_names() { return {"alpha", "official"}; }
 
 DetectorConfig detector_preset(const std::string& name, const std::string& model) {
+  EncoderConfig encoder = model_preset(model, Method::convmae).encoder;
+  encoder.img_size = {1024, 1024};
+  return detector_preset(name, encoder);
+}
+
+DetectorConfig detector_preset(const std::string& name, const EncoderConfig& encoder) {
   DetectorConfig config;
-  config.encoder = model_preset(model, Method::convmae).encoder;
-  config.encoder.img_size = {1024, 1024};
+  config.encoder = encoder;
+  if (encoder.depth.size() != 3) validate_encoder(config);  // says what is wrong with it
   const std::int64_t depth = config.encoder.depth[2];
   if (name == "alpha") {
     config.windowed_blocks = windowed_blocks(depth, {0, 3, 6, 10});
+    config.position_img_size = encoder.img_size;
     return config;
   }
   if (name == "official") {

@@ -111,6 +111,8 @@ std::vector<std::string> detector_names();
 /// encoder of another depth has its global blocks spread over it as evenly as the published ones.
 /// Throws UserError, naming the choices, for another name.
 DetectorConfig detector_preset(const std::string& name, const std::string& model = "base");
+/// The same upon any encoder, of whose images it is.
+DetectorConfig detector_preset(const std::string& name, const EncoderConfig& encoder);
 
 /// Throws UserError unless the configuration describes a detector.
 void validate(const DetectorConfig& config);

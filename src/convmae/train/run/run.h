@@ -84,6 +84,9 @@ class Run final {
   /// How all images of a set are read: RunImages::reading_of_all. Throws Interrupted when a signal
   /// has arrived.
   ImageReading reading_of_all(std::int64_t total, const std::string& what);
+  /// With its length settled: how many steps it takes in all, and in an epoch.
+  std::int64_t total_steps() const;
+  std::int64_t steps_per_epoch() const { return plan_->steps_per_epoch(); }
   RunLog& log() { return *log_; }
   const RunPaths& paths() const { return directory_->paths(); }
   const RunContext& context() const { return context_; }
@@ -93,7 +96,6 @@ class Run final {
   CheckpointInfo describe(nlohmann::ordered_json provenance) const;
   CheckpointInfo checkpoint_info(const RunPosition& position) const;
   std::int64_t epochs_done(const RunPosition& position) const;
-  std::int64_t total_steps() const;
   /// How long the run is to be, as a flag.
   std::string length_flag() const;
   nlohmann::ordered_json header(const nlohmann::ordered_json& further) const;
