@@ -90,9 +90,13 @@ def turned(picture: Image.Image, degrees: float) -> Image.Image:
 
 def cropped_background(background: Background, side: int, draws: Draws) -> Image.Image:
     """A part of a photograph as a picture with that long side and a ratio between 3:4 and 4:3."""
-    photo = background.picture
     ratio = math.exp(draws.uniform(math.log(3 / 4), math.log(4 / 3)))
     size = (side, max(1, round(side / ratio))) if ratio >= 1 else (max(1, round(side * ratio)), side)
+    return cropped(background.picture, size, draws)
+
+
+def cropped(photo: Image.Image, size: tuple[int, int], draws: Draws) -> Image.Image:
+    """A part of a photograph as a picture of that size, which may be mirrored."""
     share = draws.uniform(0.5, 1.0) * min(photo.width / size[0], photo.height / size[1])
     width, height = size[0] * share, size[1] * share
     left = draws.uniform(0, photo.width - width)
@@ -105,9 +109,10 @@ def pixels(mask: Image.Image) -> int:
     return mask.histogram()[255]
 
 
-def placed(cutout: Cutout, size: tuple[int, int], draws: Draws) -> Image.Image:
+def placed(cutout: Cutout, size: tuple[int, int], draws: Draws, smallest: float = SMALLEST,
+           largest: float = LARGEST) -> Image.Image:
     """A cut-out resized, turned and at its place on a transparent picture."""
-    longest = max(size) * math.exp(draws.uniform(math.log(SMALLEST), math.log(LARGEST)))
+    longest = max(size) * math.exp(draws.uniform(math.log(smallest), math.log(largest)))
     picture = resized(cutout.picture, longest / max(cutout.picture.size))
     mirror = draws.coin() and cutout.category not in NEVER_MIRRORED
     if mirror:

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +16,7 @@ LARGEST_MISSING_SHARE = 0.1
 
 
 class Source(NamedTuple):
-    """One picture: `path` is in the package, or ARCHIVE.rcc:ENTRY for one inside a Qt archive."""
+    """One picture: `path` is in the package, or ARCHIVE:ENTRY for one in a Qt archive (.rcc) or ZIP file (.pk3)."""
 
     split: str
     package: str
@@ -75,11 +76,20 @@ def read(sources: list[Source], unpacked: Path) -> dict[Source, bytes]:
         if not file.is_file():
             continue
         if entry and file not in archives:
-            archives[file] = qt_resources.read_resources(file.read_bytes())
+            wanted = {other.path.partition(":")[2] for other in sources
+                      if other.package == source.package and other.path.startswith(outer + ":")}
+            archives[file] = entries_of(file, wanted)
         content = archives[file].get(entry, b"") if entry else file.read_bytes()
         if hashlib.sha256(content).hexdigest() == source.sha256:
             good[source] = content
     return good
+
+
+def entries_of(archive: Path, wanted: set[str]) -> dict[str, bytes]:
+    if archive.suffix != ".pk3":
+        return qt_resources.read_resources(archive.read_bytes())
+    with zipfile.ZipFile(archive) as file:
+        return {name: file.read(name) for name in wanted & set(file.namelist())}
 
 
 def write_attribution(sources: list[Source], unpacked: Path, what: str, file: Path) -> None:
