@@ -15,7 +15,7 @@ from program import PROGRAM, TINY, ProgramTest, run_program, unless_left_out
 COMMANDS = ("", "pretrain", "finetune", "linprobe", "eval", "predict", "reconstruct", "info",
             "bench", "bench pretrain", "bench finetune", "bench inference", "bench ops",
             "bench data", "bench weights", "inspect", "convert", "features", "knn", "stats",
-            "compare", "detect", "detect train", "detect eval", "detect check", "help")
+             "compare", "detect", "detect train", "detect eval", "detect check", "segment", "segment check", "help")
 DETECTIONS = Path(__file__).parents[1] / "golden" / "coco_eval"
 SIZES = TINY[:TINY.index("--decoder_embed_dim")]
 # What makes the examples that train short, behind what they say.
@@ -85,6 +85,7 @@ class Help(ProgramTest):
             "convert": ["in", "out"], "compare": ["runs"], "bench weights": ["file"],
             "detect train": ["--annotations", "--images", "--out"],
             "detect eval": ["--annotations", "--results"], "detect check": ["file"],
+            "segment check": ["data"],
         }
         for command in COMMANDS:
             with self.subTest(command=command):
@@ -116,6 +117,9 @@ class Help(ProgramTest):
         (self.folder / "images").mkdir()
         for image in json.loads((self.folder / "annotations.json").read_text())["images"]:
             Image.new("RGB", (image["width"], image["height"])).save(self.folder / "images" / image["file_name"])
+        for kind in ("images", "annotations"):
+            (self.folder / "scenes" / kind).mkdir(parents=True)
+            Image.new("L", (8, 8)).save(self.folder / "scenes" / kind / "a.png")
         programs = self.folder / "bin"
         programs.mkdir()
         (programs / "convmae").symlink_to(PROGRAM)

@@ -72,6 +72,25 @@ TEST(PadTogether, AddsNothingToImagesOfOneSize) {
   EXPECT_TRUE(batch.objects.empty());
 }
 
+TEST(PadTo, AddsThePaddingOfABatchToOneSample) {
+  Sample sample = sample_of({2, 3}, 2, 1);
+  sample.map = map_of(sample.size, 4);
+  const std::vector<Sample> before{sample};
+  pad_to({4, 8}, 2, sample);
+  const PaddedBatch batch = pad_together(before, 2, 4);
+  ASSERT_EQ(batch.size, (Size{4, 4}));
+  EXPECT_EQ(sample.size, (Size{4, 8}));
+  EXPECT_EQ(sample.content, (Size{2, 3}));
+  for (std::size_t y = 0; y < 8; ++y) {  // of two channels
+    for (std::size_t x = 0; x < 8; ++x) {
+      EXPECT_EQ(sample.pixels[y * 8 + x], x < 4 ? batch.pixels[y * 4 + x] : 0);
+    }
+  }
+  for (std::size_t i = 0; i < 32; ++i) {
+    EXPECT_EQ(sample.map->classes[i], i / 8 < 2 && i % 8 < 3 ? 4 : LabelMap::kIgnored);
+  }
+}
+
 TEST(PadTogether, RefusesSamplesThatDoNotFitTogether) {
   const std::vector<Sample> sound{sample_of({2, 2}, 1, 0), sample_of({2, 2}, 1, 0)};
   const auto refuses = [&sound](auto spoil) {

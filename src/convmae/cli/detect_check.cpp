@@ -4,7 +4,7 @@
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/help.h"
 #include "convmae/coco/check.h"
-#include "convmae/data/decode/decode.h"
+#include "convmae/data/decode/upright_size.h"
 
 #include <CLI/CLI.hpp>
 
@@ -18,28 +18,14 @@ namespace {
 
 constexpr int kFaultyFile = 1;
 
-/// The size of an image as one sees it, turned as its EXIF tag says.
-Size upright_size(const std::filesystem::path& path) {
+Size size_of_image_file(const std::filesystem::path& path) {
   constexpr FileKind kImageFile{"an image file", std::int64_t{1} << 30};
   const std::vector<std::uint8_t> bytes = read_whole_file(path, kImageFile);
-  DecodeOptions options;
-  options.channels = 0;
-  options.apply_exif_orientation = true;
-  Size size;
-  Image pixel;
   try {
-    // A part of one pixel: the rows behind it need not be decoded.
-    decode_part(
-        bytes, options,
-        [&](Size whole) {
-          size = whole;
-          return Box{0, 0, 1, 1};
-        },
-        pixel);
+    return upright_size(bytes);
   } catch (const UserError& error) {
     throw UserError("cannot decode " + quote(path.string()) + ": " + error.what());
   }
-  return size;
 }
 
 void print_report(const std::string& file, const coco::CheckReport& report) {
@@ -85,7 +71,9 @@ void add_detect_check(CLI::App& detect, CommandLine& line) {
       if (!std::filesystem::is_directory(folder)) {
         throw UserError("expected a folder of images as --images, found " + quote(options->images));
       }
-      size_of_image = [folder](const std::string& name) { return upright_size(folder / name); };
+      size_of_image = [folder](const std::string& name) {
+        return size_of_image_file(folder / name);
+      };
     }
     const coco::CheckReport report = coco::check_file(options->file, size_of_image);
     print_report(options->file, report);

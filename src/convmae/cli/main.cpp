@@ -83,6 +83,7 @@ int run(int argc, char** argv) {
   convmae::add_info(app);
   convmae::add_bench(app);
   convmae::add_detect(app, line);
+  convmae::add_segment(app, line);
   convmae::add_inspect(app);
   convmae::add_convert(app);
   convmae::add_features(app);

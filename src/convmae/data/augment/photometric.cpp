@@ -40,7 +40,7 @@ void change_hsv(Image& image, const Change& change) {
   constexpr std::int64_t kAtOnce = 32;
   const std::int64_t left_over = image.width() - image.width() % kAtOnce;
   for (std::int64_t y = 0; y < image.height(); ++y) {
-    std::uint8_t* pixel = image.row<std::uint8_t>(y);
+    auto* pixel = image.row<std::uint8_t>(y);
     for (std::int64_t x = 0; x < image.width(); ++x, pixel += 3) {
       Hsv hsv = hsv_of({pixel[0], pixel[1], pixel[2]});
       change(hsv);
@@ -126,7 +126,7 @@ void distort(Image& image, const GeometryDraws& draws) {
   constexpr double kBrightness = 32;
   constexpr double kLeast = 0.5;
   constexpr double kMost = 1.5;
-  constexpr int kHue = 18;
+  constexpr std::size_t kHue = 18;
   assert(image.type() == PixelType::uint8 && image.channels() == 3);
   const auto coin = [&draws] { return draws.choose(2) == 1; };
   const auto factor = [&draws] { return static_cast<float>(draws.uniform(kLeast, kMost)); };
@@ -139,7 +139,7 @@ void distort(Image& image, const GeometryDraws& draws) {
   const bool contrast_first = coin();
   if (contrast_first) contrast();
   if (coin()) scale_saturation(factor(), image);
-  if (coin()) turn_hue(static_cast<int>(draws.choose(2 * kHue)) - kHue, image);
+  if (coin()) turn_hue(static_cast<int>(draws.choose(2 * kHue)) - static_cast<int>(kHue), image);
   if (!contrast_first) contrast();
 }
 

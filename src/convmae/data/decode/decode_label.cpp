@@ -28,8 +28,8 @@ Image ids_of_colours(const Image& colours, const LabelPalette& palette) {
   Rgb last{};
   std::optional<std::uint16_t> id = palette.id_of(last);
   for (std::int64_t y = 0; y < colours.height(); ++y) {
-    const std::uint8_t* from = colours.row<std::uint8_t>(y);
-    std::uint16_t* const to = ids.row<std::uint16_t>(y);
+    const auto* from = colours.row<std::uint8_t>(y);
+    auto* const to = ids.row<std::uint16_t>(y);
     for (std::int64_t x = 0; x < colours.width(); ++x, from += 3) {
       const Rgb colour{from[0], from[1], from[2]};
       if (colour != last) id = palette.id_of(last = colour);

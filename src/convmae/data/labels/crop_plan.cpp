@@ -91,7 +91,7 @@ Size size_within(const Bounds& bounds, Size image) {
   const double factor = std::min(static_cast<double>(longest) / std::max(height, width),
                                  static_cast<double>(shortest) / std::min(height, width));
   const auto side = [factor](double length) {
-    return std::max<std::int64_t>(static_cast<std::int64_t>(length * factor + 0.5), 1);
+    return std::max<std::int64_t>(static_cast<std::int64_t>(std::floor(length * factor + 0.5)), 1);
   };
   return {side(height), side(width)};
 }

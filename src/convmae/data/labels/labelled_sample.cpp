@@ -15,7 +15,7 @@ namespace {
 /// Decodes pairs. Holds the buffers of its work: one a thread.
 class PairReader {
  public:
-  explicit PairReader(DecodeOptions options) : options_(std::move(options)) {
+  explicit PairReader(const DecodeOptions& options) : options_(options) {
     options_.apply_exif_orientation = true;
   }
 

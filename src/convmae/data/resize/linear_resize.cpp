@@ -41,7 +41,7 @@ std::vector<Pair> pairs_of(std::int64_t from, std::int64_t to, std::int64_t begi
 }
 
 /// How values of a type are weighed: `Sum` is what a row becomes on its way.
-struct Bytes {
+struct LevelSums {
   using Value = std::uint8_t;
   using Sum = std::int32_t;
   static Sum weight(float share) {
@@ -58,7 +58,7 @@ struct Bytes {
   }
 };
 
-struct Floats {
+struct FloatSums {
   using Value = float;
   using Sum = float;
   static Sum weight(float share) { return share; }
@@ -95,9 +95,9 @@ std::vector<Taps<typename Kind::Sum>> taps_of(const std::vector<Pair>& columns,
 
 /// Resized rows of the source, the last two of which are kept.
 template <typename Kind>
-class Rows {
+class KeptRows {
  public:
-  Rows(const Image& in, std::vector<Taps<typename Kind::Sum>> taps)
+  KeptRows(const Image& in, std::vector<Taps<typename Kind::Sum>> taps)
       : in_(in), taps_(std::move(taps)) {}
 
   /// Valid while one more row is asked for.
@@ -152,7 +152,7 @@ void resize_as(const Image& in, Size size, const Box& window, Image& out) {
   }
   const std::vector<Pair> rows =
       pairs_of(in.height(), size.height, window.top, window.height, Side::row);
-  Rows<Kind> resized(
+  KeptRows<Kind> resized(
       in, taps_of<Kind>(pairs_of(in.width(), size.width, window.left, window.width, Side::column),
                         in.channels()));
   const std::int64_t values = window.width * in.channels();
@@ -187,10 +187,10 @@ void LinearResizer::resize(const Image& in, Size size, const Box& window, Image&
   const bool is_uint8 = in.type() == PixelType::uint8;
   out.resize({window.height, window.width}, in.channels(),
              is_uint8 ? PixelType::uint8 : PixelType::float32);
-  if (is_uint8) return resize_as<Bytes>(in, size, window, out);
-  if (in.type() == PixelType::float32) return resize_as<Floats>(in, size, window, out);
+  if (is_uint8) return resize_as<LevelSums>(in, size, window, out);
+  if (in.type() == PixelType::float32) return resize_as<FloatSums>(in, size, window, out);
   convert_to_float(in, as_float_);
-  resize_as<Floats>(as_float_, size, window, out);
+  resize_as<FloatSums>(as_float_, size, window, out);
 }
 
 }  // namespace convmae

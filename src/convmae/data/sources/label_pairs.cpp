@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <initializer_list>
 #include <map>
+#include <optional>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -34,16 +35,57 @@ std::string folder_called(const std::vector<std::string>& folders,
   return "";
 }
 
+std::optional<SplitNames> splits_of(const fs::path& folder) {
+  return find_splits(entries_of(folder).folders,
+                     [&folder](const std::string& name) { return holds_images(folder / name); });
+}
+
 /// The folder of a data set's part, or the folder itself if it has no parts.
 fs::path part_of(const fs::path& folder, Split split, SourceAccount& account) {
-  const FolderEntries entries = entries_of(folder);
-  const auto splits = find_splits(
-      entries.folders, [&folder](const std::string& name) { return holds_images(folder / name); });
+  const auto splits = splits_of(folder);
   if (!splits) return folder;
   SourceAccount own{.place = folder.string()};
   const std::string name = chosen_split(*splits, split, own);
   account.leave_out(own.left_out);
   return folder / name;
+}
+
+/// The folders of images and of label files.
+struct Folders {
+  fs::path images;
+  fs::path labels;
+};
+
+/// Those that lie in a folder.
+Folders folders_in(const fs::path& data) {
+  const FolderEntries entries = entries_of(data);
+  const std::string images = folder_called(entries.folders, {"images", "img_dir"});
+  const std::string labels =
+      folder_called(entries.folders, {"annotations", "labels", "masks", "ann_dir"});
+  if (!images.empty() && !labels.empty()) return {data / images, data / labels};
+  const bool is_wrapper = entries.folders.size() == 1 && entries.images == 0;
+  if (is_wrapper && images.empty()) return folders_in(data / entries.folders.front());
+  throw UserError("expected the folders 'images' and 'annotations' in " + quote(data.string()) +
+                  ", found " +
+                  (entries.folders.empty() ? "no folder" : quote(entries.folders.front())) +
+                  ": give the folder of the label files too (--labels), or a list of pairs");
+}
+
+/// Nothing for a list of pairs.
+std::optional<Folders> find_folders(const fs::path& data, const fs::path& labels) {
+  std::error_code error;
+  const fs::file_status status = fs::status(data, error);
+  if (!fs::exists(status)) {
+    throw UserError("cannot open the data " + quote(data.string()) + ": " +
+                    (error ? error.message() : "no such file or folder") +
+                    ": give a folder with images and annotations in it, a folder of images beside "
+                    "one of labels, or a list of pairs");
+  }
+  if (fs::is_directory(status)) return labels.empty() ? folders_in(data) : Folders{data, labels};
+  if (labels.empty()) return std::nullopt;
+  throw UserError("expected a folder of images beside the folder of labels " +
+                  quote(labels.string()) + ", found the file " + quote(data.string()) +
+                  ": a list names the label files itself");
 }
 
 /// Files by their paths below a folder without the extension.
@@ -70,10 +112,10 @@ ByStem files_by_stem(const fs::path& folder, SourceAccount& account) {
   return files;
 }
 
-std::unique_ptr<LabelPairs> match_folders(const fs::path& images, const fs::path& labels,
-                                          Split split, SourceAccount account) {
-  const fs::path image_folder = part_of(images, split, account);
-  const fs::path label_folder = part_of(labels, split, account);
+std::unique_ptr<LabelPairs> match_folders(const Folders& folders, Split split) {
+  SourceAccount account;
+  const fs::path image_folder = part_of(folders.images, split, account);
+  const fs::path label_folder = part_of(folders.labels, split, account);
   const ByStem image_files = files_by_stem(image_folder, account);
   ByStem label_files = files_by_stem(label_folder, account);
   std::vector<LabelPairs::Pair> pairs;
@@ -158,34 +200,17 @@ void LabelPairs::read_label(std::int64_t index, std::vector<std::uint8_t>& bytes
 
 std::unique_ptr<LabelPairs> open_label_pairs(const fs::path& data, const fs::path& labels,
                                              Split split) {
-  std::error_code error;
-  const fs::file_status status = fs::status(data, error);
-  if (!fs::exists(status)) {
-    throw UserError("cannot open the data " + quote(data.string()) + ": " +
-                    (error ? error.message() : "no such file or folder") +
-                    ": give a folder with images and annotations in it, a folder of images beside "
-                    "one of labels, or a list of pairs");
-  }
-  if (!fs::is_directory(status)) {
-    if (labels.empty()) return open_list_of_pairs(data);
-    throw UserError("expected a folder of images beside the folder of labels " +
-                    quote(labels.string()) + ", found the file " + quote(data.string()) +
-                    ": a list names the label files itself");
-  }
-  if (!labels.empty()) return match_folders(data, labels, split, {});
-  const FolderEntries entries = entries_of(data);
-  const std::string images = folder_called(entries.folders, {"images", "img_dir"});
-  const std::string answers =
-      folder_called(entries.folders, {"annotations", "labels", "masks", "ann_dir"});
-  if (!images.empty() && !answers.empty()) {
-    return match_folders(data / images, data / answers, split, {});
-  }
-  const bool is_wrapper = entries.folders.size() == 1 && entries.images == 0;
-  if (is_wrapper && images.empty()) return open_label_pairs(data / entries.folders[0], {}, split);
-  throw UserError("expected the folders 'images' and 'annotations' in " + quote(data.string()) +
-                  ", found " +
-                  (entries.folders.empty() ? "no folder" : quote(entries.folders.front())) +
-                  ": give the folder of the label files too (--labels), or a list of pairs");
+  const std::optional<Folders> folders = find_folders(data, labels);
+  return folders ? match_folders(*folders, split) : open_list_of_pairs(data);
+}
+
+std::vector<Split> label_splits(const fs::path& data, const fs::path& labels) {
+  const std::optional<Folders> folders = find_folders(data, labels);
+  const auto splits = folders ? splits_of(folders->images) : std::nullopt;
+  std::vector<Split> found;
+  if (!splits || !splits->training.empty()) found.push_back(Split::train);
+  if (splits && !splits->held_out.empty()) found.push_back(Split::val);
+  return found;
 }
 
 }  // namespace convmae

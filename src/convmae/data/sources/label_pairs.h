@@ -58,4 +58,8 @@ class LabelPairs : public ImageSource {
 std::unique_ptr<LabelPairs> open_label_pairs(const std::filesystem::path& data,
                                              const std::filesystem::path& labels, Split split);
 
+/// The parts that a data set for open_label_pairs has: one, whichever it is, if it is not divided.
+std::vector<Split> label_splits(const std::filesystem::path& data,
+                                const std::filesystem::path& labels);
+
 }  // namespace convmae
