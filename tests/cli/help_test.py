@@ -13,9 +13,10 @@ from PIL import Image
 from program import PROGRAM, TINY, ProgramTest, run_program, unless_left_out
 
 COMMANDS = ("", "pretrain", "finetune", "linprobe", "eval", "predict", "reconstruct", "info",
-            "bench", "bench pretrain", "bench finetune", "bench inference", "bench ops",
-            "bench data", "bench weights", "inspect", "convert", "features", "knn", "stats",
-             "compare", "detect", "detect train", "detect eval", "detect check", "segment", "segment check", "help")
+            "bench", "bench pretrain", "bench finetune", "bench inference", "bench detect",
+            "bench segment", "bench ops", "bench data", "bench weights", "inspect", "convert",
+            "features", "knn", "stats", "compare", "detect", "detect train", "detect eval",
+            "detect check", "segment", "segment check", "help")
 DETECTIONS = Path(__file__).parents[1] / "golden" / "coco_eval"
 SIZES = TINY[:TINY.index("--decoder_embed_dim")]
 # What makes the examples that train short, behind what they say.

@@ -268,17 +268,19 @@ class BenchStepCommand {
 
 void add_bench_steps(CLI::App& bench) {
   const auto add = [&bench](const std::string& name, const std::string& description,
-                            BenchmarkTask task) {
+                            BenchmarkTask task, const std::string& sizes = "") {
     CLI::App& command = add_command<BenchStepCommand>(bench, name, description, task);
-    add_example(command, "convmae bench " + name + " --model nano --batch_size 2 --steps 2");
+    add_example(command,
+                "convmae bench " + name + " --model nano" + sizes + " --batch_size 2 --steps 2");
   };
   add("pretrain", "Pretraining steps on random images, without their data",
       BenchmarkTask::pretrain);
   add("finetune", "Fine-tuning steps of a classifier on random images", BenchmarkTask::finetune);
   add("inference", "A classifier's answers for random images", BenchmarkTask::inference);
   add("detect", "Steps of a detector on random images with seven objects each",
-      BenchmarkTask::detect);
-  add("segment", "Steps of a segmentor on random images", BenchmarkTask::segment);
+      BenchmarkTask::detect, " --input_size 256");
+  add("segment", "Steps of a segmentor on random images", BenchmarkTask::segment,
+      " --input_size 128");
 }
 
 }  // namespace convmae
