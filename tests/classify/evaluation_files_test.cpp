@@ -7,14 +7,6 @@
 namespace convmae {
 namespace {
 
-TEST(EvaluationFiles, ConfusionsHaveTheNamesOfTheirClasses) {
-  ClassificationMetrics metrics(3, Confusions::counted);
-  metrics.add(std::vector<float>{2, 1, 0, 0, 3, 0, 5, 0, 0, 0, 0, 1},
-              std::vector<std::int64_t>{0, 1, 1, 2});
-  EXPECT_EQ(confusion_csv(metrics, {"a", "b,c", "d"}),
-            "class,a,\"b,c\",d\na,1,0,0\n\"b,c\",1,1,0\nd,0,0,1\n");
-}
-
 TEST(EvaluationFiles, ABlindGuessIsRecognised) {
   ClassificationMetrics blind(4);
   ClassificationMetrics seeing(4);

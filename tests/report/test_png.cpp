@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 #include <png.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -51,6 +53,67 @@ TEST(Png, ColourPictureDecodesToTheSamePixels) {
   EXPECT_EQ(decoded.width, 13U);
   EXPECT_EQ(decoded.format, std::uint32_t{PNG_FORMAT_RGB});
   EXPECT_EQ(decoded.pixels, picture.rgb);
+}
+
+/// The indices and the palette of a file, as they stand there.
+struct Indexed {
+  int colour_type = -1;
+  int depth = 0;
+  std::vector<Colour> palette;
+  std::vector<std::uint8_t> rows;  ///< packed as in the file
+};
+
+Indexed read_as_it_stands(const std::vector<std::uint8_t>& bytes) {
+  png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, nullptr, nullptr, nullptr);
+  png_infop info = png_create_info_struct(png);
+  struct Rest {
+    const std::vector<std::uint8_t>& bytes;
+    std::size_t at = 0;
+  } rest{bytes};
+  png_set_read_fn(png, &rest, [](png_structp reader, png_bytep to, std::size_t count) {
+    auto* const from = static_cast<Rest*>(png_get_io_ptr(reader));
+    std::copy_n(from->bytes.begin() + static_cast<std::ptrdiff_t>(from->at), count, to);
+    from->at += count;
+  });
+  png_read_info(png, info);
+  Indexed result{png_get_color_type(png, info), png_get_bit_depth(png, info), {}, {}};
+  png_colorp colours = nullptr;
+  int count = 0;
+  if (png_get_PLTE(png, info, &colours, &count) != 0) {
+    for (int i = 0; i < count; ++i) {
+      result.palette.push_back({colours[i].red, colours[i].green, colours[i].blue});
+    }
+  }
+  const std::size_t width = png_get_rowbytes(png, info);
+  for (png_uint_32 row = 0; row < png_get_image_height(png, info); ++row) {
+    result.rows.resize(result.rows.size() + width);
+    png_read_row(png, result.rows.data() + row * width, nullptr);
+  }
+  png_destroy_read_struct(&png, &info, nullptr);
+  return result;
+}
+
+TEST(Png, IndicesKeepTheirNumbersAndColours) {
+  std::vector<Colour> palette;
+  for (int i = 0; i < 30; ++i) {
+    palette.push_back({static_cast<std::uint8_t>(7 * i), static_cast<std::uint8_t>(255 - i), 3});
+  }
+  const std::vector<std::uint8_t> indices{0, 29, 1, 17, 17, 2};
+  const Indexed found = read_as_it_stands(encode_palette_png(indices, 2, 3, palette));
+  EXPECT_EQ(found.colour_type, PNG_COLOR_TYPE_PALETTE);
+  EXPECT_EQ(found.depth, 8);
+  EXPECT_EQ(found.palette, palette);
+  EXPECT_EQ(found.rows, indices);
+  EXPECT_THROW(encode_palette_png(std::vector<std::uint8_t>{30}, 1, 1, palette),
+               std::invalid_argument);
+}
+
+TEST(Png, GreyOf16BitsKeepsItsNumbers) {
+  const std::vector<std::uint16_t> pixels{0, 65535, 256, 300};
+  const Indexed found = read_as_it_stands(encode_grey_png(pixels, 2, 2));
+  EXPECT_EQ(found.colour_type, PNG_COLOR_TYPE_GRAY);
+  EXPECT_EQ(found.depth, 16);
+  EXPECT_EQ(found.rows, (std::vector<std::uint8_t>{0, 0, 255, 255, 1, 0, 1, 44}));
 }
 
 TEST(Png, GreyPictureDecodesToTheSamePixels) {

@@ -5,7 +5,7 @@
 #include "convmae/base/quote.h"
 #include "convmae/base/read_file.h"
 #include "convmae/io/atomic_file.h"
-#include "convmae/io/csv.h"
+#include "convmae/report/confusions.h"
 #include "convmae/report/png.h"
 
 #include <algorithm>
@@ -22,13 +22,13 @@ constexpr const char* kPicture = "confusion.png";
 /// What eval.json begins with: its first line and its first key.
 constexpr std::string_view kJsonBeginning = "{\n \"images\":";
 
-/// White for 0, dark blue for 1. The root lets rare confusions show.
-Colour shade(double share) {
-  const double depth = std::sqrt(share);
-  const auto mix = [depth](double dark) {
-    return static_cast<std::uint8_t>(std::lround(255 + (dark - 255) * depth));
-  };
-  return {mix(8), mix(48), mix(107)};
+ConfusionTable confusions_of(const ClassificationMetrics& metrics,
+                             const std::vector<std::string>& classes) {
+  return {classes,
+          [&metrics](std::int64_t label, std::int64_t predicted) {
+            return metrics.confusions(label, predicted);
+          },
+          [&metrics](std::int64_t label) { return metrics.images_of(label); }};
 }
 
 }  // namespace
@@ -57,39 +57,6 @@ nlohmann::ordered_json evaluation_json(const ClassificationMetrics& metrics,
                          {"precision", metrics.precision(k)}});
   }
   return json;
-}
-
-std::string confusion_csv(const ClassificationMetrics& metrics,
-                          const std::vector<std::string>& classes) {
-  std::string text = "class";
-  for (const std::string& name : classes) {
-    text += ',';
-    text += csv_field(name);
-  }
-  text += '\n';
-  for (std::int64_t label = 0; label < metrics.num_classes(); ++label) {
-    text += csv_field(classes.at(static_cast<std::size_t>(label)));
-    for (std::int64_t predicted = 0; predicted < metrics.num_classes(); ++predicted) {
-      text += ',';
-      text += std::to_string(metrics.confusions(label, predicted));
-    }
-    text += '\n';
-  }
-  return text;
-}
-
-Picture confusion_picture(const ClassificationMetrics& metrics) {
-  constexpr std::int64_t kWidth = 600;
-  const std::int64_t classes = metrics.num_classes();
-  Picture picture(classes, classes, {255, 255, 255});
-  for (std::int64_t label = 0; label < classes; ++label) {
-    const auto images = static_cast<double>(std::max<std::int64_t>(1, metrics.images_of(label)));
-    for (std::int64_t predicted = 0; predicted < classes; ++predicted) {
-      picture.set(label, predicted,
-                  shade(static_cast<double>(metrics.confusions(label, predicted)) / images));
-    }
-  }
-  return enlarge(picture, std::max<std::int64_t>(1, kWidth / classes));
 }
 
 bool counts_confusions(std::int64_t classes) {
@@ -124,8 +91,9 @@ void write_evaluation(const std::filesystem::path& directory, const Classificati
       std::filesystem::remove(directory / name, error);
     return;
   }
-  write_file_atomically(directory / kCsv, confusion_csv(metrics, classes));
-  write_png(directory / kPicture, confusion_picture(metrics));
+  const ConfusionTable confusions = confusions_of(metrics, classes);
+  write_file_atomically(directory / kCsv, confusion_csv(confusions));
+  write_png(directory / kPicture, confusion_picture(confusions));
 }
 
 bool at_chance(const ClassificationMetrics& metrics) {

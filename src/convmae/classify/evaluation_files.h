@@ -1,7 +1,6 @@
 #pragma once
 
 #include "convmae/metrics/classification_metrics.h"
-#include "convmae/report/picture.h"
 
 #include <nlohmann/json.hpp>
 
@@ -16,14 +15,6 @@ namespace convmae {
 /// what holds for each class, as shares of 1.
 nlohmann::ordered_json evaluation_json(const ClassificationMetrics& metrics,
                                        const std::vector<std::string>& classes);
-
-/// The confusions as CSV: a row for each class with what its images were taken for.
-std::string confusion_csv(const ClassificationMetrics& metrics,
-                          const std::vector<std::string>& classes);
-
-/// The confusions as a picture: rows are classes, columns what was predicted, dark the share of the
-/// row's images. Cells are enlarged until the picture is about 600 pixels wide.
-Picture confusion_picture(const ClassificationMetrics& metrics);
 
 /// Whether confusions of so many classes are worth their tables, which grow with the square.
 bool counts_confusions(std::int64_t classes);

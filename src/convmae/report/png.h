@@ -16,6 +16,16 @@ std::vector<std::uint8_t> encode_png(const Picture& picture);
 std::vector<std::uint8_t> encode_grey_png(std::span<const std::uint8_t> pixels, std::int64_t height,
                                           std::int64_t width);
 
+/// The same of 16 bits.
+std::vector<std::uint8_t> encode_grey_png(std::span<const std::uint16_t> pixels,
+                                          std::int64_t height, std::int64_t width);
+
+/// The bytes of a PNG file of `indices` into a palette, [height, width]: of 1 to 256 colours, more
+/// than the largest index.
+std::vector<std::uint8_t> encode_palette_png(std::span<const std::uint8_t> indices,
+                                             std::int64_t height, std::int64_t width,
+                                             std::span<const Colour> palette);
+
 /// Writes encode_png(picture) to a file, whole or not at all. Throws UserError if it cannot be
 /// written.
 void write_png(const std::filesystem::path& path, const Picture& picture);
