@@ -1,13 +1,11 @@
 #include "convmae/pretrain/pretrain_report.h"
 
-#include "convmae/base/read_file.h"
 #include "convmae/report/format.h"
 #include "convmae/train/run/environment.h"
 #include "convmae/train/run/run_charts.h"
+#include "convmae/train/run/run_pictures.h"
 
-#include <algorithm>
-#include <cstdlib>
-#include <limits>
+#include <utility>
 
 namespace convmae {
 namespace {
@@ -64,35 +62,6 @@ std::vector<Tile> tiles_of(const RunLog& log, const RunReportContext& context) {
   return tiles;
 }
 
-/// "epoch-0012.50.png" -> "epoch 12.5".
-std::string panel_label(const std::filesystem::path& file) {
-  const std::string name = file.stem().string();
-  return "epoch " + format_number(std::strtod(name.c_str() + name.find('-') + 1, nullptr));
-}
-
-/// The pictures of the run in the order of time; of many, some at even distances and the last.
-std::vector<Figure> figures_of(const RunPaths& paths) {
-  std::vector<std::filesystem::path> files;
-  std::error_code none;
-  for (const auto& entry : std::filesystem::directory_iterator(paths.panels(), none)) {
-    if (entry.path().extension() == ".png" && entry.is_regular_file(none)) {
-      files.push_back(entry.path());
-    }
-  }
-  std::ranges::sort(files);
-  constexpr std::size_t kMost = 12;
-  constexpr FileKind kPanel{"a picture of the run", std::int64_t{1} << 28};
-  std::vector<Figure> figures;
-  const std::size_t count = std::min(files.size(), kMost);
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t pick = count == 1 ? 0 : i * (files.size() - 1) / (count - 1);
-    figures.push_back({.label = panel_label(files[pick]),
-                       .caption = "",
-                       .png = read_whole_file(files[pick], kPanel)});
-  }
-  return figures;
-}
-
 }  // namespace
 
 void write_run_report(const RunPaths& paths, const RunLog& log, const RunReportContext& context) {
@@ -114,7 +83,7 @@ void write_run_report(const RunPaths& paths, const RunLog& log, const RunReportC
                        "Original, what the encoder sees, prediction, prediction with the "
                        "visible pixels pasted.",
                    .charts = {},
-                   .figures = figures_of(paths),
+                   .figures = kept_pictures(paths),
                    .tables = {}};
   if (context.normalised_targets) {
     pictures.note +=
