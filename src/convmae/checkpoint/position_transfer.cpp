@@ -90,6 +90,7 @@ bool PositionTransfer::take_absolute(const at::Tensor& target) {
 
 bool PositionTransfer::take_relative(const std::string& name, const at::Tensor& target) {
   const at::NoGradGuard no_grad;
+  asked_for_relative_ = true;
   const Weight* const weight = file_.find(prefix_ + name);
   if (weight == nullptr) {
     lacks_relative_ = true;
@@ -115,7 +116,7 @@ std::string PositionTransfer::notes() const {
   if (encoder_.position != PositionEncoding::sincos && file_.find(prefix_ + "pos_embed")) {
     text += "; left out: the file's table of positions";
   }
-  if (encoder_.position != PositionEncoding::relative && holds_relative) {
+  if (encoder_.position != PositionEncoding::relative && holds_relative && !asked_for_relative_) {
     text += "; left out: the file's tables of relative positions";
   }
   return text;

@@ -46,6 +46,7 @@ class PositionTransfer {
   std::string interpolated_;
   bool lacks_absolute_ = false;
   bool lacks_relative_ = false;
+  bool asked_for_relative_ = false;
 };
 
 }  // namespace convmae

@@ -51,8 +51,9 @@ Segmentor::Segmentor(const SegmentorConfig& config) : config_(config) {
                                      std::accumulate(depth.begin(), depth.end(), std::int64_t{0}));
 }
 
-std::vector<at::Tensor> Segmentor::maps_of(const at::Tensor& images, const DropPath& drop_path) {
-  std::vector<at::Tensor> maps = backbone_->forward(images, drop_path);
+std::vector<at::Tensor> Segmentor::maps_of(const at::Tensor& images, const DropPath& drop_path,
+                                           std::array<bool, 3> recompute) {
+  std::vector<at::Tensor> maps = backbone_->forward(images, drop_path, recompute);
   maps.push_back(fourth_ ? fourth_->forward(maps.back()) : at::Tensor());
   return maps;
 }
@@ -67,7 +68,7 @@ at::Tensor Segmentor::decoded(const std::vector<at::Tensor>& maps,
 at::Tensor Segmentor::logits(const at::Tensor& images) { return decoded(maps_of(images, {})); }
 
 Loss Segmentor::loss(const at::Tensor& images, const at::Tensor& labels, const BatchKey& key,
-                     const PixelLossOptions& options) {
+                     const PixelLossOptions& options, std::array<bool, 3> recompute) {
   TORCH_CHECK(std::ssize(key.positions) == images.size(0), images.size(0),
               " images have draws for ", key.positions.size());
   DropPath drop_path;
@@ -85,7 +86,7 @@ Loss Segmentor::loss(const at::Tensor& images, const at::Tensor& labels, const B
       aux_dropout = both.narrow(1, config_.channels, config_.aux_channels);
     }
   }
-  const std::vector<at::Tensor> maps = maps_of(images, drop_path);
+  const std::vector<at::Tensor> maps = maps_of(images, drop_path, recompute);
   Loss loss;
   loss.total = pixel_loss(decoded(maps, dropout), labels, options);
   loss.parts.emplace_back("decode_loss", loss.total);

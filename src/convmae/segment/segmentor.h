@@ -11,6 +11,7 @@
 #include <ATen/core/Tensor.h>
 #include <torch/nn/module.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -30,10 +31,11 @@ class Segmentor : public torch::nn::Module {
 
   /// The loss of a batch: images [B, C, H, W], labels [B, H, W] of an integer type. Its parts are
   /// `decode_loss` and, with an auxiliary head, `aux_loss`, which has its weight already. What is
-  /// left out of branches and channels follows from the key. Throws UserError if batch norm would
-  /// have one number a channel (`require_batch`).
+  /// left out of branches and channels follows from the key. Of the stages in `recompute`
+  /// activations are not kept: the backward pass computes them once more. Throws UserError if batch
+  /// norm would have one number a channel (`require_batch`).
   Loss loss(const at::Tensor& images, const at::Tensor& labels, const BatchKey& key,
-            const PixelLossOptions& options = {});
+            const PixelLossOptions& options = {}, std::array<bool, 3> recompute = {});
 
   const SegmentorConfig& config() const { return config_; }
 
@@ -46,7 +48,8 @@ class Segmentor : public torch::nn::Module {
 
  private:
   /// The four maps, undefined where nobody reads them.
-  std::vector<at::Tensor> maps_of(const at::Tensor& images, const DropPath& drop_path);
+  std::vector<at::Tensor> maps_of(const at::Tensor& images, const DropPath& drop_path,
+                                  std::array<bool, 3> recompute = {});
   at::Tensor decoded(const std::vector<at::Tensor>& maps,
                      const std::optional<at::Tensor>& dropout = std::nullopt);
 

@@ -56,6 +56,10 @@ std::int64_t map_channels(const SegmentorConfig& config, std::int64_t map);
 /// Its height and width for the configuration's images.
 Size map_size(const SegmentorConfig& config, std::int64_t map);
 
+/// none, per_block or shared; `parse_relative_position` throws UserError for another name.
+std::string to_string(RelativePosition position);
+RelativePosition parse_relative_position(const std::string& name);
+
 /// The encoder with its relative positions and layer scales; LayerNorms have 1e-5 everywhere.
 BackboneConfig backbone_of(const SegmentorConfig& config);
 

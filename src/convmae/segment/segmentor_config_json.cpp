@@ -42,12 +42,23 @@ void for_each_segmentor_field(Config& config, Field field) {
 
 }  // namespace
 
+std::string to_string(RelativePosition position) {
+  return std::ranges::find(kRelativePositions, position,
+                           &decltype(kRelativePositions)::value_type::first)
+      ->second;
+}
+
+RelativePosition parse_relative_position(const std::string& name) {
+  const auto* const found =
+      std::ranges::find(kRelativePositions, name, [](const auto& entry) { return entry.second; });
+  if (found != kRelativePositions.end()) return found->first;
+  throw UserError("relative positions must be none, per_block or shared, found " + quote(name));
+}
+
 std::string to_json(const SegmentorConfig& config) {
   nlohmann::ordered_json json;
   json["img_size"] = {config.encoder.img_size.height, config.encoder.img_size.width};
-  json["relative_position"] = std::ranges::find(kRelativePositions, config.relative_position,
-                                                &decltype(kRelativePositions)::value_type::first)
-                                  ->second;
+  json["relative_position"] = to_string(config.relative_position);
   for_each_segmentor_field(config,
                            [&](const char* name, const auto& value) { json[name] = value; });
   return json_text(json);
@@ -67,13 +78,12 @@ SegmentorConfig segmentor_config_from_json(const std::string& text) {
     throw UserError("the segmentor's configuration has an img_size that is not two numbers");
   }
   config.encoder.img_size = {size[0], size[1]};
-  const auto* const found = std::ranges::find(kRelativePositions, relative_position,
-                                              [](const auto& entry) { return entry.second; });
-  if (found == kRelativePositions.end()) {
-    throw UserError("the segmentor's configuration has the unknown relative_position " +
-                    quote(relative_position) + ": expected none, per_block or shared");
+  try {
+    config.relative_position = parse_relative_position(relative_position);
+  } catch (const UserError& error) {
+    throw UserError("the segmentor's configuration has an unknown relative_position: " +
+                    std::string(error.what()));
   }
-  config.relative_position = found->first;
   return config;
 }
 
