@@ -11,12 +11,14 @@ from pathlib import Path
 from PIL import Image
 
 from program import PROGRAM, TINY, ProgramTest, run_program, unless_left_out
+from segments import write_pairs
 
 COMMANDS = ("", "pretrain", "finetune", "linprobe", "eval", "predict", "reconstruct", "info",
             "bench", "bench pretrain", "bench finetune", "bench inference", "bench detect",
             "bench segment", "bench ops", "bench data", "bench weights", "inspect", "convert",
             "features", "knn", "stats", "compare", "detect", "detect train", "detect eval",
-            "detect check", "segment", "segment check", "help")
+            "detect check", "segment", "segment train", "segment eval", "segment predict",
+            "segment check", "help")
 DETECTIONS = Path(__file__).parents[1] / "golden" / "coco_eval"
 SIZES = TINY[:TINY.index("--decoder_embed_dim")]
 # What makes the examples that train short, behind what they say.
@@ -28,6 +30,8 @@ SHORTER = {
     "detect train": ("--input_size 64 --windowed_blocks none --out_channels 8 --rpn_conv_dims 8 --box_conv_dims none "
                      "--box_fc_dims 8 --mask_conv_dims 8 --pre_nms_topk 20 20 --post_nms_topk 10 10 --roi_batch 8 "
                      "--threads 1 --batch_size 2 --epochs 1").split(),
+    "segment train": ["--input_size", "48", "--head_channels", "8", "--bounds", "80", "60",
+                      "--threads", "1", "--batch_size", "2", "--epochs", "1", "--warmup_epochs", "0"],
     "bench": [*TINY[:TINY.index("--panel_images")], "--steps", "1", "--no_products"],
 }
 
@@ -86,6 +90,8 @@ class Help(ProgramTest):
             "convert": ["in", "out"], "compare": ["runs"], "bench weights": ["file"],
             "detect train": ["--annotations", "--images", "--out"],
             "detect eval": ["--annotations", "--results"], "detect check": ["file"],
+            "segment train": ["--data", "--out"], "segment eval": ["--checkpoint", "--data"],
+            "segment predict": ["--checkpoint", "--out"],
             "segment check": ["data"],
         }
         for command in COMMANDS:
@@ -118,9 +124,9 @@ class Help(ProgramTest):
         (self.folder / "images").mkdir()
         for image in json.loads((self.folder / "annotations.json").read_text())["images"]:
             Image.new("RGB", (image["width"], image["height"])).save(self.folder / "images" / image["file_name"])
-        for kind in ("images", "annotations"):
-            (self.folder / "scenes" / kind).mkdir(parents=True)
-            Image.new("L", (8, 8)).save(self.folder / "scenes" / kind / "a.png")
+        for part in ("training", "validation"):
+            write_pairs(self.folder / "scenes", part, 4)
+        (self.folder / "classes.txt").write_text("none\nsea\nice\nsand\n")
         programs = self.folder / "bin"
         programs.mkdir()
         (programs / "convmae").symlink_to(PROGRAM)
@@ -133,7 +139,7 @@ class Help(ProgramTest):
             self.assertEqual(result.returncode, 0, f"{line}: {result.stderr}")
 
         # In an order in which one makes what the next one takes.
-        order = ("pretrain", "finetune", "linprobe")
+        order = ("pretrain", "finetune", "linprobe", "segment train")
         for command in order:
             shell(example_of(command), *SHORTER[command])
         shell("cp run/weights.safetensors . && convmae convert weights.safetensors published.pth")

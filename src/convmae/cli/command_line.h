@@ -67,6 +67,9 @@ void add_detect_check(CLI::App& detect, CommandLine& line);
 void add_segment(CLI::App& app, CommandLine& line);
 // The parts of `segment`.
 void add_segment_check(CLI::App& segment, CommandLine& line);
+void add_segment_train(CLI::App& segment, CommandLine& line);
+void add_segment_eval(CLI::App& segment);
+void add_segment_predict(CLI::App& segment, CommandLine& line);
 void add_inspect(CLI::App& app);
 void add_convert(CLI::App& app);
 void add_features(CLI::App& app);

@@ -15,7 +15,8 @@ void add_help(CLI::App& app);
 
 /// Lets --help end with a command line that could be typed. Its names stand for the user's own:
 /// `photos` for a folder of images with a folder for each class, `scenes` for one of images and
-/// annotations, `run` and `classifier` for runs of pretraining and of fine-tuning.
+/// annotations and `classes.txt` for the names of their classes, `run`, `classifier` and
+/// `segmentor` for runs of pretraining, of fine-tuning and of segmentation.
 void add_example(CLI::App& command, const std::string& line);
 
 /// Marks a flag in --help that the command cannot do without, but checks itself.

@@ -46,6 +46,14 @@ void add_max_pixels(OptionTable& table, std::int64_t& max_pixels) {
   table.add("max_pixels", max_pixels, kMaxPixelsHelp)->check(positive());
 }
 
+int exit_code_without(std::int64_t failed, std::int64_t images, const std::string& first) {
+  if (failed == 0) return 0;
+  std::cout << std::flush;
+  std::cerr << "convmae: error: " << failed << " of " << images
+            << " images could not be used, the first is " << brief(first, kLongestError) << '\n';
+  return 1;
+}
+
 void OneByOne::add_to(CLI::App& command) {
   add_on_bad_sample(command, on_bad_sample_,
                     "Undecodable images: skip (name them in their place, and go on), or error");
@@ -74,13 +82,7 @@ void OneByOne::require_any() const {
                   first_);
 }
 
-int OneByOne::finish() const {
-  if (failed_ == 0) return 0;
-  std::cout << std::flush;
-  std::cerr << "convmae: error: " << failed_ << " of " << images_
-            << " images could not be used, the first is " << brief(first_, kLongestError) << '\n';
-  return 1;
-}
+int OneByOne::finish() const { return exit_code_without(failed_, images_, first_); }
 
 void ReadingFlags::add_to(CLI::App& command) {
   numbers_of<std::int64_t>(
@@ -110,6 +112,10 @@ ImageReading ReadingFlags::reading(const DecodeOptions& decode, ImageProgress& p
 void InferenceFlags::add_to(CLI::App& command) {
   command.add_flag("--exif_orientation", decode_.apply_exif_orientation,
                    "Turn images as EXIF says");
+  add_upright_to(command);
+}
+
+void InferenceFlags::add_upright_to(CLI::App& command) {
   add_max_pixels(command, decode_.max_pixels);
   command.add_option("--precision", compute_.precision, "fp32, or bf16 where the CPU has it")
       ->capture_default_str();

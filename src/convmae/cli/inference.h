@@ -21,6 +21,10 @@ namespace convmae {
 void add_max_pixels(CLI::App& command, std::int64_t& max_pixels);
 void add_max_pixels(OptionTable& table, std::int64_t& max_pixels);
 
+/// The exit code of a command that went on without some images: 1 if there were any, which then are
+/// summed up on standard error; `first` is what is said of the first one.
+int exit_code_without(std::int64_t failed, std::int64_t images, const std::string& first);
+
 /// --on_bad_sample of commands that take images one by one: whether those that cannot be used end
 /// the command, or are named in their place and cost the others nothing.
 class OneByOne {
@@ -47,6 +51,9 @@ class OneByOne {
 /// How a command reads many images, each of which counts once.
 class ReadingFlags {
  public:
+  explicit ReadingFlags(std::int64_t batch_size = 64, std::string on_bad_sample = "error")
+      : batch_size_(batch_size), on_bad_sample_(std::move(on_bad_sample)) {}
+
   void add_batch_size(CLI::App& command);
   /// Threads, and what becomes of images that cannot be used.
   void add_to(CLI::App& command);
@@ -58,15 +65,17 @@ class ReadingFlags {
   ImageReading reading(const DecodeOptions& decode, ImageProgress& progress) const;
 
  private:
-  std::int64_t batch_size_ = 64;
+  std::int64_t batch_size_;
   std::int64_t num_workers_ = 2;
-  std::string on_bad_sample_ = "error";
+  std::string on_bad_sample_;
 };
 
 /// The flags of every command that takes images through a network without training it.
 class InferenceFlags {
  public:
   void add_to(CLI::App& command);
+  /// Those of a command whose images are upright in any case.
+  void add_upright_to(CLI::App& command);
 
   /// Starts what computes, once. Throws UserError as start_compute does.
   Compute start() const { return start_compute(compute_); }

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "convmae/data/sources/source.h"
+
+#include <CLI/App.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace convmae {
+
+/// The images of a command that makes something of each: files as words behind it, or a folder, a
+/// list or an archive, as the only word or with --data.
+class ImageWords {
+ public:
+  void add_to(CLI::App& command);
+
+  /// Opens them, and says what was found in a folder and the like. Throws UserError if they were
+  /// given in no way or in both.
+  std::shared_ptr<const ImageSource> open() const;
+
+ private:
+  std::string data_;
+  std::vector<std::string> words_;
+};
+
+}  // namespace convmae
