@@ -162,5 +162,43 @@ TEST_F(CanvasTest, PictureOfAnyHeightCanBeWrittenOn) {
   EXPECT_GT(ink(picture).height, 5);
 }
 
+TEST_F(CanvasTest, WidthOfTextIsThatOfItsInk) {
+  const Area found = ink(written("HHHH"));
+  EXPECT_NEAR(static_cast<double>(text_width("HHHH", kBlack.size)),
+              static_cast<double>(found.width), 5);
+  EXPECT_EQ(text_width("", kBlack.size), 0);
+}
+
+TEST_F(CanvasTest, WhatLinesGoAroundTwiceStaysUnpainted) {
+  Picture picture(20, 30, kPaper);
+  const std::vector<ClosedLine> lines{{5, 4, 15, 4, 15, 14, 5, 14}, {8, 7, 12, 7, 12, 11, 8, 11}};
+  Canvas(picture, {0, 0, 20, 30}).fill(lines, {{10, 20, 30}});
+  EXPECT_EQ(picture.at(4, 5), (Colour{10, 20, 30}));
+  EXPECT_EQ(picture.at(13, 14), (Colour{10, 20, 30}));
+  EXPECT_EQ(picture.at(9, 10), kPaper) << "a hole";
+  EXPECT_EQ(picture.at(4, 15), kPaper);
+  EXPECT_EQ(ink(picture).width, 10);
+}
+
+TEST_F(CanvasTest, PaintMayBeSeenThrough) {
+  Picture picture(10, 10, {200, 100, 0});
+  const std::vector<ClosedLine> lines{{0, 0, 10, 0, 10, 5, 0, 5}};
+  Canvas(picture, {0, 0, 10, 10}).fill(lines, {{0, 100, 200}, 0.5});
+  EXPECT_NEAR(picture.at(2, 2).red, 100, 1);
+  EXPECT_NEAR(picture.at(2, 2).blue, 100, 1);
+  EXPECT_EQ(picture.at(7, 2), (Colour{200, 100, 0}));
+}
+
+TEST_F(CanvasTest, LinesAreClosedAndAsWideAsAsked) {
+  Picture picture(30, 30, kPaper);
+  const std::vector<ClosedLine> lines{{5, 5, 25, 5, 25, 25, 5, 25}};
+  Canvas(picture, {0, 0, 30, 30}).stroke(lines, 2, {{0, 0, 0}});
+  EXPECT_EQ(picture.at(15, 4), (Colour{0, 0, 0})) << "the last line, back to the first point";
+  EXPECT_EQ(picture.at(15, 5), (Colour{0, 0, 0}));
+  EXPECT_EQ(picture.at(15, 6), kPaper);
+  EXPECT_EQ(picture.at(15, 15), kPaper);
+  Canvas(picture, {0, 0, 30, 30}).stroke({}, 2, {{0, 0, 0}});
+}
+
 }  // namespace
 }  // namespace convmae

@@ -1,10 +1,9 @@
 #include "convmae/classify/evaluation_files.h"
 
-#include "convmae/base/error.h"
 #include "convmae/base/json_text.h"
-#include "convmae/base/quote.h"
 #include "convmae/base/read_file.h"
 #include "convmae/io/atomic_file.h"
+#include "convmae/io/directories.h"
 #include "convmae/report/confusions.h"
 #include "convmae/report/png.h"
 
@@ -78,14 +77,10 @@ void require_evaluation_directory(const std::filesystem::path& directory) {
 
 void write_evaluation(const std::filesystem::path& directory, const ClassificationMetrics& metrics,
                       const std::vector<std::string>& classes) {
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error) {
-    throw UserError("cannot make the directory " + quote(directory.string()) + ": " +
-                    error.message());
-  }
+  make_directory(directory);
   write_file_atomically(directory / kJson, json_text(evaluation_json(metrics, classes), 1) + "\n");
   if (!metrics.counts_confusions()) {
+    std::error_code error;
     // An earlier call's would be taken for this one's.
     for (const char* const name : {kCsv, kPicture})
       std::filesystem::remove(directory / name, error);

@@ -25,6 +25,20 @@ struct Unref {
 template <typename T>
 using Owned = std::unique_ptr<T, Unref>;
 
+void dip(cairo_t* pen, const Paint& paint) {
+  const Colour colour = paint.colour;
+  cairo_set_source_rgba(pen, colour.red / 255.0, colour.green / 255.0, colour.blue / 255.0,
+                        paint.opacity);
+}
+
+void trace(cairo_t* pen, std::span<const ClosedLine> lines) {
+  for (const ClosedLine& line : lines) {
+    cairo_new_sub_path(pen);
+    for (std::size_t i = 0; i + 1 < line.size(); i += 2) cairo_line_to(pen, line[i], line[i + 1]);
+    if (!line.empty()) cairo_close_path(pen);
+  }
+}
+
 /// One line of text, however wide.
 Owned<PangoLayout> lay_out_line(std::string_view text, std::int64_t size) {
   constexpr std::size_t kLongest = 2'000;  // bytes; far more than any line of a picture shows
@@ -118,6 +132,12 @@ std::int64_t line_height(std::string_view text, std::int64_t size) {
   return height_of(lay_out_line(text, size).get(), size);
 }
 
+std::int64_t text_width(std::string_view text, std::int64_t size) {
+  int width = 0;
+  pango_layout_get_pixel_size(lay_out_line(text, size).get(), &width, nullptr);
+  return width;
+}
+
 Canvas::Canvas(Picture& picture, Area area)
     : surface_(new Surface{picture, within(picture, area), nullptr, nullptr}) {
   surface_->pixels.reset(cairo_image_surface_create(CAIRO_FORMAT_RGB24,
@@ -157,11 +177,27 @@ void Canvas::text(std::int64_t row, std::int64_t column, std::int64_t width, std
                   static_cast<double>(width),
                   static_cast<double>(height_of(layout.get(), lettering.size)));
   cairo_clip(pen);
-  const Colour ink = lettering.ink;
-  cairo_set_source_rgb(pen, ink.red / 255.0, ink.green / 255.0, ink.blue / 255.0);
+  dip(pen, {lettering.ink});
   cairo_move_to(pen, static_cast<double>(column), static_cast<double>(row));
   pango_cairo_show_layout(pen, layout.get());
   cairo_restore(pen);
+}
+
+void Canvas::fill(std::span<const ClosedLine> lines, const Paint& paint) {
+  cairo_t* const pen = surface_->pen.get();
+  trace(pen, lines);
+  dip(pen, paint);
+  cairo_set_fill_rule(pen, CAIRO_FILL_RULE_EVEN_ODD);
+  cairo_fill(pen);
+}
+
+void Canvas::stroke(std::span<const ClosedLine> lines, double width, const Paint& paint) {
+  cairo_t* const pen = surface_->pen.get();
+  trace(pen, lines);
+  dip(pen, paint);
+  cairo_set_line_width(pen, width);
+  cairo_set_line_join(pen, CAIRO_LINE_JOIN_ROUND);
+  cairo_stroke(pen);
 }
 
 }  // namespace convmae

@@ -5,8 +5,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace convmae {
 
@@ -27,8 +29,18 @@ struct Lettering {
   Colour ink;
 };
 
+struct Paint {
+  Colour colour;
+  double opacity = 1;  ///< 0: nothing is seen of it
+};
+
+/// A closed line through x0, y0, x1, y1, ... in pixels.
+using ClosedLine = std::vector<double>;
+
 /// The height in pixels of a line with that text, which depends on the fonts that it needs.
 std::int64_t line_height(std::string_view text, std::int64_t size);
+/// The width in pixels of all of that text.
+std::int64_t text_width(std::string_view text, std::int64_t size);
 
 /// Draws on a part of a picture: nothing outside of it changes. What is drawn is in the picture
 /// when the canvas is gone. Rows and columns count from the part's top left corner.
@@ -45,6 +57,10 @@ class Canvas {
   /// script. Characters that no font has become boxes and are added to `missing`.
   void text(std::int64_t row, std::int64_t column, std::int64_t width, std::string_view text,
             const Lettering& lettering, MissingFonts& missing);
+  /// Paints what an odd number of the lines goes around.
+  void fill(std::span<const ClosedLine> lines, const Paint& paint);
+  /// Paints the lines themselves, `width` pixels wide.
+  void stroke(std::span<const ClosedLine> lines, double width, const Paint& paint);
 
  private:
   struct Surface;

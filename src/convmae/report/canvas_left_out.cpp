@@ -16,6 +16,10 @@ std::int64_t line_height(std::string_view /*text*/, std::int64_t /*size*/) {
   throw UserError(why_nothing_is_drawn());
 }
 
+std::int64_t text_width(std::string_view /*text*/, std::int64_t /*size*/) {
+  throw UserError(why_nothing_is_drawn());
+}
+
 Canvas::Canvas(Picture& /*picture*/, Area /*area*/) { throw UserError(why_nothing_is_drawn()); }
 
 Canvas::~Canvas() = default;
@@ -23,5 +27,10 @@ Canvas::~Canvas() = default;
 void Canvas::text(std::int64_t /*row*/, std::int64_t /*column*/, std::int64_t /*width*/,
                   std::string_view /*text*/, const Lettering& /*lettering*/,
                   MissingFonts& /*missing*/) {}
+
+void Canvas::fill(std::span<const ClosedLine> /*lines*/, const Paint& /*paint*/) {}
+
+void Canvas::stroke(std::span<const ClosedLine> /*lines*/, double /*width*/,
+                    const Paint& /*paint*/) {}
 
 }  // namespace convmae

@@ -245,7 +245,9 @@ std::string legend(const Chart& chart) {
     text += concat({"<span class=\"", series.mark == Mark::faint ? "faint " : "",
                     colour_class(series.colour), "\"><i></i>", escape_html(series.name)});
     const auto last = std::find_if(series.y.rbegin(), series.y.rend(), drawable);
-    if (last != series.y.rend() && series.mark != Mark::faint) {
+    if (!series.figure.empty()) {
+      text += concat({" ", html_element("b", series.figure)});
+    } else if (last != series.y.rend() && series.mark != Mark::faint) {
       text += concat({" <b>", chart.percent ? format_share(*last) : format_number(*last), "</b>"});
     }
     text += "</span>";

@@ -19,7 +19,8 @@ struct Series {
   std::vector<double> x{};
   std::vector<double> y{};
   Mark mark = Mark::line;
-  int colour = 0;  ///< number in the palette, 0 to 5
+  int colour = 0;        ///< number in the palette, 0 to 5
+  std::string figure{};  ///< what the legend says of it; the last value if empty
 };
 
 /// A horizontal line to compare with.

@@ -40,14 +40,6 @@ std::int64_t automatic_scale(const Panel& panel) {
   return side == 0 ? 1 : (kComfortable + side - 1) / side;
 }
 
-void place(Picture& sheet, const Picture& tile, std::int64_t top, std::int64_t left) {
-  for (std::int64_t row = 0; row < tile.height; ++row) {
-    const auto from = tile.rgb.begin() + row * tile.width * 3;
-    std::copy(from, from + tile.width * 3,
-              sheet.rgb.begin() + ((top + row) * sheet.width + left) * 3);
-  }
-}
-
 /// Where everything of a panel goes.
 struct Layout {
   std::int64_t text_size = 0;
@@ -149,7 +141,7 @@ Picture compose(const Panel& panel, MissingFonts& missing, std::int64_t scale) {
       write(sheet, layout.captions[i], row.caption, {layout.text_size, kCaptionInk}, missing);
     }
     for (std::size_t j = 0; j < row.tiles.size(); ++j) {
-      place(sheet, enlarge(row.tiles[j], scale), top, layout.column_left[j]);
+      copy_into(sheet, enlarge(row.tiles[j], scale), top, layout.column_left[j]);
     }
   }
   return sheet;

@@ -70,6 +70,14 @@ Picture picture_from_bytes(std::span<const std::uint8_t> pixels, std::int64_t he
   return to_picture(pixels, height, width, channels, rgb_channels);
 }
 
+void copy_into(Picture& sheet, const Picture& tile, std::int64_t top, std::int64_t left) {
+  for (std::int64_t row = 0; row < tile.height; ++row) {
+    const auto from = tile.rgb.begin() + row * tile.width * 3;
+    std::copy(from, from + tile.width * 3,
+              sheet.rgb.begin() + ((top + row) * sheet.width + left) * 3);
+  }
+}
+
 Picture enlarge(const Picture& picture, std::int64_t factor) {
   if (factor == 1) return picture;
   Picture large(picture.height * factor, picture.width * factor, Colour{});

@@ -40,6 +40,9 @@ Picture picture_from_bytes(std::span<const std::uint8_t> pixels, std::int64_t he
                            std::int64_t width, std::int64_t channels,
                            std::array<std::int64_t, 3> rgb_channels = {0, 1, 2});
 
+/// Puts a tile on a sheet that has room for it.
+void copy_into(Picture& sheet, const Picture& tile, std::int64_t top, std::int64_t left);
+
 /// Every pixel repeated `factor` times in both directions.
 Picture enlarge(const Picture& picture, std::int64_t factor);
 
