@@ -1,10 +1,11 @@
-"""`convmae detect eval` on results files: COCO's numbers without a model."""
+"""`convmae detect eval`: COCO's numbers of results files, and of what a detector finds."""
 
 import json
 import unittest
 from pathlib import Path
+from xml.etree import ElementTree
 
-from program import ProgramTest, run_program
+from program import DRAWS, ProgramTest, make_detector, run_program
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "coco_eval"
 NOTHING = dict(images=[], annotations=[], categories=[])
@@ -110,6 +111,117 @@ class DetectEval(ProgramTest):
                              self.folder / "none.json", "--json", out)
         self.assert_user_error(result, str(out))
         self.assertNotIn("none.json", result.stderr)
+
+    def test_a_report_of_results(self):
+        out = self.folder / "evaluation"
+        _, report, _ = self.case("basic", "--out", out)
+        metrics = json.loads((out / "metrics.json").read_text())
+        self.assertEqual(metrics["bbox"]["stats"], report["bbox"]["stats"])
+        self.assertEqual(metrics["image_count"], 5)
+        balance = metrics["best_balance"]
+        self.assertEqual(balance["found"] + balance["missed"], metrics["object_count"])
+        self.assertEqual(sorted(path.name for path in out.iterdir()), ["metrics.json", "report.html"])
+        page = ElementTree.parse(out / "report.html")
+        text = "".join(page.getroot().itertext())
+        for category in report["categories"]:
+            self.assertIn(category["name"], text)
+        self.assertNotIn("the most errors", text)  # nobody said where the images are
+
+    def test_a_report_of_nothing(self):
+        out = self.folder / "evaluation"
+        self.case("no_detections", "--out", out)
+        self.assertIn("no detections", (out / "report.html").read_text())
+        metrics = json.loads((out / "metrics.json").read_text())
+        self.assertIsNone(metrics["bbox"])
+        self.assertEqual(metrics["best_balance"]["f1"], 0)
+
+    def test_other_files_are_not_replaced(self):
+        out = self.folder / "evaluation"
+        out.mkdir()
+        (out / "report.html").write_text("mine")
+        truth, results = GOLDEN / "basic.gt.json", GOLDEN / "basic.dt.json"
+        call = ["detect", "eval", "--results", results, "--annotations", truth, "--out", out]
+        self.assert_user_error(run_program(*call), "report.html", "--out")
+        self.assertEqual((out / "report.html").read_text(), "mine")
+        (out / "report.html").unlink()
+        for _ in range(2):  # one's own are
+            self.assertEqual(run_program(*call).returncode, 0)
+
+
+class DetectEvalOfAModel(ProgramTest):
+    IMAGES = 4
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.detector = cls.scratch / "detector.safetensors"
+        make_detector(cls.detector)
+        cls.truth = cls.scratch / "truth.json"
+        cls.truth.write_text(json.dumps(dict(
+            images=[dict(id=10 + i, file_name=f"{i:03}.png", width=40, height=40) for i in range(4)],
+            categories=[dict(id=2, name="owl"), dict(id=3, name="cat"), dict(id=4, name="dog"), dict(id=5, name="猫")],
+            annotations=[dict(id=i, image_id=10 + i % 4, category_id=2 + i % 3, bbox=[i, 5, 20, 20], area=400, iscrowd=0,
+                              segmentation=[[i, 5, i + 20, 5, i + 20, 25, i, 25]]) for i in range(8)])))
+
+    def evaluate(self, *arguments, expect=0):
+        self.out = self.folder / "evaluation"
+        result = run_program("detect", "eval", "--checkpoint", self.detector, "--images", self.data, "--annotations",
+                             self.truth, "--out", self.out, "--threads", 1, *arguments)
+        self.assertEqual(result.returncode, expect, result.stderr)
+        return result
+
+    def test_numbers_are_those_of_the_results_that_it_writes(self):
+        result = self.evaluate("--json", self.folder / "figures.json", "--batch_size", 2)
+        metrics = json.loads((self.out / "metrics.json").read_text())
+        again = run_program("detect", "eval", "--results", self.out / "detections.json", "--annotations", self.truth,
+                            "--json", self.folder / "again.json")
+        self.assertEqual(again.returncode, 0, again.stderr)
+        for name in ("figures.json", "again.json"):
+            figures = json.loads((self.folder / name).read_text())
+            for kind in ("bbox", "segm"):
+                self.assertEqual(metrics[kind]["stats"], figures[kind]["stats"])
+                self.assertEqual(metrics[kind]["per_category_ap"], figures[kind]["per_category_ap"])
+        self.assertEqual(result.stdout.count("@["), 24)
+        self.assertEqual(metrics["checkpoint"], str(self.detector))
+        detections = json.loads((self.out / "detections.json").read_text())
+        self.assertEqual(len(detections), 4 * 20)
+        self.assertLessEqual({one["category_id"] for one in detections}, {2, 3, 4, 5})
+        text = "".join(ElementTree.parse(self.out / "report.html").getroot().itertext())
+        self.assertIn("猫", text)
+        if DRAWS:
+            self.assertIn("The images with the most errors", text)
+            self.assertIn("data:image/png", (self.out / "report.html").read_text())
+
+    def test_nothing_found(self):
+        result = self.evaluate("--score_threshold", 1)
+        self.assertIn("there are no detections: nothing to evaluate", result.stdout)
+        self.assertEqual(json.loads((self.out / "detections.json").read_text()), [])
+        self.assertIsNone(json.loads((self.out / "metrics.json").read_text())["segm"])
+
+    def test_bad_images_end_it_or_are_left_out(self):
+        truth = json.loads(self.truth.read_text())
+        truth["images"][1]["width"] = 41
+        bad = self.folder / "truth.json"
+        bad.write_text(json.dumps(truth))
+        self.assert_user_error(self.evaluate("--annotations", bad, expect=2), "001.png", "another version of the file")
+        result = self.evaluate("--annotations", bad, "--on_bad_sample", "skip")
+        self.assertIn("001.png", result.stderr)
+        self.assertNotIn(11, {one["image_id"] for one in json.loads((self.out / "detections.json").read_text())})
+
+    def test_errors(self):
+        call = ["detect", "eval", "--annotations", self.truth]
+        self.assert_user_error(run_program(*call), "--checkpoint", "--results")
+        self.assert_user_error(run_program(*call, "--checkpoint", self.detector), "--images")
+        self.assert_user_error(run_program(*call, "--checkpoint", self.detector, "--results", self.truth), "not both")
+        self.assert_user_error(run_program(*call, "--checkpoint", self.detector, "--images", self.folder),
+                               "the first image of the annotations does not exist")
+        other = json.loads(self.truth.read_text())
+        for category in other["categories"]:
+            category["name"] += "s"
+        (self.folder / "other.json").write_text(json.dumps(other))
+        result = run_program("detect", "eval", "--annotations", self.folder / "other.json", "--checkpoint",
+                             self.detector, "--images", self.data)
+        self.assert_user_error(result, "--annotations has none of the 4 categories", "'owls'")
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ class DetectionGuide(ProgramTest):
         commands = re.findall(r"^    convmae (.*)$", text, re.MULTILINE)
         others = re.findall(r"^    (?!convmae )(\S+)", text, re.MULTILINE)
         self.assertEqual(others, ["tools/prepare_detection"])  # tests/tools runs it
-        self.assertEqual(len(commands), 4)
+        self.assertEqual(len(commands), 7)
         for command in commands:
             with self.subTest(command=command):
                 more = SHORT if command.startswith("detect train") else []
@@ -42,6 +42,7 @@ class DetectionGuide(ProgramTest):
                 self.assertEqual(result.returncode, 0, result.stderr)
                 self.assertNotIn("warning: ", result.stdout)
         self.assertTrue((self.folder / "figures.json").is_file())
+        self.assertTrue((self.folder / "evaluation" / "report.html").is_file())
 
 
 if __name__ == "__main__":

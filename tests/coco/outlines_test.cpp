@@ -90,6 +90,7 @@ TEST(Outlines, GiveBackThePixelsOfTheirMask) {
     if (outlines.empty() || std::ranges::any_of(outlines, &Outline::is_hole)) continue;
     ++without_holes;
     std::vector<Rle> parts;
+    parts.reserve(outlines.size());
     for (const Outline& outline : outlines) {
       parts.push_back(rle_from_polygon(size, outline.points));
     }

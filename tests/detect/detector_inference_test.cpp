@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "io/test_files.h"
+#include "support/malformed.h"
 #include "support/small_detectors.h"
 #include <memory>
 #include <string>
@@ -221,6 +222,30 @@ TEST_P(DetectorInference, WithoutAMaskHeadThereAreNoMasks) {
   const std::vector<FoundImage> images = found();
   ASSERT_FALSE(images.at(0).objects.empty());
   EXPECT_FALSE(images[0].objects[0].mask);
+}
+
+TEST_P(DetectorInference, ManyObjectsInALargeImageTakeLittleMemory) {
+  entries_.clear();
+  write("large.npy", {2848, 4272});
+  config_.proposals.pre_nms_topk = {40, 400};
+  config_.proposals.post_nms_topk = {60, 400};
+  config_.proposals.nms_thresh = config_.detection.nms_thresh = 1;
+  detector_ = std::make_shared<Detector>(config_);
+  detector_->initialise(5);
+  const auto peak_with = [&](std::int64_t most) {
+    config_.detection.topk_per_image = most;
+    detector_->choose_by(config_.detection);
+    convmae::test::forget_peak_memory();
+    EXPECT_EQ(std::ssize(found().at(0).objects), most);
+    return convmae::test::peak_memory_kib();
+  };
+  [[maybe_unused]] const long few = peak_with(1);
+  [[maybe_unused]] const long many = peak_with(300);
+  RecordProperty("KiB", std::to_string(many - few));
+  // Memory is not compared where a sanitizer keeps its own books of it.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  EXPECT_LT(many - few, 200 * 1024);
+#endif
 }
 
 INSTANTIATE_TEST_SUITE_P(BothDetectors, DetectorInference, testing::Values("alpha", "official"));

@@ -62,6 +62,7 @@ void add_bench_weights(CLI::App& bench);
 void add_detect(CLI::App& app, CommandLine& line);
 // The parts of `detect`.
 void add_detect_train(CLI::App& detect, CommandLine& line);
+void add_detect_predict(CLI::App& detect, CommandLine& line);
 void add_detect_eval(CLI::App& detect);
 void add_detect_check(CLI::App& detect, CommandLine& line);
 void add_segment(CLI::App& app, CommandLine& line);

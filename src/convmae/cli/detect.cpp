@@ -6,10 +6,11 @@
 namespace convmae {
 
 void add_detect(CLI::App& app, CommandLine& line) {
-  CLI::App* const detect =
-      app.add_subcommand("detect", "Objects in images: evaluate detections, check annotations");
+  CLI::App* const detect = app.add_subcommand(
+      "detect", "Objects in images: find them, evaluate what is found, check annotations");
   detect->require_subcommand(1);
   add_detect_train(*detect, line);
+  add_detect_predict(*detect, line);
   add_detect_eval(*detect);
   add_detect_check(*detect, line);
   add_example(*detect, "convmae detect check annotations.json");

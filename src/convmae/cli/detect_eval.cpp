@@ -1,112 +1,63 @@
-#include "convmae/base/cpu_clock.h"
+#include "convmae/base/error.h"
 #include "convmae/base/json_text.h"
 #include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/help.h"
+#include "convmae/cli/inference.h"
 #include "convmae/cli/option_table.h"
-#include "convmae/coco/evaluation.h"
+#include "convmae/cli/validators.h"
+#include "convmae/detect/category_match.h"
+#include "convmae/detect/detection_report.h"
+#include "convmae/detect/detector_checkpoint.h"
+#include "convmae/detect/detector_inference.h"
 #include "convmae/io/atomic_file.h"
+#include "convmae/io/directories.h"
+#include "convmae/report/image_progress.h"
+#include "convmae/train/run/checkpoint_store.h"
 
 #include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
 
-#include <algorithm>
-#include <array>
+#include <cstdint>
 #include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
+#include <vector>
 
 namespace convmae {
 namespace {
 
-/// The twelve numbers in pycocotools' words.
-struct StatName {
-  const char* measure;
-  const char* iou;
-  const char* area;
-  int detections;
-};
-
-constexpr std::array<StatName, 12> kStatNames{{{"AP", "0.50:0.95", "all", 100},
-                                               {"AP", "0.50", "all", 100},
-                                               {"AP", "0.75", "all", 100},
-                                               {"AP", "0.50:0.95", "small", 100},
-                                               {"AP", "0.50:0.95", "medium", 100},
-                                               {"AP", "0.50:0.95", "large", 100},
-                                               {"AR", "0.50:0.95", "all", 1},
-                                               {"AR", "0.50:0.95", "all", 10},
-                                               {"AR", "0.50:0.95", "all", 100},
-                                               {"AR", "0.50:0.95", "small", 100},
-                                               {"AR", "0.50:0.95", "medium", 100},
-                                               {"AR", "0.50:0.95", "large", 100}}};
-
-struct Evaluated {
-  coco::Evaluation evaluation;
-  std::array<double, 12> stats;
-  double cpu_seconds;
-};
-
-Evaluated evaluate_results(const coco::Dataset& truth, const coco::Results& results,
-                           const coco::EvaluationOptions& options) {
-  const double begin = process_cpu_seconds();
-  coco::Evaluation evaluation(truth, results, options);
-  const std::array<double, 12> stats = evaluation.stats();
-  return {std::move(evaluation), stats, process_cpu_seconds() - begin};
-}
-
-nlohmann::ordered_json figures_json(const Evaluated& evaluated) {
-  nlohmann::ordered_json aps = nlohmann::ordered_json::array();
-  for (std::size_t k = 0; k < evaluated.evaluation.categories(); ++k) {
-    const std::optional<double> ap = evaluated.evaluation.category_ap(k);
-    aps.push_back(ap ? nlohmann::ordered_json(*ap) : nlohmann::ordered_json());
-  }
-  return {
-      {"stats", evaluated.stats}, {"per_category_ap", aps}, {"cpu_seconds", evaluated.cpu_seconds}};
-}
-
-/// A number with three digits, "-" where there is nothing to average.
-std::string three_digits(double value) {
-  if (value < 0) return "-";
-  std::array<char, 16> text{};
-  std::snprintf(text.data(), text.size(), "%.3f", value);
-  return text.data();
-}
-
-void print_stats(const char* title, const Evaluated& evaluated) {
-  std::printf("\n%s, %.3f CPU s\n", title, evaluated.cpu_seconds);
+void print_stats(const char* title, const DetectionFigures& figures) {
+  std::printf("\n%s, %.3f CPU s\n", title, figures.cpu_seconds);
   for (std::size_t i = 0; i < kStatNames.size(); ++i) {
     const StatName& name = kStatNames[i];
     std::printf("  %s @[ IoU=%-9s | area=%6s | maxDets=%3d ] = %s\n", name.measure, name.iou,
-                name.area, name.detections, three_digits(evaluated.stats[i]).c_str());
+                name.area, name.detections, three_digits(figures.stats[i]).c_str());
   }
 }
 
-void print_categories(const coco::Dataset& truth, const Evaluated& boxes,
-                      const std::optional<Evaluated>& masks) {
+void print_categories(const coco::Dataset& truth, const DetectionEvaluation& figures) {
   constexpr std::size_t kLongestName = 30;
   std::printf("\n%-12s %-*s %7s %8s %8s %8s", "category_id", static_cast<int>(kLongestName), "name",
               "objects", "box AP", "box AP50", "box AR");
-  if (masks) std::printf(" %8s %9s %8s", "mask AP", "mask AP50", "mask AR");
+  if (figures.masks) std::printf(" %8s %9s %8s", "mask AP", "mask AP50", "mask AR");
   std::printf("\n");
-  std::vector<std::int64_t> objects(truth.categories().size());
-  for (const coco::Annotation& annotation : truth.annotations()) {
-    if (!annotation.crowd) ++objects[static_cast<std::size_t>(annotation.category)];
-  }
+  const std::vector<std::int64_t> objects = objects_by_category(truth);
   for (std::size_t k = 0; k < objects.size(); ++k) {
     const coco::Category& category = truth.categories()[k];
-    const auto text = [&](const std::optional<double>& value) {
-      return three_digits(value.value_or(-1));
-    };
-    const coco::Evaluation& box = boxes.evaluation;
+    const coco::Evaluation& box = figures.boxes->evaluation;
     std::printf("%-12lld %-*s %7lld %8s %8s %8s", static_cast<long long>(category.id),
                 static_cast<int>(kLongestName), brief(category.name, kLongestName).c_str(),
-                static_cast<long long>(objects[k]), text(box.category_ap(k)).c_str(),
-                text(box.category_ap50(k)).c_str(), text(box.category_ar(k)).c_str());
-    if (masks) {
-      const coco::Evaluation& mask = masks->evaluation;
-      std::printf(" %8s %9s %8s", text(mask.category_ap(k)).c_str(),
-                  text(mask.category_ap50(k)).c_str(), text(mask.category_ar(k)).c_str());
+                static_cast<long long>(objects[k]), three_digits(box.category_ap(k)).c_str(),
+                three_digits(box.category_ap50(k)).c_str(),
+                three_digits(box.category_ar(k)).c_str());
+    if (figures.masks) {
+      const coco::Evaluation& mask = figures.masks->evaluation;
+      std::printf(" %8s %9s %8s", three_digits(mask.category_ap(k)).c_str(),
+                  three_digits(mask.category_ap50(k)).c_str(),
+                  three_digits(mask.category_ar(k)).c_str());
     }
     std::printf("\n");
   }
@@ -116,13 +67,28 @@ void print_count(std::int64_t count, const char* of_what) {
   if (count > 0) std::printf("%lld %s\n", static_cast<long long>(count), of_what);
 }
 
+/// What is known of the images and of what was found in them.
+struct Evaluated {
+  std::shared_ptr<const coco::Dataset> truth;
+  std::shared_ptr<const AnnotatedImages> images;  ///< null if nobody said where they are
+  coco::Results results;
+  NamedValues origin;
+  DecodeOptions decode;
+};
+
 class DetectEvalCommand {
  public:
   explicit DetectEvalCommand(CLI::App& command) : table_(command) {
     table_.group("Files");
-    table_.add("results", results_, "Detections in COCO's results format, a JSON list")->required();
     table_.add("annotations", annotations_, "What is to be found, in COCO's JSON format")
         ->required();
+    table_.add("checkpoint", checkpoint_,
+               "A detector: the directory of a run, its weights, or published ones");
+    table_.add("images", images_, "Folder of the annotated images");
+    table_.add("results", results_,
+               "In place of a detector what it found, in COCO's results format, a JSON list");
+    table_.add("out", out_,
+               "Directory for report.html, metrics.json and, with --checkpoint, detections.json");
     table_.add_command_line_only("json", json_, "File to write the figures to, as JSON");
     table_.group("Evaluation");
     table_.add(
@@ -130,62 +96,149 @@ class DetectEvalCommand {
         "Masks: sizes of false detections go by their boxes, as in pycocotools where results "
         "have both; else by the masks, as in detectron2");
     table_.add_command_line_only("load_only", load_only_, "Read both files and end");
+    table_
+        .add("score_threshold", score_threshold_,
+             "Leave out detections with a lower score [as the detector says: 0.05]")
+        ->check(CLI::Range(0.0, 1.0));
+    table_
+        .add("max_detections", max_detections_,
+             "Detections of an image, the best ones [as the detector says: 100]")
+        ->check(positive());
+    command.option_defaults()->group("Images and arithmetic");
+    reading_.add_batch_size(command);
+    reading_.add_to(command);
+    inference_.add_upright_to(command);
   }
 
   void run() {
+    require_one_origin();
     if (!json_.empty()) require_writable(json_);
-    const coco::Dataset truth = coco::Dataset::read(annotations_);
-    const coco::Results results = coco::Results::read(results_, truth);
+    if (!out_.empty()) require_evaluation_files(out_);
+    Evaluated evaluated;
+    evaluated.truth = std::make_shared<coco::Dataset>(coco::Dataset::read(annotations_));
+    evaluated.origin = {{"annotations", annotations_}};
+    evaluated.decode = inference_.decode();
+    if (!images_.empty()) {
+      evaluated.images =
+          std::make_shared<AnnotatedImages>(evaluated.truth, images_, AnnotatedImages::Which::all);
+      evaluated.origin.emplace_back("images", images_);
+    }
+    if (results_.empty()) {
+      detect(evaluated);
+    } else {
+      evaluated.results = coco::Results::read(results_, *evaluated.truth);
+      evaluated.origin.emplace_back("results", results_);
+    }
+    print_counts(evaluated);
+    if (!load_only_) evaluate(evaluated);
+  }
+
+ private:
+  void require_one_origin() const {
+    if (checkpoint_.empty() == results_.empty()) {
+      throw UserError(checkpoint_.empty()
+                          ? "give a detector with --checkpoint and --images, or what one has found "
+                            "with --results"
+                          : "give either --checkpoint or --results, not both");
+    }
+    if (!checkpoint_.empty() && images_.empty()) {
+      throw UserError("--checkpoint needs the folder of the annotated images: give --images");
+    }
+  }
+
+  void detect(Evaluated& evaluated) const {
+    const Compute compute = inference_.start();
+    const std::filesystem::path file = model_file(checkpoint_);
+    const LoadedDetector loaded = load_detector(file, compute);
+    evaluated.origin.emplace_back("checkpoint", file.string());
+    evaluated.decode.channels = std::ssize(loaded.preprocessing.mean);
+    DetectionConfig detection = loaded.detector->config().detection;
+    detection.score_thresh = score_threshold_.value_or(detection.score_thresh);
+    detection.topk_per_image = max_detections_.value_or(detection.topk_per_image);
+    loaded.detector->choose_by(detection);
+    const CategoryMatch match =
+        match_categories(loaded.categories, *evaluated.truth, "--annotations");
+    for (const std::string& remark : match.remarks) std::cerr << "convmae: " << remark << "\n";
+    std::optional<coco::ResultsWriter> writer;
+    if (!out_.empty()) {
+      make_directory(out_);
+      writer.emplace(std::filesystem::path(out_) / kDetectionsFile);
+    }
+    {
+      ImageProgress progress(evaluated.images->size());
+      detect_annotated(*loaded.detector,
+                       {test_recipe(loaded.detector->config()), loaded.preprocessing, compute},
+                       evaluated.images, reading_.reading(inference_.decode(), progress),
+                       [&](const FoundImage& found) {
+                         const std::int64_t id = evaluated.images->record(found.sample).id;
+                         for (const coco::ResultLine& line : result_lines(found, id, match.ids)) {
+                           evaluated.results.add(line, *evaluated.truth);
+                           if (writer) writer->add(line);
+                         }
+                       });
+    }
+    if (writer) writer->commit();
+  }
+
+  void print_counts(const Evaluated& evaluated) const {
+    const coco::Dataset& truth = *evaluated.truth;
     std::printf("%zu images, %zu annotations of %zu categories, %zu detections\n",
                 truth.images().size(), truth.annotations().size(), truth.categories().size(),
-                results.detections().size());
+                evaluated.results.detections().size());
     print_count(truth.without_image(),
                 "annotations of images that are not in the list are left out");
     print_count(truth.without_category(),
                 "annotations of categories that are not in the list are left out");
     print_count(truth.without_area(), "annotations have no area: that of the box is taken");
-    print_count(results.without_category(),
+    print_count(evaluated.results.without_category(),
                 "detections of categories that the annotations do not have are left out");
-    if (load_only_) return;
-    if (results.detections().empty() && results.without_category() == 0) {
-      std::printf("there are no detections in %s: nothing to evaluate\n", quote(results_).c_str());
-      write({}, {}, truth);
-      return;
-    }
-    const Evaluated boxes = evaluate_results(truth, results, {coco::IouType::boxes, false});
-    std::optional<Evaluated> masks;
-    if (truth.has_masks() && results.has_masks()) {
-      masks.emplace(evaluate_results(truth, results, {coco::IouType::masks, area_of_box_}));
-    }
-    print_stats("boxes", boxes);
-    if (masks) {
-      print_stats("masks", *masks);
+  }
+
+  void evaluate(const Evaluated& evaluated) const {
+    const coco::Dataset& truth = *evaluated.truth;
+    const DetectionEvaluation figures = evaluate_detections(truth, evaluated.results, area_of_box_);
+    if (!figures.boxes) {
+      std::printf("there are no detections%s: nothing to evaluate\n",
+                  results_.empty() ? "" : (" in " + quote(results_)).c_str());
     } else {
-      std::printf("\nmasks: the %s have none\n", truth.has_masks() ? "detections" : "annotations");
+      print_stats("boxes", *figures.boxes);
+      if (figures.masks) {
+        print_stats("masks", *figures.masks);
+      } else {
+        std::printf("\nmasks: the %s have none\n",
+                    truth.has_masks() ? "detections" : "annotations");
+      }
+      print_categories(truth, figures);
     }
-    print_categories(truth, boxes, masks);
-    write(boxes, masks, truth);
+    if (!json_.empty()) {
+      write_file_atomically(json_, json_text(figures_json(figures, truth), 2) + "\n");
+    }
+    if (!out_.empty()) write(evaluated, figures);
   }
 
- private:
-  void write(const std::optional<Evaluated>& boxes, const std::optional<Evaluated>& masks,
-             const coco::Dataset& truth) const {
-    if (json_.empty()) return;
-    nlohmann::ordered_json json{{"bbox", nullptr}, {"segm", nullptr}};
-    if (boxes) json["bbox"] = figures_json(*boxes);
-    if (masks) json["segm"] = figures_json(*masks);
-    json["categories"] = nlohmann::ordered_json::array();
-    for (const coco::Category& category : truth.categories()) {
-      json["categories"].push_back({{"id", category.id}, {"name", category.name}});
-    }
-    write_file_atomically(json_, json_text(json, 2) + "\n");
+  void write(const Evaluated& evaluated, const DetectionEvaluation& figures) const {
+    const DetectionReportContext context{annotations_, evaluated.origin, evaluated.images,
+                                         evaluated.decode};
+    MissingFonts missing;
+    write_evaluation_files(out_, *evaluated.truth, evaluated.results, figures, context, missing);
+    const std::string advice = missing.advice();
+    if (!advice.empty()) std::cerr << "convmae: warning: " << advice << "\n";
+    std::printf("\nwrote report.html, metrics.json%s to %s\n",
+                results_.empty() ? " and detections.json" : "", printable(out_).c_str());
   }
 
-  std::string results_;
   std::string annotations_;
+  std::string checkpoint_;
+  std::string images_;
+  std::string results_;
+  std::string out_;
   std::string json_;
   bool area_of_box_ = false;
   bool load_only_ = false;
+  std::optional<double> score_threshold_;
+  std::optional<std::int64_t> max_detections_;
+  ReadingFlags reading_{1};
+  InferenceFlags inference_;
   OptionTable table_;
 };
 
@@ -194,7 +247,7 @@ class DetectEvalCommand {
 void add_detect_eval(CLI::App& detect) {
   add_example(add_command<DetectEvalCommand>(
                   detect, "eval", "COCO's average precision and recall of boxes and masks"),
-              "convmae detect eval --results results.json --annotations annotations.json");
+              "convmae detect eval --checkpoint detector --images val --annotations val.json");
 }
 
 }  // namespace convmae

@@ -12,10 +12,11 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// Polygons, or run lengths where polygons, whose union a mask is, cannot leave out a hole.
+/// Polygons; or run lengths, where polygons, whose union a mask is, cannot leave out a hole, and
+/// where there would be none, which pycocotools does not draw.
 Json segmentation_of(const Rle& mask) {
   const std::vector<Outline> outlines = outlines_of(mask);
-  if (std::ranges::any_of(outlines, &Outline::is_hole)) {
+  if (outlines.empty() || std::ranges::any_of(outlines, &Outline::is_hole)) {
     return {{"size", {mask.size.height, mask.size.width}}, {"counts", mask.runs}};
   }
   Json polygons = Json::array();

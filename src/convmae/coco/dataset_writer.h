@@ -22,9 +22,9 @@ struct NewAnnotation {
 };
 
 /// A COCO file of images and annotations that is written object by object; nothing appears before
-/// `commit`. Masks become polygons that give the same pixels, those with holes run lengths as
-/// numbers. Images wait in memory for the list of annotations to end. Throws UserError that names
-/// the file.
+/// `commit`. Masks become polygons that give the same pixels, those with holes, or without a
+/// pixel, run lengths as numbers. Images wait in memory for the list of annotations to end. Throws
+/// UserError that names the file.
 class DatasetWriter {
  public:
   DatasetWriter(const std::filesystem::path& path, const std::vector<Category>& categories);

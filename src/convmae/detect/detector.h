@@ -105,6 +105,8 @@ class Detector : public torch::nn::Module {
   InferencePass infer(const at::Tensor& images, std::span<const Size> sizes);
 
   const DetectorConfig& config() const { return config_; }
+  /// Decides from here on which boxes are detections.
+  void choose_by(const DetectionConfig& detection) { config_.detection = detection; }
 
   /// Sets every parameter as the published code does at start (`initialise_detector`).
   void initialise(std::uint64_t seed);

@@ -49,7 +49,7 @@ FoundImage found_in(const Detections& detections, const Sample& sample,
   FoundImage found;
   found.size = sample.original;
   found.objects.resize(static_cast<std::size_t>(boxes.size(0)));
-  const float* corner = boxes.const_data_ptr<float>();
+  const auto* corner = boxes.const_data_ptr<float>();
   for (std::size_t i = 0; i < found.objects.size(); ++i, corner += 4) {
     FoundObject& object = found.objects[i];
     // Width and height are subtracted in float32, as the published evaluators do.
