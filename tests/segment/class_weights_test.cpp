@@ -67,9 +67,9 @@ TEST_F(ClassWeights, OfPixelsLetClassesCountAlike) {
   for (const char* const name : {"a.png", "b.png", "c.png"}) {
     pairs.push_back({"none", (scratch_.path() / name).string()});
   }
-  const LabelledPairs data{std::make_shared<LabelPairs>(std::move(pairs), LabelPairs::Lone{},
-                                                        SourceAccount{}),
-                           std::make_shared<LabelScheme>(three_classes())};
+  const LabelledPairs data{
+      std::make_shared<LabelPairs>(std::move(pairs), LabelPairs::Lone{}, SourceAccount{}),
+      std::make_shared<LabelScheme>(three_classes())};
   std::int64_t heard = 0;
   const at::Tensor weights =
       balanced_class_weights(data, 1'000, [&heard](std::int64_t done) { heard = done; });

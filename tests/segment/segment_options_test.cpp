@@ -72,10 +72,6 @@ TEST(SegmentOptions, RefuseWhatMakesNoSense) {
                 o.mean = o.std = {0.5, 0.5, 0.5, 0.5};
               }),
               HasSubstr("--no_distort"));
-  EXPECT_THAT(error_of([](auto& o) {
-                o.model_config.encoder.position = PositionEncoding::relative;
-              }),
-              HasSubstr("--relative_position"));
 }
 
 }  // namespace

@@ -116,7 +116,9 @@ TEST_F(SegmentorCheckpoint, IsRefusedIfItDescribesNone) {
               HasSubstr("names 3 classes, but tells 4 apart"));
   EXPECT_THAT(error_of([](Json& task) { task["bounds"] = {300}; }), HasSubstr("bounds"));
   EXPECT_THAT(error_of([](Json& task) { task["stride"] = {65, 64}; }), HasSubstr("stride"));
-  EXPECT_THAT(error_of([](Json& task) { task["segmentor"]["img_size"] = {64, 96}; }),
+  EXPECT_THAT(error_of([](Json& task) {
+                task["segmentor"]["img_size"] = {64, 96};
+              }),
               HasSubstr("its images are of"));
 }
 

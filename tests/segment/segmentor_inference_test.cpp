@@ -36,8 +36,8 @@ class SegmentorInference : public testing::Test {
       const std::string name = std::to_string(i) + ".png";
       write(name, encode_png(picture));
       write("label_" + name, encode_grey_png(ids, size.height, size.width));
-      pairs.push_back({(scratch_.path() / name).string(),
-                       (scratch_.path() / ("label_" + name)).string()});
+      pairs.push_back(
+          {(scratch_.path() / name).string(), (scratch_.path() / ("label_" + name)).string()});
     }
     std::vector<LabelScheme::Class> classes;
     for (std::int32_t k = 0; k < 7; ++k) classes.push_back({"c" + std::to_string(k), {k + 1}});

@@ -9,26 +9,27 @@ namespace convmae {
 
 /// A choice by its name.
 template <typename T>
-struct Named {
+struct NamedChoice {
   T value;
   const char* name;
 };
 
 inline constexpr std::array kRelativePositions{
-    Named<RelativePosition>{RelativePosition::none, "none"},
-    Named<RelativePosition>{RelativePosition::per_block, "per_block"},
-    Named<RelativePosition>{RelativePosition::shared, "shared"},
-    Named<RelativePosition>{RelativePosition::global_and_windowed, "global_and_windowed"},
-    Named<RelativePosition>{RelativePosition::decomposed, "decomposed"}};
-inline constexpr std::array kDropPathUnits{Named<DropPathUnit>{DropPathUnit::image, "image"},
-                                           Named<DropPathUnit>{DropPathUnit::window, "window"}};
-inline constexpr std::array kPyramids{Named<PyramidKind>{PyramidKind::feature, "feature"},
-                                      Named<PyramidKind>{PyramidKind::simple, "simple"}};
-inline constexpr std::array kNorms{Named<ConvolutionNorm>{ConvolutionNorm::batch, "batch"},
-                                   Named<ConvolutionNorm>{ConvolutionNorm::layer, "layer"}};
+    NamedChoice<RelativePosition>{RelativePosition::none, "none"},
+    NamedChoice<RelativePosition>{RelativePosition::per_block, "per_block"},
+    NamedChoice<RelativePosition>{RelativePosition::shared, "shared"},
+    NamedChoice<RelativePosition>{RelativePosition::global_and_windowed, "global_and_windowed"},
+    NamedChoice<RelativePosition>{RelativePosition::decomposed, "decomposed"}};
+inline constexpr std::array kDropPathUnits{
+    NamedChoice<DropPathUnit>{DropPathUnit::image, "image"},
+    NamedChoice<DropPathUnit>{DropPathUnit::window, "window"}};
+inline constexpr std::array kPyramids{NamedChoice<PyramidKind>{PyramidKind::feature, "feature"},
+                                      NamedChoice<PyramidKind>{PyramidKind::simple, "simple"}};
+inline constexpr std::array kNorms{NamedChoice<ConvolutionNorm>{ConvolutionNorm::batch, "batch"},
+                                   NamedChoice<ConvolutionNorm>{ConvolutionNorm::layer, "layer"}};
 inline constexpr std::array kRescalings{
-    Named<BoxRescaling>{BoxRescaling::one_factor, "one_factor"},
-    Named<BoxRescaling>{BoxRescaling::two_factors, "two_factors"}};
+    NamedChoice<BoxRescaling>{BoxRescaling::one_factor, "one_factor"},
+    NamedChoice<BoxRescaling>{BoxRescaling::two_factors, "two_factors"}};
 
 /// Calls `field(name, value)` for every number, list and switch, and `choice(name, value, names)`
 /// for every choice, in the order of the file; `Config` is const for writing and not for reading.

@@ -73,9 +73,6 @@ void resolve(SegmentOptions& options) {
 void validate(const SegmentOptions& options) {
   validate(options.model_config.encoder);
   validate_training(options);
-  require(options.model_config.encoder.position == PositionEncoding::sincos,
-          "a segmentor has a table of absolute positions in any case: say with "
-          "--relative_position what its blocks have beside it, and leave out --position");
   validate(options.segmentor);
   require_batch(options.segmentor, options.batch_size);
   parse_in_chans_init(options.in_chans_init);

@@ -181,7 +181,9 @@ class SegmentorTransfer {
   std::optional<std::vector<std::int64_t>> matched_;
 };
 
+/// By the names of the flags.
 nlohmann::ordered_json head_settings(const SegmentorConfig& config) {
+  using Json = nlohmann::ordered_json;
   return {{"in_chans", config.encoder.in_chans},
           {"patch_size", config.encoder.patch_size},
           {"embed_dim", config.encoder.embed_dim},
@@ -191,7 +193,7 @@ nlohmann::ordered_json head_settings(const SegmentorConfig& config) {
           {"kernel_size", config.encoder.kernel_size},
           {"head_channels", config.channels},
           {"head_maps", config.maps},
-          {"pool_scales", config.pool_scales},
+          {"pool_scales", config.pool_scales.empty() ? Json("none") : Json(config.pool_scales)},
           {"aux_channels", config.aux_channels},
           {"aux_map", config.aux_map},
           {"layer_scale", config.layer_scale},
@@ -211,8 +213,7 @@ nlohmann::ordered_json segmentor_settings(const std::filesystem::path& path) {
   if (!holds_segmentor(file)) {
     nlohmann::ordered_json settings = encoder_settings(path);
     // The crop is this run's own, and so is how attention knows positions.
-    settings.erase("input_size");
-    settings.erase("position");
+    for (const char* const key : {"input_size", "position", "method"}) settings.erase(key);
     return settings;
   }
   const std::optional<CheckpointInfo> info = described_by_itself(file);
