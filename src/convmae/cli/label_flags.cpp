@@ -26,8 +26,7 @@ void add_label_flags(OptionTable& table, LabelSchemeOptions& options) {
 
 void add_label_flags(CLI::App& command, LabelSchemeOptions& options) {
   command.add_option("--classes", options.classes, kClassesHelp);
-  numbers_of<std::int64_t>(
-      command.add_option("--label_offset", options.label_offset, kOffsetHelp))
+  numbers_of<std::int64_t>(command.add_option("--label_offset", options.label_offset, kOffsetHelp))
       ->capture_default_str();
   numbers_of<std::int64_t>(command.add_option("--ignore_index", options.ignore_index, kIgnoreHelp))
       ->expected(1, -1)

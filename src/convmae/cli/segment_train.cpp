@@ -33,8 +33,9 @@ class SegmentTrainCommand : public TrainingCommand<SegmentOptions> {
     add_label_flags(table_, options_.scheme);
     table_.add("in_chans_init", options_.in_chans_init,
                "First convolution of --init for other channels: mean, repeat or random");
-    add_model(ModelFlags::Part::encoder);
+    add_model(ModelFlags::Part::dense);
     input_size_ = command.get_option("--input_size");
+    in_chans_ = command.get_option("--in_chans");
     add_head();
     add_augmentation();
     table_.group("Loss");
@@ -78,7 +79,7 @@ class SegmentTrainCommand : public TrainingCommand<SegmentOptions> {
                                 "Width of the head; by itself that of the last stage");
     table_.add("head_maps", segmentor.maps,
                "Maps that the head reads: 0, 1, 2 of the stages, 3 at half the last's resolution");
-    table_.add("pool_scales", segmentor.pool_scales, "Bins of the pyramid pooling");
+    table_.add_or_none("pool_scales", segmentor.pool_scales, "Bins of the pyramid pooling");
     table_.add("aux_channels", segmentor.aux_channels, "Width of the auxiliary head; 0: none");
     table_.add("aux_map", segmentor.aux_map, "The map that it reads");
     table_.add("aux_weight", segmentor.aux_weight, "Of its loss");
@@ -108,12 +109,19 @@ class SegmentTrainCommand : public TrainingCommand<SegmentOptions> {
   }
 
   nlohmann::ordered_json settings_of_init() const override {
-    return segmentor_settings(options_.init);
+    nlohmann::ordered_json settings = segmentor_settings(options_.init);
+    if (in_chans_->count() > 0 &&
+        settings.at("in_chans") != options_.model_config.encoder.in_chans) {
+      settings.erase("mean");  // they are other channels'
+      settings.erase("std");
+    }
+    return settings;
   }
 
   int train(const RunContext& context) override { return train_segmentor(options_, context); }
 
   const CLI::Option* input_size_ = nullptr;
+  const CLI::Option* in_chans_ = nullptr;
   const CLI::Option* head_channels_ = nullptr;
   const CLI::Option* epochs_ = nullptr;
   const CLI::Option* steps_ = nullptr;
