@@ -50,11 +50,10 @@ Chart parts_chart(const RunLog& log) {
     }
   }
   for (Series& series : chart.series) {
-    const int colour = series.colour;
-    std::string name = std::move(series.name);
-    series = smooth(series, std::max<std::size_t>(1, series.x.size() / kPointsPerCurve));
-    series.name = std::move(name);
-    series.colour = colour;
+    Series smoothed = smooth(series, std::max<std::size_t>(1, series.x.size() / kPointsPerCurve));
+    smoothed.name = series.name;
+    smoothed.colour = series.colour;
+    std::swap(series, smoothed);
   }
   return chart;
 }
