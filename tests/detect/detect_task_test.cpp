@@ -116,7 +116,7 @@ TEST(DetectTask, StatisticsMoveWithStepsThatAreTaken) {
   task.loss(some_batch());
   task.discard();
   task.loss(some_batch());
-  task.commit_if(at::tensor(false));
+  task.commit_if(at::zeros({}, at::kBool));
   EXPECT_EQ(moved(), 0);
   task.loss(some_batch());
   task.commit();

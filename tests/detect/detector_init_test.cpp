@@ -84,7 +84,7 @@ TEST_F(TakeWeights, OfADetectorCarriesOverRowsOfItsClasses) {
         take_weights(save(*from, {"cat", "dog", "owl"}), *to, InChansInit::mean,
                      categories({"owl", "fox", "cat", "emu"}));
     EXPECT_TRUE(init.knows_classes);
-    EXPECT_THAT(init.text, HasSubstr("rows of 2 of 4 carried over by name, new: 'fox', 'emu'"));
+    EXPECT_THAT(init.text, HasSubstr("rows of 2 of 4 carried over by name, new: 'fox' and 'emu'"));
     const Tensors source = tensors_of(*from);
     for (const auto& [key, tensor] : tensors_of(*to)) {
       const bool scores = key.starts_with("roi_heads.box_predictor.cls_score.");
