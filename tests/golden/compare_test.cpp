@@ -16,7 +16,8 @@ constexpr float kInf = std::numeric_limits<float>::infinity();
 /// A golden file with these tensors, there while the object lives.
 class Golden {
  public:
-  explicit Golden(const Tensors& tensors, const std::string& rounding = "{}")
+  explicit Golden(const Tensors& tensors, const std::string& rounding = "{}",
+                  const std::string& config = R"({"noise_tensors": ["out.noise"]})")
       : path_(std::filesystem::temp_directory_path() /
               ("golden-" + std::to_string(::getpid()) + ".safetensors")) {
     std::vector<TensorView> views;
@@ -27,8 +28,7 @@ class Golden {
                        tensor.sizes().vec(),
                        {static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()}});
     }
-    write_safetensors(path_, views,
-                      {{"config", R"({"noise_tensors": ["out.noise"]})"}, {"dev64", rounding}});
+    write_safetensors(path_, views, {{"config", config}, {"dev64", rounding}});
   }
   ~Golden() { std::filesystem::remove(path_); }
   Golden(const Golden&) = delete;
@@ -131,6 +131,27 @@ TEST(CompareJson, ComparesAllButTheInputs) {
   }
   EXPECT_TRUE(json_verdict(golden, R"({"rows": [{"lr": 0.5, "of": ["a", "b"]}]})").agrees());
   EXPECT_FALSE(json_verdict(R"({"lr": 3})", R"({"lr": 3})").agrees());
+}
+
+TEST(Compare, OnlyWhatWasRecolouredMayBeALevelOff) {
+  const at::Tensor levels = at::tensor({10, 20}, at::kByte);
+  const at::Tensor off = at::tensor({10, 21}, at::kByte);
+  const at::Tensor far = at::tensor({10, 22}, at::kByte);
+  const auto agree = [&](const std::string& name, const at::Tensor& ours, const char* config) {
+    return Golden({{name, levels}}, "{}", config).against({{name, ours}}).agrees();
+  };
+  constexpr const char* kTransforms = R"({"colour_ops": []})";
+  for (const char* const name :
+       {"out.colour.hue_3", "out.colour.saturation_0.5", "out.a.distort.image", "out.a.image"}) {
+    EXPECT_TRUE(agree(name, off, kTransforms)) << name;
+    EXPECT_FALSE(agree(name, far, kTransforms)) << name;
+    EXPECT_FALSE(agree(name, off, "{}")) << name;
+  }
+  for (const char* const name :
+       {"out.colour.hsv", "out.colour.contrast_0.5", "out.a.flip.image", "out.a.label"}) {
+    EXPECT_FALSE(agree(name, off, kTransforms)) << name;
+    EXPECT_TRUE(agree(name, levels, kTransforms)) << name;
+  }
 }
 
 }  // namespace

@@ -12,6 +12,17 @@ using Hsv = std::array<std::uint8_t, 3>;
 
 constexpr int kHues = 180;
 constexpr float kFull = 255;
+
+/// What the channels of a colour of a sixth of the circle have.
+enum Level : std::size_t { kMost, kLeast, kFalling, kRising };
+using Levels = std::array<std::uint8_t, 4>;
+constexpr std::array<std::array<Level, 3>, 6> kSectors{{{kMost, kRising, kLeast},
+                                                        {kFalling, kMost, kLeast},
+                                                        {kLeast, kMost, kRising},
+                                                        {kLeast, kFalling, kMost},
+                                                        {kRising, kLeast, kMost},
+                                                        {kMost, kLeast, kFalling}}};
+
 constexpr int kShift = 12;
 constexpr int kRounding = 1 << (kShift - 1);
 
@@ -79,31 +90,19 @@ Rgb rgb_of_hsv(const Hsv& hsv, ToLevel to_level) {
   const float value = static_cast<float>(hsv[2]) * (1 / kFull);
   const auto sector = static_cast<int>(turn);
   const float share = turn - static_cast<float>(sector);
+  // Parts may be beyond 0 and 1 by their rounding, levels cannot.
   const auto level = [to_level](float part) {
     const float exact = part * kFull;
-    const float whole = to_level == ToLevel::round ? std::nearbyint(exact) : exact;
-    return static_cast<std::uint8_t>(std::clamp(whole, 0.0F, kFull));
+    return static_cast<std::uint8_t>(
+        static_cast<int>(to_level == ToLevel::round ? std::nearbyint(exact) : exact));
   };
   // One product is not rounded before it is subtracted, as OpenCV compiled for FMA has it.
   const double fallen = 1 - static_cast<double>(saturation) * static_cast<double>(share);
-  const std::uint8_t most = level(value);
-  const std::uint8_t least = level(value * (1 - saturation));
-  const std::uint8_t falling = level(value * static_cast<float>(fallen));
-  const std::uint8_t rising = level(value * (1 - saturation * (1 - share)));
-  switch (sector % 6) {
-    case 0:
-      return {most, rising, least};
-    case 1:
-      return {falling, most, least};
-    case 2:
-      return {least, most, rising};
-    case 3:
-      return {least, falling, most};
-    case 4:
-      return {rising, least, most};
-    default:
-      return {most, least, falling};
-  }
+  const Levels levels{level(value), level(value * (1 - saturation)),
+                      level(value * static_cast<float>(fallen)),
+                      level(value * (1 - saturation * (1 - share)))};
+  const auto& [red, green, blue] = kSectors[static_cast<std::size_t>(sector % 6)];
+  return {levels[red], levels[green], levels[blue]};
 }
 
 void scale_levels(float factor, float offset, Image& image) {
