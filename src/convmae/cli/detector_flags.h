@@ -18,6 +18,7 @@ class DetectorFlags {
   /// `config`, which outlive this object.
   DetectorFlags(OptionTable& table, const CLI::App& command, std::string& preset,
                 DetectorConfig& config);
+  ~DetectorFlags() = default;
   DetectorFlags(const DetectorFlags&) = delete;
   DetectorFlags& operator=(const DetectorFlags&) = delete;
 
