@@ -91,7 +91,7 @@ TEST_F(SegmentorInit, CarriesRowsOfClassesOfTheSameName) {
     if (all[i].first.find("conv_seg") != std::string::npos) continue;
     EXPECT_TRUE(at::equal(all[i].second, had[i].second)) << all[i].first;
   }
-  EXPECT_THAT(text, HasSubstr("has 2 of the 4 classes, new: 'wood', 'road'"));
+  EXPECT_THAT(text, HasSubstr("has 2 of the 4 classes, new: 'wood' and 'road'"));
   EXPECT_EQ(text.find('\n'), std::string::npos);
   EXPECT_EQ(text.find("left out"), std::string::npos);
 }
