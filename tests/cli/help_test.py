@@ -16,8 +16,8 @@ from segments import write_pairs
 COMMANDS = ("", "pretrain", "finetune", "linprobe", "eval", "predict", "reconstruct", "info",
             "bench", "bench pretrain", "bench finetune", "bench inference", "bench detect",
             "bench segment", "bench ops", "bench data", "bench weights", "inspect", "convert",
-            "features", "knn", "stats", "compare", "detect", "detect train", "detect eval",
-            "detect check", "segment", "segment train", "segment eval", "segment predict",
+            "features", "knn", "stats", "compare", "detect", "detect train", "detect predict",
+            "detect eval", "detect check", "segment", "segment train", "segment eval", "segment predict",
             "segment check", "help")
 DETECTIONS = Path(__file__).parents[1] / "golden" / "coco_eval"
 SIZES = TINY[:TINY.index("--decoder_embed_dim")]
@@ -89,7 +89,7 @@ class Help(ProgramTest):
             "reconstruct": ["images", "--checkpoint", "--out"], "inspect": ["file"],
             "convert": ["in", "out"], "compare": ["runs"], "bench weights": ["file"],
             "detect train": ["--annotations", "--images", "--out"],
-            "detect eval": ["--annotations", "--results"], "detect check": ["file"],
+            "detect predict": ["--checkpoint", "--out"], "detect eval": ["--annotations"], "detect check": ["file"],
             "segment train": ["--data", "--out"], "segment eval": ["--checkpoint", "--data"],
             "segment predict": ["--checkpoint", "--out"],
             "segment check": ["data"],

@@ -247,7 +247,8 @@ class DetectEvalCommand {
 void add_detect_eval(CLI::App& detect) {
   add_example(add_command<DetectEvalCommand>(
                   detect, "eval", "COCO's average precision and recall of boxes and masks"),
-              "convmae detect eval --checkpoint detector --images val --annotations val.json");
+              "convmae detect eval --checkpoint detector --images images --annotations "
+              "annotations.json");
 }
 
 }  // namespace convmae
