@@ -94,9 +94,9 @@ Indexed read_as_it_stands(const std::vector<std::uint8_t>& bytes) {
 }
 
 TEST(Png, IndicesKeepTheirNumbersAndColours) {
-  std::vector<Colour> palette;
-  for (int i = 0; i < 30; ++i) {
-    palette.push_back({static_cast<std::uint8_t>(7 * i), static_cast<std::uint8_t>(255 - i), 3});
+  std::vector<Colour> palette(30);
+  for (std::size_t i = 0; i < palette.size(); ++i) {
+    palette[i] = {static_cast<std::uint8_t>(7 * i), static_cast<std::uint8_t>(255 - i), 3};
   }
   const std::vector<std::uint8_t> indices{0, 29, 1, 17, 17, 2};
   const Indexed found = read_as_it_stands(encode_palette_png(indices, 2, 3, palette));

@@ -24,8 +24,10 @@ inline std::uint16_t free_port() {
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof(address);
-  ::bind(listener, reinterpret_cast<sockaddr*>(&address), size);
-  ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
+  auto* const place = reinterpret_cast<sockaddr*>(&address);
+  const bool bound =
+      ::bind(listener, place, size) == 0 && ::getsockname(listener, place, &size) == 0;
+  EXPECT_TRUE(bound);
   ::close(listener);
   return ntohs(address.sin_port);
 }
