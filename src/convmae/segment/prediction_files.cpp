@@ -66,7 +66,7 @@ SegmentationFiles::SegmentationFiles(std::filesystem::path directory,
     : directory_(std::move(directory)),
       source_(std::move(source)),
       scheme_(std::move(scheme)),
-      decode_(std::move(decode)),
+      decode_(decode),
       overlays_(overlays),
       common_(common_beginning(*source_)),
       pixels_(static_cast<std::size_t>(scheme_->num_classes())) {

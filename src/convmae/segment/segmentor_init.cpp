@@ -25,7 +25,9 @@ bool holds_segmentor(const WeightFile& file) {
   return file.find("decode_head.conv_seg.weight") != nullptr;
 }
 
-bool gives_logits(std::string_view name) { return name.find(".conv_seg.") != name.npos; }
+bool gives_logits(std::string_view name) {
+  return name.find(".conv_seg.") != std::string_view::npos;
+}
 
 /// What pretraining does not have, so that it may stay new.
 bool is_new_with_segmentation(std::string_view name) {
