@@ -60,7 +60,7 @@ class Info(ProgramTest):
         self.assertLess(fewer["parameters"], plain["parameters"])
         self.assert_user_error(run_program("info", "--task", "count"), "--task 'count'", "detect")
         self.assert_user_error(run_program("info", *arguments, "--detector", "swin"), "official")
-        self.assert_user_error(run_program("info", *arguments, "--input_size", 224), "windows")
+        self.assert_user_error(run_program("info", "--task", "detect", "--input_size", 224), "windows")
         self.assert_user_error(run_program("info", *arguments, "--num_classes", 0), "num_classes")
 
     def test_a_segmentor_costs_what_is_published(self):

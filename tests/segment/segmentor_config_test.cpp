@@ -61,7 +61,8 @@ TEST(SegmentorConfig, RefusesJsonThatIsNone) {
   refused("[]", "is not a JSON object");
   refused(replaced("\"maps\"", "\"charts\""), "has no maps");
   refused(replaced("\"channels\":5", "\"channels\":5.5"), "no usable channels");
-  refused(replaced("per_block", "everywhere"), "'everywhere': expected none, per_block or shared");
+  refused(replaced("per_block", "everywhere"),
+          "relative positions must be none, per_block or shared, found 'everywhere'");
   refused(replaced("[48,64]", "[48]"), "img_size that is not two numbers");
   refused(replaced("{", "{\"colour\":1,"), "an unknown key 'colour'");
 }
