@@ -58,10 +58,9 @@ class Matcher {
     ranked = sort_into_buckets(sorted, categories_, category_of_detection);
     const Buckets by_image = sort_into_buckets(sorted, images, image_of_detection);
     const Buckets found = sort_into_buckets(by_image.order, categories_, category_of_detection);
-    const Buckets objects_by_image =
-        sort_into_buckets(in_order_of_category(annotations), images, [&](std::uint32_t i) {
-          return static_cast<std::size_t>(annotations[i].image);
-        });
+    const Buckets objects_by_image = sort_into_buckets(
+        in_order_of_category(annotations), images,
+        [&](std::uint32_t i) { return static_cast<std::size_t>(annotations[i].image); });
     const Buckets objects =
         sort_into_buckets(objects_by_image.order, categories_,
                           [&](std::uint32_t i) { return category_of(annotations[i].category); });
@@ -84,9 +83,10 @@ class Matcher {
   std::vector<std::uint32_t> in_order_of_category(const Records& records) const {
     std::vector<std::uint32_t> indices = first_indices(records.size());
     if (!options_.class_agnostic) return indices;
-    return sort_into_buckets(indices, truth_.categories().size(), [&](std::uint32_t i) {
-             return static_cast<std::size_t>(records[i].category);
-           }).order;
+    return sort_into_buckets(
+               indices, truth_.categories().size(),
+               [&](std::uint32_t i) { return static_cast<std::size_t>(records[i].category); })
+        .order;
   }
 
   static std::span<const std::uint32_t> part(const Buckets& buckets, std::size_t value) {

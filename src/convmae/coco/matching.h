@@ -25,8 +25,8 @@ struct Matching {
   std::vector<Outcome> outcomes;  ///< one a detection
   /// Objects that are to be found, by category and range of areas.
   std::vector<std::array<std::int64_t, kAreas>> objects;
-  /// Categories as the options count them. Detections by category, then by descending score, then by image, then in the order of the
-  /// file; where each category begins, and the end.
+  /// Categories as the options count them. Detections by category, then by descending score, then
+  /// by image, then in the order of the file; where each category begins, and the end.
   std::vector<std::uint32_t> ranked;
   std::vector<std::size_t> begins;
 };

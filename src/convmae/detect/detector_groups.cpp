@@ -18,9 +18,8 @@ std::optional<std::string_view> within_encoder(std::string_view name) {
 
 bool is_norm(std::string_view name) {
   constexpr std::array<std::string_view, 3> kNorms{".norm.", ".norm1.", ".norm2."};
-  return std::ranges::any_of(kNorms, [name](std::string_view part) {
-    return name.find(part) != std::string_view::npos;
-  });
+  return std::ranges::any_of(
+      kNorms, [name](std::string_view part) { return name.find(part) != std::string_view::npos; });
 }
 
 }  // namespace
