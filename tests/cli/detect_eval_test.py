@@ -45,6 +45,16 @@ class DetectEval(ProgramTest):
             self.assertAlmostEqual(ours, theirs, places=14)
         self.assertNotEqual(expected["segm"]["stats"], expected["segm_if_bbox_is_kept_in_the_results"]["stats"])
 
+    def test_all_categories_as_one_are_those_of_pycocotools_too(self):
+        text, report, _ = self.case("basic", "--class_agnostic")
+        # COCOeval with useCats = 0; the last one is eval["recall"][0, 0, 0, 2] of the masks.
+        expected = {"bbox": [0.2482832067139966, 0.47129554387663836, 0.2315751390807284, 0.1688363122026488],
+                    "segm": [0.12950557037844582, 0.33973597359735974, 0.06747550317250615, 0.07887788778877888]}
+        for kind, stats in expected.items():
+            self.assertEqual(report["class_agnostic"][kind]["stats"][:4], stats)
+        self.assertTrue(text.endswith("IoU=0.50      | area=   all | maxDets=100 ] = 0.720\n"), text[-200:])
+        self.assertNotIn("class_agnostic", self.case("basic")[1])
+
     def test_the_terminal_has_twelve_numbers_each_and_a_table(self):
         text, report, _ = self.case("basic")
         self.assertIn(f"AP @[ IoU=0.50:0.95 | area=   all | maxDets=100 ] = {report['bbox']['stats'][0]:.3f}", text)

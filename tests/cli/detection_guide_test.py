@@ -34,7 +34,7 @@ class DetectionGuide(ProgramTest):
         commands = re.findall(r"^    convmae (.*)$", text, re.MULTILINE)
         others = re.findall(r"^    (?!convmae )(\S+)", text, re.MULTILINE)
         self.assertEqual(others, ["tools/prepare_detection"])  # tests/tools runs it
-        self.assertEqual(len(commands), 7)
+        self.assertEqual(len(commands), 8)
         for command in commands:
             with self.subTest(command=command):
                 more = SHORT if command.startswith("detect train") else []

@@ -38,6 +38,15 @@ void print_stats(const char* title, const DetectionFigures& figures) {
   }
 }
 
+/// Nothing for none.
+void print_class_agnostic(const char* title, const std::optional<DetectionFigures>& figures) {
+  if (!figures) return;
+  print_stats(title, *figures);
+  constexpr std::size_t kMostDetections = coco::kLimits - 1;
+  std::printf("  AR @[ IoU=0.50      | area=   all | maxDets=100 ] = %s\n",
+              three_digits(figures->evaluation.recall(0, 0, 0, kMostDetections)).c_str());
+}
+
 void print_categories(const coco::Dataset& truth, const DetectionEvaluation& figures) {
   constexpr std::size_t kLongestName = 30;
   std::printf("\n%-12s %-*s %7s %8s %8s %8s", "category_id", static_cast<int>(kLongestName), "name",
@@ -95,6 +104,9 @@ class DetectEvalCommand {
         "area_of_box", area_of_box_,
         "Masks: sizes of false detections go by their boxes, as in pycocotools where results "
         "have both; else by the masks, as in detectron2");
+    table_.add("class_agnostic", class_agnostic_,
+               "Also with all categories as one: whether an object is found, whatever it is "
+               "taken for");
     table_.add_command_line_only("load_only", load_only_, "Read both files and end");
     table_
         .add("score_threshold", score_threshold_,
@@ -196,7 +208,8 @@ class DetectEvalCommand {
 
   void evaluate(const Evaluated& evaluated) const {
     const coco::Dataset& truth = *evaluated.truth;
-    const DetectionEvaluation figures = evaluate_detections(truth, evaluated.results, area_of_box_);
+    const DetectionEvaluation figures =
+        evaluate_detections(truth, evaluated.results, area_of_box_, class_agnostic_);
     if (!figures.boxes) {
       std::printf("there are no detections%s: nothing to evaluate\n",
                   results_.empty() ? "" : (" in " + quote(results_)).c_str());
@@ -209,6 +222,8 @@ class DetectEvalCommand {
                     truth.has_masks() ? "detections" : "annotations");
       }
       print_categories(truth, figures);
+      print_class_agnostic("boxes of any category", figures.class_agnostic_boxes);
+      print_class_agnostic("masks of any category", figures.class_agnostic_masks);
     }
     if (!json_.empty()) {
       write_file_atomically(json_, json_text(figures_json(figures, truth), 2) + "\n");
@@ -234,6 +249,7 @@ class DetectEvalCommand {
   std::string out_;
   std::string json_;
   bool area_of_box_ = false;
+  bool class_agnostic_ = false;
   bool load_only_ = false;
   std::optional<double> score_threshold_;
   std::optional<std::int64_t> max_detections_;

@@ -45,12 +45,21 @@ const std::array<StatName, 12> kStatNames{{{"AP", "0.50:0.95", "all", 100},
                                            {"AR", "0.50:0.95", "large", 100}}};
 
 DetectionEvaluation evaluate_detections(const coco::Dataset& truth, const coco::Results& results,
-                                        bool area_of_box) {
+                                        bool area_of_box, bool class_agnostic) {
   DetectionEvaluation found;
   if (results.detections().empty() && results.without_category() == 0) return found;
-  found.boxes.emplace(evaluate(truth, results, {coco::IouType::boxes, false}));
-  if (truth.has_masks() && results.has_masks()) {
-    found.masks.emplace(evaluate(truth, results, {coco::IouType::masks, area_of_box}));
+  const coco::EvaluationOptions boxes{coco::IouType::boxes, false};
+  const coco::EvaluationOptions masks{coco::IouType::masks, area_of_box};
+  const bool have_masks = truth.has_masks() && results.has_masks();
+  const auto with_any = [&](coco::EvaluationOptions options) {
+    options.class_agnostic = true;
+    return evaluate(truth, results, options);
+  };
+  found.boxes.emplace(evaluate(truth, results, boxes));
+  if (have_masks) found.masks.emplace(evaluate(truth, results, masks));
+  if (class_agnostic) {
+    found.class_agnostic_boxes.emplace(with_any(boxes));
+    if (have_masks) found.class_agnostic_masks.emplace(with_any(masks));
   }
   return found;
 }
@@ -74,6 +83,10 @@ FiguresJson figures_json(const DetectionEvaluation& figures, const coco::Dataset
   FiguresJson& categories = json["categories"] = FiguresJson::array();
   for (const coco::Category& category : truth.categories()) {
     categories.push_back({{"id", category.id}, {"name", category.name}});
+  }
+  if (figures.class_agnostic_boxes) {
+    json["class_agnostic"] = {{"bbox", json_of(figures.class_agnostic_boxes)},
+                              {"segm", json_of(figures.class_agnostic_masks)}};
   }
   return json;
 }

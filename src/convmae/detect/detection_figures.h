@@ -32,11 +32,15 @@ struct DetectionFigures {
 struct DetectionEvaluation {
   std::optional<DetectionFigures> boxes;
   std::optional<DetectionFigures> masks;
+  // The same with all categories as one, if that was asked for.
+  std::optional<DetectionFigures> class_agnostic_boxes{};
+  std::optional<DetectionFigures> class_agnostic_masks{};
 };
 
-/// `area_of_box` as in coco::EvaluationOptions. Throws UserError for masks that are none.
+/// `area_of_box` as in coco::EvaluationOptions; `class_agnostic`: evaluate a second time with all
+/// categories as one. Throws UserError for masks that are none.
 DetectionEvaluation evaluate_detections(const coco::Dataset& truth, const coco::Results& results,
-                                        bool area_of_box);
+                                        bool area_of_box, bool class_agnostic = false);
 
 /// How many objects of each category are to be found.
 std::vector<std::int64_t> objects_by_category(const coco::Dataset& truth);
@@ -46,7 +50,7 @@ std::string three_digits(double value);
 std::string three_digits(const std::optional<double>& value);
 
 /// `bbox` and `segm`, null or each with `stats`, `per_category_ap` and `cpu_seconds`, and
-/// `categories`.
+/// `categories`; `class_agnostic` has `bbox` and `segm` of all categories as one, if there are any.
 nlohmann::ordered_json figures_json(const DetectionEvaluation& figures, const coco::Dataset& truth);
 
 }  // namespace convmae
