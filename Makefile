@@ -4,8 +4,8 @@
 JOBS ?= $(shell nproc)
 
 .DEFAULT_GOAL := build
-.PHONY: help build test demo demo-classify format format-check tidy tidy-changed sanitize sanitize-quick \
-        sanitize-threads bench clean
+.PHONY: help build test demo demo-classify demo-detect demo-segment format format-check tidy tidy-changed sanitize \
+        sanitize-quick sanitize-threads bench clean
 
 help:            ## Show this list
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -26,6 +26,12 @@ demo:            ## Pretrain a small model on photographs (at most 6 minutes) an
 
 demo-classify:   ## Pretrain on Fashion-MNIST without labels (at most 15 minutes) and show what the features are worth
 	@tools/demo_classify
+
+demo-detect:     ## Train a small detector on composed pictures (about 15 minutes) and show what it finds
+	@tools/demo_detect
+
+demo-segment:    ## Train a small segmentor on composed pictures (about 15 minutes) and show what it makes of others
+	@tools/demo_segment
 
 format:          ## Format the C++ sources
 	@tools/setup lint

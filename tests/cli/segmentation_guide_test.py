@@ -25,7 +25,7 @@ class SegmentationGuide(ProgramTest):
         shutil.copy(self.run_directory / "weights.safetensors", self.folder / "weights")
         text = GUIDE.read_text()
         commands = re.findall(r"^    convmae (.*)$", text, re.MULTILINE)
-        others = re.findall(r"^    (?!convmae )(\S+)", text, re.MULTILINE)
+        others = re.findall(r"^    (?!convmae )(?:\.venv/bin/python )?(\S+)", text, re.MULTILINE)
         # tests/tools runs these
         self.assertEqual(others, ["tools/prepare_segmentation", "tools/segmentation_baseline"])
         self.assertEqual(len(commands), 6)
