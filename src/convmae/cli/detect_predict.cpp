@@ -1,29 +1,24 @@
-#include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/cli/command_line.h"
 #include "convmae/cli/help.h"
+#include "convmae/cli/image_words.h"
 #include "convmae/cli/inference.h"
 #include "convmae/cli/output.h"
 #include "convmae/cli/validators.h"
-#include "convmae/data/sources/entry_names.h"
-#include "convmae/data/sources/file_source.h"
 #include "convmae/detect/category_match.h"
 #include "convmae/detect/detector_checkpoint.h"
 #include "convmae/detect/prediction_files.h"
 #include "convmae/report/image_progress.h"
-#include "convmae/train/opened_images.h"
 #include "convmae/train/run/checkpoint_store.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <cstdio>
-#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -32,8 +27,7 @@ namespace {
 
 struct DetectPredictOptions {
   std::string checkpoint;
-  std::string data;
-  std::vector<std::string> images;
+  ImageWords images;
   std::string out;
   std::string annotations;
   std::string format = "coco_results";
@@ -45,51 +39,11 @@ struct DetectPredictOptions {
   InferenceFlags inference;
 };
 
-/// Images that were named one by one.
-std::shared_ptr<const ImageSource> named_images(const std::vector<std::string>& paths) {
-  std::vector<FileSource::Entry> entries;
-  entries.reserve(paths.size());
-  for (const std::string& path : paths) entries.push_back({path, ImageSource::kNoLabel});
-  return std::make_shared<FileSource>("", std::move(entries), std::vector<std::string>{},
-                                      SourceAccount{});
-}
-
-/// Whether a word names an image, also one that is damaged; else it is a folder, a list or an
-/// archive.
-bool names_image(const std::string& path) {
-  constexpr std::size_t kBeginning = 16;
-  std::error_code ignored;
-  if (!std::filesystem::is_regular_file(path, ignored)) return false;
-  if (has_image_extension(path)) return true;
-  std::vector<std::uint8_t> bytes;
-  read_file_part(path, 0, kBeginning, bytes);
-  return sniff_image_format(bytes) != ImageFormat::unknown;
-}
-
-/// What names of images in a file are relative to.
-std::filesystem::path folder_of(const std::string& data) {
-  std::error_code ignored;
-  const std::filesystem::path path = data;
-  return std::filesystem::is_directory(path, ignored) ? path : path.parent_path();
-}
-
-void settle_images(DetectPredictOptions& options) {
-  if (options.data.empty() == options.images.empty()) {
-    throw UserError(options.data.empty()
-                        ? "give images: files, or a folder, list or archive with --data"
-                        : "give images either as words or with --data, not both");
-  }
-  if (options.images.size() == 1 && !names_image(options.images.front())) {
-    std::swap(options.data, options.images.front());
-    options.images.clear();
-  }
-}
-
 PredictionSubject subject_of(const DetectPredictOptions& options, const LoadedDetector& loaded,
                              std::shared_ptr<const ImageSource> source) {
   PredictionSubject subject;
   subject.source = std::move(source);
-  subject.folder = options.data.empty() ? "" : folder_of(options.data);
+  subject.folder = options.images.folder();
   subject.decode = options.inference.decode();
   subject.decode.channels = std::ssize(loaded.preprocessing.mean);
   for (const coco::Category& category : loaded.categories) subject.names.push_back(category.name);
@@ -137,8 +91,7 @@ void print(const PredictionFiles& files, const std::vector<std::string>& names, 
   std::fflush(stdout);
 }
 
-int run(DetectPredictOptions options) {
-  settle_images(options);
+int run(const DetectPredictOptions& options) {
   const PredictionFormat format = parse_prediction_format(options.format);
   const bool pictures = !options.no_pictures;
   PredictionFiles::require(options.out, pictures);
@@ -148,8 +101,7 @@ int run(DetectPredictOptions options) {
   detection.score_thresh = options.score_threshold;
   detection.topk_per_image = options.max_detections;
   loaded.detector->choose_by(detection);
-  const std::shared_ptr<const ImageSource> source =
-      options.data.empty() ? named_images(options.images) : opened_images(options.data, Split::val);
+  const std::shared_ptr<const ImageSource> source = options.images.open();
   PredictionSubject subject = subject_of(options, loaded, source);
   const std::vector<std::string> names = subject.names;
   PredictionFiles files(options.out, format, pictures, std::move(subject));
@@ -183,8 +135,7 @@ void add_detect_predict(CLI::App& detect, CommandLine& line) {
       ->add_option("--checkpoint", options->checkpoint,
                    "A detector: the directory of a run, its weights, or published ones")
       ->required();
-  command->add_option("images", options->images, "JPEG, PNG, WebP, TIFF or .npy files");
-  command->add_option("--data", options->data, "In place of them a folder, a list or an archive");
+  options->images.add_to(*command);
   command
       ->add_option("--out", options->out,
                    "Directory for pictures/ and a file of all objects, which must not be there yet")
