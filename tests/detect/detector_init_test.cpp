@@ -94,8 +94,9 @@ TEST_F(TakeWeights, OfADetectorCarriesOverRowsOfItsClasses) {
         continue;
       }
       const std::int64_t rows = boxes ? 4 : 1;
-      const auto expect_rows = [&, &own = tensor](std::int64_t row, const at::Tensor& expected) {
-        EXPECT_TRUE(at::equal(own.narrow(0, rows * row, rows), expected)) << key << " " << row;
+      const auto expect_rows = [&, &own = tensor, &name = key](std::int64_t row,
+                                                               const at::Tensor& expected) {
+        EXPECT_TRUE(at::equal(own.narrow(0, rows * row, rows), expected)) << name << " " << row;
       };
       expect_rows(0, source.at(key).narrow(0, rows * 2, rows));
       expect_rows(1, before.at(key).narrow(0, rows * 1, rows));

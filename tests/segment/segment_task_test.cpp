@@ -24,13 +24,14 @@ SegmentOptions small_options() {
 
 Batch some_batch(std::int64_t count = 2) {
   torch::manual_seed(4);
+  constexpr std::int64_t kPixels = 48 * 64;
   std::vector<Sample> samples(static_cast<std::size_t>(count));
   for (Sample& sample : samples) {
     sample.size = sample.content = sample.original = {48, 64};
-    const at::Tensor pixels = at::randn({3 * 48 * 64});
+    const at::Tensor pixels = at::randn({3 * kPixels});
     sample.pixels.assign(pixels.const_data_ptr<float>(),
                          pixels.const_data_ptr<float>() + pixels.numel());
-    const at::Tensor classes = at::randint(-1, 7, {48 * 64}, at::kShort);
+    const at::Tensor classes = at::randint(-1, 7, {kPixels}, at::kShort);
     sample.map = LabelMap{{classes.const_data_ptr<std::int16_t>(),
                            classes.const_data_ptr<std::int16_t>() + classes.numel()}};
   }

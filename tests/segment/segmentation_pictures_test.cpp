@@ -20,8 +20,10 @@ LabelScheme scheme_of_ids(std::int32_t last_id) {
 TEST(SegmentationPictures, ColoursAreThePalettesOrFarApart) {
   const LabelScheme own({{"sea", {3}}, {"ice", {1}}}, {}, LabelPalette({{{9, 8, 7}, 3}}));
   EXPECT_EQ(colours_of(own).front(), (Colour{9, 8, 7}));
-  std::vector<LabelScheme::Class> many;
-  for (std::int32_t k = 0; k < 150; ++k) many.push_back({std::to_string(k), {k}});
+  std::vector<LabelScheme::Class> many(150);
+  for (std::size_t k = 0; k < many.size(); ++k) {
+    many[k] = {std::to_string(k), {static_cast<std::int32_t>(k)}};
+  }
   const std::vector<Colour> colours = colours_of({many, {}});
   for (std::size_t i = 0; i < colours.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {

@@ -39,8 +39,10 @@ class SegmentorInference : public testing::Test {
       pairs.push_back(
           {(scratch_.path() / name).string(), (scratch_.path() / ("label_" + name)).string()});
     }
-    std::vector<LabelScheme::Class> classes;
-    for (std::int32_t k = 0; k < 7; ++k) classes.push_back({"c" + std::to_string(k), {k + 1}});
+    std::vector<LabelScheme::Class> classes(7);
+    for (std::size_t k = 0; k < classes.size(); ++k) {
+      classes[k] = {"c" + std::to_string(k), {static_cast<std::int32_t>(k + 1)}};
+    }
     data_ = {std::make_shared<LabelPairs>(std::move(pairs), LabelPairs::Lone{}, SourceAccount{}),
              std::make_shared<LabelScheme>(std::move(classes), std::vector<std::int32_t>{8})};
     reading_.num_workers = 1;

@@ -21,9 +21,9 @@ namespace {
 using testing::HasSubstr;
 
 LabelScheme scheme_with(const std::vector<std::string>& names) {
-  std::vector<LabelScheme::Class> classes;
-  for (const std::string& name : names) {
-    classes.push_back({name, {static_cast<std::int32_t>(std::ssize(classes))}});
+  std::vector<LabelScheme::Class> classes(names.size());
+  for (std::size_t k = 0; k < names.size(); ++k) {
+    classes[k] = {names[k], {static_cast<std::int32_t>(k)}};
   }
   return {std::move(classes), {}};
 }

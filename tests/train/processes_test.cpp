@@ -95,7 +95,7 @@ class Losses : public Observer {
 struct Trained {
   std::vector<double> losses;
   NamedTensors parameters;
-  Outcome outcome;
+  Ending ending = Ending::gave_up;
 };
 
 struct Training {
@@ -120,13 +120,14 @@ Trained train(const Training& training, ProcessGroup* group) {
                   {.signalled = [&] { return training.signalled(losses.values.size()); },
                    .seconds = [] { return 0.0; }});
   std::vector<Observer*> observers{&losses};
-  Trained trained;
-  trained.outcome =
+  const Outcome outcome =
       trainer.run(task,
                   [&](std::int64_t epoch, std::int64_t batch) {
                     return std::make_unique<Shares>(epoch, batch, batch_size, rank, processes);
                   },
                   observers, {});
+  Trained trained;
+  trained.ending = outcome.ending;
   trained.losses = losses.values;
   trained.parameters = named_tensors(task.module());
   return trained;
@@ -191,7 +192,7 @@ TEST(Processes, EndAfterTheSameStepWhicheverIsAsked) {
     // Process 1 is asked while it computes the eighth step.
     training.signalled = [&](std::size_t step) { return group.rank() == 1 && step == 7; };
     const Trained trained = train(training, &group);
-    return trained.outcome.ending == Ending::signal && trained.losses.size() == 8;
+    return trained.ending == Ending::signal && trained.losses.size() == 8;
   };
   EXPECT_THAT(run_processes(2, work), Each(0));
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <tuple>
 #include <unordered_map>
 
 namespace convmae {
@@ -27,8 +28,8 @@ GradientReducer::GradientReducer(const std::vector<std::pair<std::string, at::Te
   }
   const std::vector<bool> sparse(tensors.size(), false);
   const auto first = static_cast<std::size_t>(c10d::kDefaultFirstBucketBytes);
-  auto [buckets, limits] =
-      c10d::compute_bucket_assignment_by_size(tensors, {first, kBucketBytes}, sparse);
+  std::vector<std::vector<std::size_t>> buckets =
+      std::get<0>(c10d::compute_bucket_assignment_by_size(tensors, {first, kBucketBytes}, sparse));
   // Gradients come from the last parameter to the first.
   std::ranges::reverse(buckets);
   group_.waiting([&] {

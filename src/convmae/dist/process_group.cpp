@@ -158,7 +158,7 @@ std::string ProcessGroup::broadcast(const std::string& text) {
   at::Tensor bytes = at::empty({length.item<std::int64_t>()}, at::kByte);
   if (is_first()) std::copy(text.begin(), text.end(), bytes.data_ptr<std::uint8_t>());
   if (bytes.numel() > 0) broadcast(bytes);
-  const std::uint8_t* const first = bytes.const_data_ptr<std::uint8_t>();
+  const auto* const first = bytes.const_data_ptr<std::uint8_t>();
   return {first, first + bytes.numel()};
 }
 
