@@ -44,8 +44,10 @@ class TakeWeights : public testing::Test {
   }
 
   static std::vector<coco::Category> categories(const std::vector<std::string>& names) {
-    std::vector<coco::Category> categories;
-    for (const std::string& name : names) categories.push_back({std::ssize(categories), name});
+    std::vector<coco::Category> categories(names.size());
+    for (std::size_t k = 0; k < names.size(); ++k) {
+      categories[k] = {static_cast<std::int64_t>(k), names[k]};
+    }
     return categories;
   }
 

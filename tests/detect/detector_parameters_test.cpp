@@ -107,8 +107,9 @@ TEST(DetectorCost, OfTheSimplePyramidByHand) {
   constexpr std::int64_t kStage3 = 24;
   constexpr std::int64_t kLevel2 = 16 * 8 * 4 + 4 * 8 * 4 * 4 + 16 * 4 * 8;  // parts 0, 3, 4
   constexpr std::int64_t kLevel3 = 16 * 8 * 4 + 4 * 8 * 8;                   // 0, 1
-  constexpr std::int64_t kSmoothing = (384 + 96 + 24 + 6) * 9 * 8 * 8;
-  EXPECT_EQ(parts[1].macs, kStage3 * (kLevel2 + kLevel3) + kStage3 * 16 * 8 + 6 * 16 * 8 +  // 4, 5
+  constexpr std::int64_t kSmoothing = std::int64_t{384 + 96 + 24 + 6} * 9 * 8 * 8;
+  EXPECT_EQ(parts[1].macs, kStage3 * (kLevel2 + kLevel3) + kStage3 * 16 * 8 +
+                               std::int64_t{6} * 16 * 8 +  // 4, 5
                                kSmoothing);
 }
 

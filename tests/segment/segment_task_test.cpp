@@ -24,7 +24,7 @@ SegmentOptions small_options() {
 
 Batch some_batch(std::int64_t count = 2) {
   torch::manual_seed(4);
-  constexpr std::int64_t kPixels = 48 * 64;
+  constexpr std::int64_t kPixels = std::int64_t{48} * 64;
   std::vector<Sample> samples(static_cast<std::size_t>(count));
   for (Sample& sample : samples) {
     sample.size = sample.content = sample.original = {48, 64};
