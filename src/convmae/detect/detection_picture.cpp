@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <ranges>
 #include <utility>
 
 namespace convmae {
@@ -134,7 +133,8 @@ class ObjectDrawing {
 
   void labels() {
     // Back to front.
-    for (const Label& label : std::ranges::reverse_view(labels_)) {
+    for (std::size_t i = labels_.size(); i-- > 0;) {
+      const Label& label = labels_[i];
       const Colour paper = colour_of(label.object->colour);
       const Area& area = label.area;
       const std::array<ClosedLine, 1> chip{

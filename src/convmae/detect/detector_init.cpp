@@ -290,7 +290,7 @@ nlohmann::ordered_json detector_settings(const std::filesystem::path& path) {
   }
   auto settings = nlohmann::ordered_json::parse(to_json(config_in(file)));
   settings.erase("num_classes");
-  for (auto& [key, value] : settings.items()) {
+  for (const auto& [key, value] : settings.items()) {
     if (value.is_array() && value.empty()) value = "none";  // as the flag has it
   }
   if (const std::optional<CheckpointInfo> info = described_by_itself(file)) {

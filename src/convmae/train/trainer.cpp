@@ -322,7 +322,8 @@ struct Trainer::Pass {
   }
 };
 
-Trainer::Trainer(TrainingPlan plan, Limits limits) : plan_(plan), limits_(std::move(limits)) {}
+Trainer::Trainer(TrainingPlan plan, Limits limits)
+    : plan_(std::move(plan)), limits_(std::move(limits)) {}
 
 Outcome Trainer::run(Task& task, const OpenBatches& open, std::span<Observer* const> observers,
                      const RunPosition& from, bool evaluated) {
