@@ -158,7 +158,7 @@ void add_colours(const GoldenFile& file, Tensors& out) {
   }
   const auto values = image.values<std::uint8_t>();
   for (std::size_t i = 0; i < values.size(); i += 3) {
-    std::ranges::copy(hsv_of({values[i], values[i + 1], values[i + 2]}), values.begin() + i);
+    std::ranges::copy(hsv_of({values[i], values[i + 1], values[i + 2]}), &values[i]);
   }
   out["out.colour.hsv"] = pixels_of(image);
 }
