@@ -13,12 +13,6 @@
 namespace convmae {
 namespace {
 
-at::Tensor random_images(const StepBenchmarkOptions& options, const EncoderConfig& encoder) {
-  const Size size = encoder.img_size;
-  return at::randn({options.batch_size, encoder.in_chans, size.height, size.width})
-      .to(options.compute.device, options.compute.type);
-}
-
 BatchKey batch_key(const StepBenchmarkOptions& options) {
   BatchKey key{.seed = options.seed, .epoch = 0, .positions = {}};
   key.positions.resize(static_cast<std::size_t>(options.batch_size));
@@ -62,7 +56,7 @@ StepWorkload detection_workload(const StepBenchmarkOptions& options) {
   const DetectorConfig& config = options.detector;
   const auto key = batch_key(options);
   const std::array<bool, 3> recompute = recomputed_stages(options);
-  const at::Tensor images = random_images(options, config.encoder);
+  const at::Tensor images = random_images(options, config.encoder).to(options.compute.type);
   if (options.backbone_alone) {
     const auto holder = std::make_shared<torch::nn::Module>();
     const auto backbone =
@@ -106,7 +100,7 @@ StepWorkload segmentation_workload(const StepBenchmarkOptions& options) {
   const auto segmentor = std::make_shared<Segmentor>(config);
   segmentor->initialise(options.seed);
   place(*segmentor, options.compute);
-  const at::Tensor images = random_images(options, config.encoder);
+  const at::Tensor images = random_images(options, config.encoder).to(options.compute.type);
   const at::Tensor labels =
       at::randint(config.num_classes, {images.size(0), images.size(2), images.size(3)}, at::kLong)
           .to(options.compute.device);

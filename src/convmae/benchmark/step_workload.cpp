@@ -11,12 +11,6 @@
 namespace convmae {
 namespace {
 
-at::Tensor random_images(const StepBenchmarkOptions& options) {
-  const Size size = options.model.encoder.img_size;
-  return at::randn({options.batch_size, options.model.encoder.in_chans, size.height, size.width})
-      .to(options.compute.device);
-}
-
 std::function<at::Tensor()> dense_pretraining(const StepBenchmarkOptions& options,
                                               const PretrainModel& model, const at::Tensor& images,
                                               const at::Tensor& noise) {
@@ -36,7 +30,7 @@ StepWorkload pretraining(const StepBenchmarkOptions& options) {
   const std::shared_ptr<PretrainModel> model = make_pretrain_model(options.model);
   model->initialise(options.seed);
   model->use(options.compute);
-  const at::Tensor images = random_images(options);
+  const at::Tensor images = random_images(options, options.model.encoder);
   const at::Tensor noise = at::rand({options.batch_size, model->noise_length()});
   StepWorkload workload{model, [=] { return model->forward(images, noise, Predict::removed).loss; },
                         nullptr};
@@ -51,7 +45,7 @@ StepWorkload classification(const StepBenchmarkOptions& options) {
       ClassifierConfig{.encoder = options.model.encoder, .num_classes = options.num_classes});
   model->initialise(options.seed);
   place(*model, options.compute);
-  const at::Tensor images = random_images(options).to(options.compute.type);
+  const at::Tensor images = random_images(options, options.model.encoder).to(options.compute.type);
   if (options.task == BenchmarkTask::inference) {
     hold_weights_as(model->encoder(), options.compute.type);
     return {model, [=] { return model->forward(images); }, nullptr};
@@ -63,6 +57,12 @@ StepWorkload classification(const StepBenchmarkOptions& options) {
 }
 
 }  // namespace
+
+at::Tensor random_images(const StepBenchmarkOptions& options, const EncoderConfig& encoder) {
+  const Size size = encoder.img_size;
+  return at::randn({options.batch_size, encoder.in_chans, size.height, size.width})
+      .to(options.compute.device);
+}
 
 StepWorkload step_workload(const StepBenchmarkOptions& options) {
   switch (options.task) {

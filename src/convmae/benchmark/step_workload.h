@@ -17,6 +17,9 @@ struct StepWorkload {
   std::function<at::Tensor()> dense_forward;  ///< may be empty
 };
 
+/// A batch of random numbers [B, C, H, W] float32, on the device.
+at::Tensor random_images(const StepBenchmarkOptions& options, const EncoderConfig& encoder);
+
 /// That of the options' task, on random images.
 StepWorkload step_workload(const StepBenchmarkOptions& options);
 

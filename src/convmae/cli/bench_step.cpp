@@ -174,7 +174,6 @@ class BenchStepCommand {
                task == BenchmarkTask::pretrain ? ModelFlags::Part::pretraining
                                                : ModelFlags::Part::encoder) {
     report_.options.task = task;
-    image_size_ = command.get_option("--input_size");
     table_.group("Measurement");
     table_.add("batch_size", report_.options.batch_size, "Images of a step");
     table_.add("steps", report_.options.steps, "Steps that are measured, after a first one");
@@ -233,9 +232,7 @@ class BenchStepCommand {
   /// What flags say of the configuration of a dense task; the rest is as published.
   template <typename Config>
   void adopt_flags(Config& config) const {
-    const Size published = config.encoder.img_size;
-    config.encoder = report_.options.model.encoder;
-    if (image_size_->count() == 0) config.encoder.img_size = published;
+    model_.adopt_encoder(config);
     if (classes_->count() != 0) config.num_classes = report_.options.num_classes;
     validate(config);
   }
@@ -255,7 +252,6 @@ class BenchStepCommand {
   std::string name_ = "base";
   Report report_;
   std::string detector_ = "alpha";
-  CLI::Option* image_size_ = nullptr;
   CLI::Option* classes_ = nullptr;
   std::string against_;
   bool gemms_ = true;

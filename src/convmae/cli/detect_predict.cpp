@@ -105,15 +105,11 @@ int run(const DetectPredictOptions& options) {
   PredictionSubject subject = subject_of(options, loaded, source);
   const std::vector<std::string> names = subject.names;
   PredictionFiles files(options.out, format, pictures, std::move(subject));
-  std::int64_t bad_images = 0;
-  std::string first_bad;
+  UnusableImages unusable;
   {
     ImageProgress progress(source->size());
     ImageReading reading = options.reading.reading(options.inference.decode(), progress);
-    reading.report_bad = [&, tell = reading.report_bad](const BadSample& bad) {
-      if (bad_images++ == 0) first_bad = quote(bad.name) + ": " + bad.error;
-      tell(bad);
-    };
+    unusable.count(reading);
     detect_images(*loaded.detector,
                   {test_recipe(loaded.detector->config()), loaded.preprocessing, compute}, source,
                   reading, [&](const FoundImage& found) { files.add(found); });
@@ -122,7 +118,7 @@ int run(const DetectPredictOptions& options) {
   print(files, names, options.json);
   const std::string advice = files.missing_fonts().advice();
   if (!advice.empty()) std::cerr << "convmae: warning: " << advice << "\n";
-  return exit_code_without(bad_images, source->size(), first_bad);
+  return unusable.exit_code(source->size());
 }
 
 }  // namespace

@@ -33,7 +33,6 @@ class DetectTrainCommand : public TrainingCommand<DetectOptions> {
                "First convolution of --init for other channels: mean, repeat or random");
     add_model(ModelFlags::Part::dense);
     detector_.emplace(table_, command, options_.preset, options_.detector);
-    in_chans_ = command.get_option("--in_chans");
 
     flags_.add_normalisation();
     table_.add("jitter", options_.jitter, "Bounds of the factor on an image's size");
@@ -62,19 +61,12 @@ class DetectTrainCommand : public TrainingCommand<DetectOptions> {
   void settle_model() override { detector_->resolve(options_.model_config.encoder); }
 
   nlohmann::ordered_json settings_of_init() const override {
-    nlohmann::ordered_json settings = detector_settings(options_.init);
-    if (in_chans_->count() > 0 &&
-        settings.at("in_chans") != options_.model_config.encoder.in_chans) {
-      settings.erase("mean");  // they are other channels'
-      settings.erase("std");
-    }
-    return settings;
+    return settings_for_channels(detector_settings(options_.init));
   }
 
   int train(const RunContext& context) override { return train_detector(options_, context); }
 
   std::optional<DetectorFlags> detector_;
-  const CLI::Option* in_chans_ = nullptr;
 };
 
 }  // namespace

@@ -30,7 +30,6 @@ class ClassifierCommand : public TrainingCommand<Options> {
     table_.add("in_chans_init", options_.in_chans_init,
                "First convolution of --init for other channels: mean, repeat or random");
     this->add_model(ModelFlags::Part::encoder);
-    in_chans_ = command.get_option("--in_chans");
     table_.add("pool", options_.pool, "Tokens to one vector: mean, or token (the first one)");
     flags_.add_images();
   }
@@ -42,16 +41,8 @@ class ClassifierCommand : public TrainingCommand<Options> {
 
  private:
   nlohmann::ordered_json settings_of_init() const override {
-    nlohmann::ordered_json settings = encoder_settings(options_.init);
-    if (in_chans_->count() > 0 &&
-        settings.at("in_chans") != options_.model_config.encoder.in_chans) {
-      settings.erase("mean");  // they are other channels'
-      settings.erase("std");
-    }
-    return settings;
+    return this->settings_for_channels(encoder_settings(options_.init));
   }
-
-  const CLI::Option* in_chans_ = nullptr;
 };
 
 class FinetuneCommand : public ClassifierCommand<FinetuneOptions> {

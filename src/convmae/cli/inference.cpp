@@ -84,6 +84,13 @@ void OneByOne::require_any() const {
 
 int OneByOne::finish() const { return exit_code_without(failed_, images_, first_); }
 
+void UnusableImages::count(ImageReading& reading) {
+  reading.report_bad = [this, tell = reading.report_bad](const BadSample& bad) {
+    if (count_++ == 0) first_ = quote(bad.name) + ": " + bad.error;
+    tell(bad);
+  };
+}
+
 void ReadingFlags::add_to(CLI::App& command) {
   numbers_of<std::int64_t>(
       command.add_option("--num_workers", num_workers_, "Threads that load images"))

@@ -48,6 +48,19 @@ class OneByOne {
   std::string first_;  ///< what is said of the first one
 };
 
+/// The images that a command goes on without, while it reads many.
+class UnusableImages {
+ public:
+  /// Counts what `reading` reports, beside what becomes of that otherwise; outlives the reading.
+  void count(ImageReading& reading);
+  /// 1 if there were any of the `images`, which then are summed up on standard error.
+  int exit_code(std::int64_t images) const { return exit_code_without(count_, images, first_); }
+
+ private:
+  std::int64_t count_ = 0;
+  std::string first_;  ///< what is said of the first one
+};
+
 /// How a command reads many images, each of which counts once.
 class ReadingFlags {
  public:

@@ -80,7 +80,6 @@ void print_table(const DetectorConfig& config, const std::vector<DetectorCost>& 
 class InfoCommand {
  public:
   explicit InfoCommand(CLI::App& command) : table_(command), model_(table_, name_, config_) {
-    image_size_ = command.get_option("--input_size");
     table_.group("Task");
     table_.add_command_line_only(
         "task", task_, "pretrain, detect: a detector by part, or segment: the model with UperNet");
@@ -109,9 +108,7 @@ class InfoCommand {
   /// What flags say of the configuration of a dense task; the rest is as published.
   template <typename Config>
   void adopt_flags(Config& config) const {
-    const Size published = config.encoder.img_size;
-    config.encoder = config_.encoder;
-    if (image_size_->count() == 0) config.encoder.img_size = published;
+    model_.adopt_encoder(config);
     if (classes_->count() != 0) config.num_classes = num_classes_;
     validate(config);
   }
@@ -150,7 +147,6 @@ class InfoCommand {
 
   std::string name_ = "base";
   ModelConfig config_;
-  CLI::Option* image_size_ = nullptr;
   CLI::Option* classes_ = nullptr;
   std::string task_ = "pretrain";
   std::string detector_ = "alpha";

@@ -28,9 +28,10 @@ void ModelFlags::add_encoder(OptionTable& table, Part part) {
         "method", [this](const std::string& name) { method_ = parse_method(name); },
         [this] { return to_string(method_); }, "convmae, fastconvmae or mae");
   }
+  input_size_ = table.add("input_size,img_size", config_.encoder.img_size,
+                          "Pixels: a side, or height and width");
   options_ = {
-      table.add("input_size,img_size", config_.encoder.img_size,
-                "Pixels: a side, or height and width"),
+      input_size_,
       table.add("in_chans", config_.encoder.in_chans, "Channels of an image"),
       table.add("patch_size", config_.encoder.patch_size,
                 "Strides of the stages (mae: the patch side)"),

@@ -32,8 +32,17 @@ class ModelFlags {
   /// Makes `config` the preset with the given values over it. To be called when the command line
   /// and the configuration file have been read. Throws UserError if there is no such preset.
   void resolve();
+  /// Lets the configuration of a dense task have the encoder that the flags say, on images of its
+  /// own size unless --input_size was given.
+  template <typename DenseConfig>
+  void adopt_encoder(DenseConfig& config) const {
+    const Size published = config.encoder.img_size;
+    config.encoder = config_.encoder;
+    if (!has_input_size()) config.encoder.img_size = published;
+  }
 
  private:
+  bool has_input_size() const { return input_size_->count() > 0; }
   void add_encoder(OptionTable& table, Part part);
   CLI::Option* add_kernel_size(OptionTable& table);
   CLI::Option* add_position(OptionTable& table);
@@ -47,6 +56,7 @@ class ModelFlags {
 
   CLI::Option* name_option_ = nullptr;
   CLI::Option* method_option_ = nullptr;
+  CLI::Option* input_size_ = nullptr;
   std::vector<CLI::Option*> options_;
 };
 

@@ -63,15 +63,11 @@ int run(const SegmentPredictOptions& options) {
   DecodeOptions decode = options.inference.decode();
   decode.channels = std::ssize(loaded.preprocessing.mean);
   SegmentationFiles files(options.out, source, scheme, decode, !options.no_overlays);
-  std::int64_t bad_images = 0;
-  std::string first_bad;
+  UnusableImages unusable;
   {
     ImageProgress progress(source->size());
     ImageReading reading = options.reading.reading(options.inference.decode(), progress);
-    reading.report_bad = [&, tell = reading.report_bad](const BadSample& bad) {
-      if (bad_images++ == 0) first_bad = quote(bad.name) + ": " + bad.error;
-      tell(bad);
-    };
+    unusable.count(reading);
     segment_images(*loaded.segmentor, input, source, reading,
                    [&files](const SegmentedImage& found) { files.add(found); });
   }
@@ -79,7 +75,7 @@ int run(const SegmentPredictOptions& options) {
   print_predictions(files, *scheme, options.json);
   const std::string advice = files.missing_fonts().advice();
   if (!advice.empty()) std::cerr << "convmae: warning: " << advice << "\n";
-  return exit_code_without(bad_images, source->size(), first_bad);
+  return unusable.exit_code(source->size());
 }
 
 }  // namespace

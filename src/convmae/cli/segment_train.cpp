@@ -35,7 +35,6 @@ class SegmentTrainCommand : public TrainingCommand<SegmentOptions> {
                "First convolution of --init for other channels: mean, repeat or random");
     add_model(ModelFlags::Part::dense);
     input_size_ = command.get_option("--input_size");
-    in_chans_ = command.get_option("--in_chans");
     add_head();
     add_augmentation();
     table_.group("Loss");
@@ -109,19 +108,12 @@ class SegmentTrainCommand : public TrainingCommand<SegmentOptions> {
   }
 
   nlohmann::ordered_json settings_of_init() const override {
-    nlohmann::ordered_json settings = segmentor_settings(options_.init);
-    if (in_chans_->count() > 0 &&
-        settings.at("in_chans") != options_.model_config.encoder.in_chans) {
-      settings.erase("mean");  // they are other channels'
-      settings.erase("std");
-    }
-    return settings;
+    return settings_for_channels(segmentor_settings(options_.init));
   }
 
   int train(const RunContext& context) override { return train_segmentor(options_, context); }
 
   const CLI::Option* input_size_ = nullptr;
-  const CLI::Option* in_chans_ = nullptr;
   const CLI::Option* head_channels_ = nullptr;
   const CLI::Option* epochs_ = nullptr;
   const CLI::Option* steps_ = nullptr;

@@ -38,13 +38,24 @@ class TrainingCommand {
 
  protected:
   TrainingCommand(CLI::App& command, CommandLine& line, TrainingFlags::Wording wording)
-      : command_(command_words(command)),
+      : app_(command),
+        command_(command_words(command)),
         table_(command),
         flags_(table_, options_, config_, std::move(wording)),
         line_(line) {}
 
   void add_model(ModelFlags::Part part) {
     model_.emplace(table_, options_.model, options_.model_config, part);
+    in_chans_ = app_.get_option("--in_chans");
+  }
+  /// What a file of weights says, without the statistics of its channels if others were typed.
+  nlohmann::ordered_json settings_for_channels(nlohmann::ordered_json settings) const {
+    if (in_chans_->count() > 0 &&
+        settings.at("in_chans") != options_.model_config.encoder.in_chans) {
+      settings.erase("mean");
+      settings.erase("std");
+    }
+    return settings;
   }
   /// With all that was given: what a command makes of it beside the model's encoder.
   virtual void settle_model() {}
@@ -53,6 +64,7 @@ class TrainingCommand {
   /// Returns the exit code.
   virtual int train(const RunContext& context) = 0;
 
+  CLI::App& app_;
   std::string command_;
   Options options_;
   OptionTable table_;
@@ -102,6 +114,7 @@ class TrainingCommand {
   CommandLine& line_;
   std::string config_;
   std::optional<ModelFlags> model_;
+  const CLI::Option* in_chans_ = nullptr;
 };
 
 }  // namespace convmae

@@ -3,6 +3,7 @@
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/io/atomic_file.h"
+#include "convmae/io/directories.h"
 #include "convmae/report/canvas.h"
 #include "convmae/report/png.h"
 #include "convmae/segment/segmentation_pictures.h"
@@ -20,15 +21,8 @@ namespace {
 constexpr const char* kLabels = "labels";
 constexpr const char* kOverlays = "overlays";
 
-void make_folder(const std::filesystem::path& folder) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (!error) return;
-  throw UserError("cannot make the directory " + quote(folder.string()) + ": " + error.message());
-}
-
 void write_bytes(const std::filesystem::path& file, const std::vector<std::uint8_t>& bytes) {
-  make_folder(file.parent_path());
+  make_directory(file.parent_path());
   write_file_atomically(file, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
@@ -70,8 +64,8 @@ SegmentationFiles::SegmentationFiles(std::filesystem::path directory,
       overlays_(overlays),
       common_(common_beginning(*source_)),
       pixels_(static_cast<std::size_t>(scheme_->num_classes())) {
-  make_folder(directory_ / kLabels);
-  if (overlays_) make_folder(directory_ / kOverlays);
+  make_directory(directory_ / kLabels);
+  if (overlays_) make_directory(directory_ / kOverlays);
 }
 
 std::filesystem::path SegmentationFiles::name_of(std::int64_t sample) {

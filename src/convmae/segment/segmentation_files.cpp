@@ -1,11 +1,10 @@
 #include "convmae/segment/segmentation_files.h"
 
-#include "convmae/base/error.h"
 #include "convmae/base/json_text.h"
-#include "convmae/base/quote.h"
 #include "convmae/base/read_file.h"
 #include "convmae/io/atomic_file.h"
 #include "convmae/io/csv.h"
+#include "convmae/io/directories.h"
 #include "convmae/report/confusions.h"
 #include "convmae/report/format.h"
 #include "convmae/report/png.h"
@@ -102,12 +101,7 @@ void require_segmentation_directory(const std::filesystem::path& directory) {
 
 void write_evaluation(const std::filesystem::path& directory, const SegmentationMetrics& metrics,
                       const std::vector<std::string>& classes, const ReportData& report) {
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error) {
-    throw UserError("cannot make the directory " + quote(directory.string()) + ": " +
-                    error.message());
-  }
+  make_directory(directory);
   write_file_atomically(directory / kMetrics,
                         json_text(evaluation_json(metrics, classes), 1) + "\n");
   write_file_atomically(directory / kClasses, class_csv(metrics, classes));

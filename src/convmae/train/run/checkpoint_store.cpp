@@ -6,6 +6,7 @@
 #include "convmae/base/quote.h"
 #include "convmae/base/read_file.h"
 #include "convmae/io/atomic_file.h"
+#include "convmae/io/directories.h"
 #include "convmae/io/value_json.h"
 #include "convmae/train/run/run_directory.h"
 
@@ -149,12 +150,7 @@ void remove_checkpoints(const std::filesystem::path& run) {
 
 CheckpointStore::CheckpointStore(std::filesystem::path directory, std::int64_t keep_last)
     : directory_(std::move(directory)), keep_last_(keep_last) {
-  std::error_code error;
-  std::filesystem::create_directories(directory_, error);
-  if (error) {
-    throw UserError("cannot make the directory " + quote(directory_.string()) + ": " +
-                    error.message());
-  }
+  make_directory(directory_);
   remove_abandoned_temporaries(directory_);
 }
 
