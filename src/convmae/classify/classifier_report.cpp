@@ -1,7 +1,6 @@
 #include "convmae/classify/classifier_report.h"
 
 #include "convmae/report/format.h"
-#include "convmae/train/run/environment.h"
 #include "convmae/train/run/run_charts.h"
 
 #include <algorithm>
@@ -32,22 +31,16 @@ Chart loss_chart(const RunLog& log) {
 
 }  // namespace
 
-void write_classifier_report(const RunPaths& paths, const RunLog& log,
-                             const ClassifierReportContext& context) {
-  ReportData data;
-  data.title = context.title;
-  data.subtitle = paths.root.lexically_normal().string();
-  data.footer = "convmae " + program_version();
-  data.status = context.status;
-  data.tiles = training_tiles(log, context.epochs, context.steps);
-  if (!context.note.empty()) data.notes.push_back(context.note);
+void write_classifier_report(const RunPaths& paths, const RunLog& log, const RunFacts& facts,
+                             std::int64_t classes) {
+  ReportData data = begin_report(paths, log, facts);
 
   Section training{.title = "Training"};
   const Series top1 = accuracy_series(log, "top-1", "test_acc1", 0);
   if (!top1.y.empty()) {
     data.tiles.push_back({"top-1, held-out images", format_share(top1.y.back()),
                           "best " + format_share(best_of(top1)) + ", chance " +
-                              format_share(1 / static_cast<double>(context.classes))});
+                              format_share(1 / static_cast<double>(classes))});
     Chart accuracy;
     accuracy.title = "Accuracy on held-out images";
     accuracy.x_label = "epoch";
@@ -56,22 +49,16 @@ void write_classifier_report(const RunPaths& paths, const RunLog& log,
     accuracy.from_zero = true;
     accuracy.y_scale = AxisScale::linear;
     accuracy.series = {top1};
-    if (context.classes > 5) {
+    if (classes > 5) {
       accuracy.series.push_back(accuracy_series(log, "top-5", "test_acc5", 1));
     }
-    accuracy.baselines = {{"chance", 1 / static_cast<double>(context.classes)}};
+    accuracy.baselines = {{"chance", 1 / static_cast<double>(classes)}};
     training.charts.push_back(std::move(accuracy));
   }
   training.charts.push_back(loss_chart(log));
   for (Chart& chart : machinery_charts(log)) training.charts.push_back(std::move(chart));
 
-  NamedValues machine = context.machine;
-  machine.emplace_back("command", context.command);
-  machine.emplace_back("data", context.data);
-  Section run{.title = "The run"};
-  run.tables.push_back(table_of("Configuration", context.settings));
-  run.tables.push_back(table_of("Environment", machine));
-  data.sections = {std::move(training), std::move(run)};
+  data.sections = {std::move(training), section_of_run(facts)};
   write_report(paths.report(), data);
 }
 

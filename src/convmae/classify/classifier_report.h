@@ -1,32 +1,15 @@
 #pragma once
 
-#include "convmae/report/report.h"
-#include "convmae/train/run/run_context.h"
 #include "convmae/train/run/run_directory.h"
 #include "convmae/train/run/run_log.h"
+#include "convmae/train/run/run_report.h"
 
 #include <cstdint>
-#include <optional>
-#include <string>
 
 namespace convmae {
 
-/// What the report of a run that trains a classifier says beside its log.
-struct ClassifierReportContext {
-  std::string title;
-  RunStatus status = RunStatus::running;
-  std::string note;  ///< how it ended, or empty
-  NamedValues settings;
-  std::string command;
-  std::string data;
-  NamedValues machine;  ///< what computes, and how
-  std::int64_t epochs = 0;
-  std::optional<std::int64_t> steps;  ///< if its length is given in them
-  std::int64_t classes = 0;
-};
-
-/// Writes `report.html` from the log.
-void write_classifier_report(const RunPaths& paths, const RunLog& log,
-                             const ClassifierReportContext& context);
+/// Writes `report.html` of a run that trains a classifier of so many classes from the log.
+void write_classifier_report(const RunPaths& paths, const RunLog& log, const RunFacts& facts,
+                             std::int64_t classes);
 
 }  // namespace convmae

@@ -3,7 +3,6 @@
 #include "convmae/classify/accuracy_observer.h"
 #include "convmae/classify/classifier_report.h"
 #include "convmae/train/batches.h"
-#include "convmae/train/run/environment.h"
 
 #include <memory>
 #include <optional>
@@ -12,19 +11,9 @@
 namespace convmae {
 namespace {
 
-ClassifierReportContext report_of(const ClassifierRun& its) {
-  ClassifierReportContext report;
-  report.title = (its.head == ClassifierHead::probe ? "Linear probe of " : "Fine-tuning ") +
-                 to_string(its.options.model_config.method) + " " + its.options.model;
-  report.settings = its.run.context().settings();
-  report.command = its.run.context().command;
-  report.data = its.run.source()->description();
-  report.machine = environment(its.run.compute());
-  report.machine.emplace_back("gemm", its.options.gemm);
-  report.epochs = its.options.epochs;
-  report.steps = its.options.steps;
-  report.classes = std::ssize(its.images.classes);
-  return report;
+std::string title_of(const ClassifierRun& its) {
+  return (its.head == ClassifierHead::probe ? "Linear probe of " : "Fine-tuning ") +
+         to_string(its.options.model_config.method) + " " + its.options.model;
 }
 
 }  // namespace
@@ -35,10 +24,9 @@ int train_classifier(const ClassifierRun& its) {
                  .observers = {},
                  .write_report =
                      [&its](RunStatus status, const std::string& note) {
-                       ClassifierReportContext report = report_of(its);
-                       report.status = status;
-                       report.note = note;
-                       write_classifier_report(its.run.paths(), its.run.log(), report);
+                       write_classifier_report(its.run.paths(), its.run.log(),
+                                               its.run.facts(title_of(its), status, note),
+                                               std::ssize(its.images.classes));
                      },
                  .write_weights = its.write_weights};
   if (its.images.held_out) {

@@ -1,7 +1,6 @@
 #include "convmae/detect/detector_report.h"
 
 #include "convmae/report/format.h"
-#include "convmae/train/run/environment.h"
 #include "convmae/train/run/run_charts.h"
 
 #include <algorithm>
@@ -82,15 +81,8 @@ void add_precision(const RunLog& log, const std::string& what, const std::string
 
 }  // namespace
 
-void write_detector_report(const RunPaths& paths, const RunLog& log,
-                           const DetectorReportContext& context) {
-  ReportData data;
-  data.title = context.title;
-  data.subtitle = paths.root.lexically_normal().string();
-  data.footer = "convmae " + program_version();
-  data.status = context.status;
-  data.tiles = training_tiles(log, context.epochs, context.steps);
-  if (!context.note.empty()) data.notes.push_back(context.note);
+void write_detector_report(const RunPaths& paths, const RunLog& log, const RunFacts& facts) {
+  ReportData data = begin_report(paths, log, facts);
 
   Section training{.title = "Training"};
   add_precision(log, "box", "Boxes", data, training);
@@ -99,13 +91,7 @@ void write_detector_report(const RunPaths& paths, const RunLog& log,
   training.charts.push_back(parts_chart(log));
   for (Chart& chart : machinery_charts(log)) training.charts.push_back(std::move(chart));
 
-  NamedValues machine = context.machine;
-  machine.emplace_back("command", context.command);
-  machine.emplace_back("data", context.data);
-  Section run{.title = "The run"};
-  run.tables.push_back(table_of("Configuration", context.settings));
-  run.tables.push_back(table_of("Environment", machine));
-  data.sections = {std::move(training), std::move(run)};
+  data.sections = {std::move(training), section_of_run(facts)};
   write_report(paths.report(), data);
 }
 

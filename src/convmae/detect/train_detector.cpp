@@ -8,7 +8,6 @@
 #include "convmae/detect/detector_init.h"
 #include "convmae/detect/detector_report.h"
 #include "convmae/detect/precision_observer.h"
-#include "convmae/train/run/environment.h"
 #include "convmae/train/run/run.h"
 
 #include <optional>
@@ -57,19 +56,6 @@ std::string planned_text(const DetectOptions& options, const Run& run) {
          with_commas(run.steps_per_epoch()) + " an epoch";
 }
 
-DetectorReportContext report_of(const Run& run, const DetectOptions& options) {
-  DetectorReportContext report;
-  report.title = "Training a detector upon ConvMAE " + options.model;
-  report.settings = run.context().settings();
-  report.command = run.context().command;
-  report.data = run.source()->description();
-  report.machine = environment(run.compute());
-  report.machine.emplace_back("gemm", options.gemm);
-  report.epochs = options.epochs;
-  report.steps = options.steps;
-  return report;
-}
-
 /// Random weights, then those of --init, of which the run says what was taken. Returns whether they
 /// know some of the classes.
 bool initialise_weights(Run& run, Detector& detector, const DetectOptions& options,
@@ -105,19 +91,18 @@ int train_detector(DetectOptions& options, const RunContext& context) {
 
   const SampleRecipe samples = training_samples(options, images.training);
   std::optional<PrecisionObserver> precision;
-  RunParts parts{.open_batches =
-                     [&](std::int64_t epoch, std::int64_t batch) {
-                       return run.training_samples(samples, epoch, batch);
-                     },
-                 .observers = {},
-                 .write_report =
-                     [&](RunStatus status, const std::string& note) {
-                       DetectorReportContext report = report_of(run, options);
-                       report.status = status;
-                       report.note = note;
-                       write_detector_report(run.paths(), run.log(), report);
-                     },
-                 .write_weights = {}};
+  RunParts parts{
+      .open_batches =
+          [&](std::int64_t epoch, std::int64_t batch) {
+            return run.training_samples(samples, epoch, batch);
+          },
+      .observers = {},
+      .write_report =
+          [&](RunStatus status, const std::string& note) {
+            const std::string title = "Training a detector upon ConvMAE " + options.model;
+            write_detector_report(run.paths(), run.log(), run.facts(title, status, note));
+          },
+      .write_weights = {}};
   if (images.held_out) {
     precision.emplace(
         run, options, images,

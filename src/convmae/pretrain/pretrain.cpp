@@ -10,7 +10,6 @@
 #include "convmae/report/canvas.h"
 #include "convmae/train/batches.h"
 #include "convmae/train/opened_images.h"
-#include "convmae/train/run/environment.h"
 #include "convmae/train/run/run.h"
 
 #include <cstdint>
@@ -51,18 +50,11 @@ struct Evaluators {
   }
 };
 
-RunReportContext report_of(const Run& run, const PretrainOptions& options,
-                           const Evaluators& evaluators) {
-  RunReportContext report;
-  report.title = "Pretraining " + to_string(options.model_config.method) + " " + options.model;
-  report.settings = run.context().settings();
-  report.environment = environment(run.compute());
-  report.environment.emplace_back("gemm", options.gemm);
-  report.environment.emplace_back("precision", options.precision);
-  report.environment.emplace_back("command", run.context().command);
-  report.environment.emplace_back("data", run.source()->description());
-  report.epochs = options.epochs;
-  report.steps = options.steps;
+PretrainReportContext report_of(RunFacts facts, const PretrainOptions& options,
+                                const Evaluators& evaluators) {
+  PretrainReportContext report;
+  report.facts = std::move(facts);
+  report.facts.machine.emplace_back("precision", options.precision);
   if (evaluators.held_out) report.untrained = evaluators.held_out->untrained();
   if (evaluators.probe) report.probe = evaluators.probe->first();
   report.normalised_targets = options.model_config.decoder.norm_pix_loss;
@@ -100,19 +92,20 @@ int pretrain(PretrainOptions& options, const RunContext& context) {
   if (held_out) evaluators.held_out.emplace(run, task, options, held_out);
   if (panel) evaluators.panel.emplace(run, task, *panel, options.panel_every_epochs);
   if (probe) evaluators.probe.emplace(run, task, *probe, options.probe_every);
-  return run.train({.open_batches =
-                        [&](std::int64_t epoch, std::int64_t batch) {
-                          return run.training_batches(training_transform(options), epoch, batch);
-                        },
-                    .observers = evaluators.all(),
-                    .write_report =
-                        [&](RunStatus status, const std::string& note) {
-                          RunReportContext report = report_of(run, options, evaluators);
-                          report.status = status;
-                          report.note = note;
-                          write_run_report(run.paths(), run.log(), report);
-                        },
-                    .write_weights = {}});
+  return run.train(
+      {.open_batches =
+           [&](std::int64_t epoch, std::int64_t batch) {
+             return run.training_batches(training_transform(options), epoch, batch);
+           },
+       .observers = evaluators.all(),
+       .write_report =
+           [&](RunStatus status, const std::string& note) {
+             const std::string title =
+                 "Pretraining " + to_string(options.model_config.method) + " " + options.model;
+             write_pretrain_report(run.paths(), run.log(),
+                                   report_of(run.facts(title, status, note), options, evaluators));
+           },
+       .write_weights = {}});
 }
 
 }  // namespace convmae

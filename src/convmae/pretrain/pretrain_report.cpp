@@ -1,7 +1,6 @@
 #include "convmae/pretrain/pretrain_report.h"
 
 #include "convmae/report/format.h"
-#include "convmae/train/run/environment.h"
 #include "convmae/train/run/run_charts.h"
 #include "convmae/train/run/run_pictures.h"
 
@@ -14,7 +13,7 @@ const char* baseline_name(bool normalised_targets) {
   return normalised_targets ? "each block's own mean" : "mean of the visible pixels";
 }
 
-Chart loss_chart(const RunLog& log, const RunReportContext& context) {
+Chart loss_chart(const RunLog& log, const PretrainReportContext& context) {
   Chart chart;
   chart.title = "Loss";
   chart.note = context.normalised_targets
@@ -45,8 +44,7 @@ Chart probe_chart(const RunLog& log, const ProbeContext& probe) {
   return chart;
 }
 
-std::vector<Tile> tiles_of(const RunLog& log, const RunReportContext& context) {
-  std::vector<Tile> tiles = training_tiles(log, context.epochs, context.steps);
+void add_tiles(const RunLog& log, const PretrainReportContext& context, std::vector<Tile>& tiles) {
   if (context.untrained) {
     const Evaluation& before = *context.untrained;
     tiles.push_back({"held-out loss", format_number(last_value(log, "val_loss")),
@@ -59,19 +57,14 @@ std::vector<Tile> tiles_of(const RunLog& log, const RunReportContext& context) {
     tiles.push_back({"nearest neighbours", last == last ? format_share(last) : "",
                      "at the start " + format_share(context.probe->first_top1)});
   }
-  return tiles;
 }
 
 }  // namespace
 
-void write_run_report(const RunPaths& paths, const RunLog& log, const RunReportContext& context) {
-  ReportData data;
-  data.title = context.title;
-  data.subtitle = paths.root.lexically_normal().string();
-  data.footer = "convmae " + program_version();
-  data.status = context.status;
-  data.tiles = tiles_of(log, context);
-  if (!context.note.empty()) data.notes.push_back(context.note);
+void write_pretrain_report(const RunPaths& paths, const RunLog& log,
+                           const PretrainReportContext& context) {
+  ReportData data = begin_report(paths, log, context.facts);
+  add_tiles(log, context, data.tiles);
 
   Section training{.title = "Training", .note = "", .charts = {}, .figures = {}, .tables = {}};
   training.charts.push_back(loss_chart(log, context));
@@ -91,11 +84,7 @@ void write_run_report(const RunPaths& paths, const RunLog& log, const RunReportC
         "original, which alone already draws a mosaic of it.";
   }
 
-  Section run{.title = "The run", .note = "", .charts = {}, .figures = {}, .tables = {}};
-  run.tables.push_back(table_of("Configuration", context.settings));
-  run.tables.push_back(table_of("Environment", context.environment));
-
-  data.sections = {std::move(training), std::move(pictures), std::move(run)};
+  data.sections = {std::move(training), std::move(pictures), section_of_run(context.facts)};
   write_report(paths.report(), data);
 }
 

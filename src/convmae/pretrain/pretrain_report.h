@@ -1,14 +1,12 @@
 #pragma once
 
 #include "convmae/pretrain/held_out_loss.h"
-#include "convmae/report/report.h"
-#include "convmae/train/run/run_context.h"
 #include "convmae/train/run/run_directory.h"
 #include "convmae/train/run/run_log.h"
+#include "convmae/train/run/run_report.h"
 
 #include <cstdint>
 #include <optional>
-#include <string>
 
 namespace convmae {
 
@@ -20,14 +18,8 @@ struct ProbeContext {
 };
 
 /// What the report of a pretraining run says beside its log.
-struct RunReportContext {
-  std::string title;
-  RunStatus status = RunStatus::running;
-  std::string note;  ///< how it ended, or empty
-  NamedValues settings;
-  NamedValues environment;
-  std::int64_t epochs = 0;
-  std::optional<std::int64_t> steps;  ///< if its length is given in them
+struct PretrainReportContext {
+  RunFacts facts;
   /// Held-out images before the first step, where there are any.
   std::optional<Evaluation> untrained;
   std::optional<ProbeContext> probe;
@@ -35,6 +27,7 @@ struct RunReportContext {
 };
 
 /// Writes `report.html` from the log and the pictures in `panels`.
-void write_run_report(const RunPaths& paths, const RunLog& log, const RunReportContext& context);
+void write_pretrain_report(const RunPaths& paths, const RunLog& log,
+                           const PretrainReportContext& context);
 
 }  // namespace convmae

@@ -66,15 +66,9 @@ void add_legend(const LabelScheme& scheme, std::vector<Section>& sections) {
 
 }  // namespace
 
-void write_segmentor_report(const RunPaths& paths, const RunLog& log,
-                            const SegmentorReportContext& context) {
-  ReportData data;
-  data.title = context.title;
-  data.subtitle = paths.root.lexically_normal().string();
-  data.footer = "convmae " + program_version();
-  data.status = context.status;
-  data.tiles = training_tiles(log, context.epochs, context.steps);
-  if (!context.note.empty()) data.notes.push_back(context.note);
+void write_segmentor_report(const RunPaths& paths, const RunLog& log, const RunFacts& facts,
+                            const LabelScheme& scheme, const MeanIouObserver::Findings* findings) {
+  ReportData data = begin_report(paths, log, facts);
 
   Section training{.title = "Training"};
   Chart shares = share_chart(log);
@@ -92,24 +86,18 @@ void write_segmentor_report(const RunPaths& paths, const RunLog& log,
   if (!pictures.empty()) {
     data.sections.push_back(section_of_figures("Held-out images", std::move(pictures)));
   }
-  if (context.findings != nullptr) {
-    if (!context.findings->worst.empty()) {
+  if (findings != nullptr) {
+    if (!findings->worst.empty()) {
       data.sections.push_back(
-          section_of_figures("The worst of the last evaluation", context.findings->worst));
+          section_of_figures("The worst of the last evaluation", findings->worst));
     }
     Section classes{.title = "The last evaluation"};
-    classes.tables.push_back(class_table(context.findings->metrics, context.scheme.names()));
+    classes.tables.push_back(class_table(findings->metrics, scheme.names()));
     data.sections.push_back(std::move(classes));
   }
-  if (!found.empty()) add_legend(context.scheme, data.sections);
+  if (!found.empty()) add_legend(scheme, data.sections);
 
-  NamedValues machine = context.machine;
-  machine.emplace_back("command", context.command);
-  machine.emplace_back("data", context.data);
-  Section run{.title = "The run"};
-  run.tables.push_back(table_of("Configuration", context.settings));
-  run.tables.push_back(table_of("Environment", machine));
-  data.sections.push_back(std::move(run));
+  data.sections.push_back(section_of_run(facts));
   write_report(paths.report(), data);
 }
 

@@ -9,7 +9,6 @@
 #include "convmae/segment/segmentor_init.h"
 #include "convmae/segment/segmentor_report.h"
 #include "convmae/train/opened_images.h"
-#include "convmae/train/run/environment.h"
 #include "convmae/train/run/run.h"
 
 #include <cstddef>
@@ -68,21 +67,6 @@ void initialise(Run& run, SegmentTask& task, const SegmentOptions& options,
       data, options.max_pixels, [&progress](std::int64_t done) { progress.update(done); }));
 }
 
-SegmentorReportContext report_of(Run& run, const SegmentOptions& options,
-                                 const LabelScheme& scheme) {
-  SegmentorReportContext report{
-      .title = "Segmentation with " + to_string(options.model_config.method) + " " + options.model,
-      .settings = run.context().settings(),
-      .command = run.context().command,
-      .data = run.source()->description(),
-      .machine = environment(run.compute()),
-      .epochs = options.epochs,
-      .steps = options.steps,
-      .scheme = scheme};
-  report.machine.emplace_back("gemm", options.gemm);
-  return report;
-}
-
 }  // namespace
 
 int train_segmentor(SegmentOptions& options, const RunContext& context) {
@@ -121,13 +105,11 @@ int train_segmentor(SegmentOptions& options, const RunContext& context) {
       .observers = {},
       .write_report =
           [&](RunStatus status, const std::string& note) {
-            SegmentorReportContext report = report_of(run, options, *data.scheme);
-            report.status = status;
-            report.note = note;
-            if (mean_iou && mean_iou->findings()) {
-              report.findings = &*mean_iou->findings();
-            }
-            write_segmentor_report(run.paths(), run.log(), report);
+            const bool evaluated = mean_iou && mean_iou->findings();
+            const std::string title =
+                "Segmentation with " + to_string(options.model_config.method) + " " + options.model;
+            write_segmentor_report(run.paths(), run.log(), run.facts(title, status, note),
+                                   *data.scheme, evaluated ? &*mean_iou->findings() : nullptr);
           },
       .write_weights = {}};
   if (held_out) {

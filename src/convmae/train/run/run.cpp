@@ -209,6 +209,20 @@ nlohmann::ordered_json Run::header(const nlohmann::ordered_json& further) const 
   return json;
 }
 
+RunFacts Run::facts(std::string title, RunStatus status, std::string note) const {
+  RunFacts facts{.title = std::move(title),
+                 .status = status,
+                 .note = std::move(note),
+                 .settings = context_.settings(),
+                 .command = context_.command,
+                 .data = source()->description(),
+                 .machine = environment(compute_),
+                 .epochs = options_.epochs,
+                 .steps = options_.steps};
+  facts.machine.emplace_back("gemm", options_.gemm);
+  return facts;
+}
+
 ImageReading Run::reading_of_all(std::int64_t total, const std::string& what) {
   return images_->reading_of_all(total, what, [this] { interrupt_->check(); });
 }

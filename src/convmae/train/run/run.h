@@ -10,6 +10,7 @@
 #include "convmae/train/run/run_directory.h"
 #include "convmae/train/run/run_images.h"
 #include "convmae/train/run/run_log.h"
+#include "convmae/train/run/run_report.h"
 #include "convmae/train/trainer.h"
 #include "convmae/train/training_options.h"
 
@@ -90,6 +91,8 @@ class Run final {
   RunLog& log() { return *log_; }
   const RunPaths& paths() const { return directory_->paths(); }
   const RunContext& context() const { return context_; }
+  /// What its report says beside the log, under that title.
+  RunFacts facts(std::string title, RunStatus status, std::string note) const;
 
  private:
   double seconds() const;
