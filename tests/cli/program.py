@@ -153,6 +153,10 @@ class ProgramTest(unittest.TestCase):
                 self.fail(f"ended with {self.process.returncode} too early: {out}{err}")
             time.sleep(0.002)
 
+    def wait_for_steps(self, run, count):
+        path = run / "steps.jsonl"
+        self.wait_until(lambda: path.exists() and path.read_text().count("\n") >= count)
+
     def call(self, *arguments, **keywords):
         process = self.start(*arguments, **keywords)
         out, err = process.communicate()

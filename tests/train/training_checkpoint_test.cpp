@@ -33,8 +33,8 @@ class TrainingCheckpoint : public testing::Test {
                       .skipped_in_a_row = 2,
                       .skipped_in_epoch = 1};
     state.identity = {.seed = 0xFFFFFFFFFFFFFFFF,
-                      .batch_size = 8,
-                      .accum_iter = 2,
+                      .unit = 8,
+                      .units_per_step = 2,
                       .images = 99,
                       .image_names = "0123",
                       .image_classes = "4567",

@@ -3,6 +3,7 @@
 #include "convmae/base/read_file.h"
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <sched.h>
 #include <sstream>
@@ -43,17 +44,26 @@ std::vector<std::filesystem::path> mounts_of(const std::string& controllers,
   return {};
 }
 
-std::int64_t cpus_of_mask() {
+/// The CPUs that the kernel lets this process run on, ascending; none if it does not say.
+std::vector<int> cpus_of_mask() {
   // The kernel refuses a set that is smaller than its own.
   constexpr int kMostCpus = 1 << 20;
   for (int cpus = CPU_SETSIZE; cpus <= kMostCpus; cpus *= 2) {
     const std::unique_ptr<cpu_set_t, void (*)(cpu_set_t*)> set(
         CPU_ALLOC(cpus), [](cpu_set_t* allocated) { CPU_FREE(allocated); });
     const std::size_t size = CPU_ALLOC_SIZE(cpus);
-    if (set && ::sched_getaffinity(0, size, set.get()) == 0) return CPU_COUNT_S(size, set.get());
+    if (!set || ::sched_getaffinity(0, size, set.get()) != 0) continue;
+    std::vector<int> mask;
+    for (int cpu = 0; cpu < cpus; ++cpu) {
+      if (CPU_ISSET_S(cpu, size, set.get())) mask.push_back(cpu);
+    }
+    return mask;
   }
-  return std::thread::hardware_concurrency();
+  return {};
 }
+
+/// The processes that have the same CPUs as this one, itself among them.
+std::int64_t sharing = 1;
 
 }  // namespace
 
@@ -80,12 +90,21 @@ std::optional<double> cpu_quota(std::string_view membership, const std::filesyst
 }
 
 std::int64_t usable_cpus() {
-  std::int64_t cpus = cpus_of_mask();
+  auto cpus = std::ssize(cpus_of_mask());
+  if (cpus == 0) cpus = std::thread::hardware_concurrency();
   if (const auto quota = cpu_quota(text_of("/proc/self/cgroup"), "/sys/fs/cgroup")) {
     // Rounded down: threads that together exceed the quota are all stopped until its period ends.
     cpus = std::min(cpus, static_cast<std::int64_t>(std::min(*quota, 1e9)));
   }
-  return std::max<std::int64_t>(1, cpus);
+  return std::max<std::int64_t>(1, cpus / sharing);
+}
+
+void share_cpus(std::int64_t processes) { sharing = processes; }
+
+std::int64_t cpu_set_digest() {
+  std::string text = text_of("/proc/sys/kernel/random/boot_id");
+  for (const int cpu : cpus_of_mask()) text.append(" ").append(std::to_string(cpu));
+  return static_cast<std::int64_t>(std::hash<std::string>()(text));
 }
 
 }  // namespace convmae

@@ -42,8 +42,11 @@ ClassificationMetrics evaluate_held_out(Run& run, const ClassifierOptions& optio
   const ImageReading reading = run.reading_of_all(held_out.source->size(), "held-out images");
   const std::unique_ptr<Loader> loader =
       evaluation_loader(reading, preprocessing_of(options), held_out.source);
-  return evaluate_classifier(classifier, *loader, classifier_input(options, run.compute()),
-                             held_out.class_of, reading.progress);
+  ClassificationMetrics metrics =
+      evaluate_classifier(classifier, *loader, classifier_input(options, run.compute()),
+                          held_out.class_of, reading.progress);
+  sum_counters_over_processes(reading, metrics);
+  return metrics;
 }
 
 }  // namespace convmae

@@ -7,9 +7,11 @@
 #include "convmae/optim/lars.h"
 #include "convmae/optim/param_groups.h"
 #include "convmae/train/batches.h"
+#include "convmae/train/step_images.h"
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -30,7 +32,8 @@ class ImageNumbers : public BatchStream {
         epochs_(options.epochs),
         source_(std::move(source)),
         usable_(std::move(usable)),
-        plan_(source_->size(), options.batch_size, 0, 1, /*drop_last=*/true),
+        plan_(epoch_images(options, source_->size()), options.batch_size, options.rank,
+              options.world_size, /*drop_last=*/true),
         epoch_(epoch),
         step_(batch) {}
 
@@ -138,20 +141,26 @@ class LinprobeTask : public Task {
     const std::int64_t count = images.source->size();
     const std::unique_ptr<Loader> loader =
         evaluation_loader(reading, input_.preprocessing, images.source);
-    FeatureTable table{at::empty({count, classifier_.encoder().width()}, at::kFloat),
-                       at::empty({count}, at::kLong),
+    FeatureTable table{at::zeros({count, classifier_.encoder().width()}, at::kFloat),
+                       at::zeros({count}, at::kLong),
                        std::vector<bool>(static_cast<std::size_t>(count), false)};
+    at::Tensor usable = at::zeros({count}, at::kInt);
     std::int64_t done = 0;
     while (const std::optional<Batch> batch = loader->next()) {
       const at::Tensor rows = at::tensor(batch->samples);
       table.features.index_copy_(0, rows, encode(*batch).cpu());
       table.labels.index_copy_(0, rows, at::tensor(labels_of(*batch, images.class_of)));
-      for (const std::int64_t sample : batch->samples) {
-        table.usable[static_cast<std::size_t>(sample)] = true;
-      }
+      usable.index_fill_(0, rows, 1);
       done += batch->count;
       reading.progress(done);
     }
+    // Each process has the rows of its own images.
+    for (const at::Tensor& part : {table.features, table.labels, usable}) {
+      sum_over_processes(reading, part);
+    }
+    const auto* const counted = usable.const_data_ptr<int>();
+    std::transform(counted, counted + count, table.usable.begin(),
+                   [](int one) { return one != 0; });
     return table;
   }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "convmae/cli/processes.h"
+
 #include <CLI/App.hpp>
 
 #include <functional>
@@ -13,6 +15,7 @@ namespace convmae {
 struct CommandLine {
   std::string text;  ///< as it could be typed again
   int exit_code = 0;
+  Processes processes{};
 };
 
 /// The arguments behind the program's name in the order that CLI11 takes them (last first), flags
@@ -49,7 +52,7 @@ std::function<void()> add_data(CLI::App& command, std::string& data, const std::
 void add_pretrain(CLI::App& app, CommandLine& line);
 void add_finetune(CLI::App& app, CommandLine& line);
 void add_linprobe(CLI::App& app, CommandLine& line);
-void add_eval(CLI::App& app);
+void add_eval(CLI::App& app, CommandLine& line);
 void add_predict(CLI::App& app, CommandLine& line);
 void add_reconstruct(CLI::App& app, CommandLine& line);
 void add_info(CLI::App& app);
@@ -63,18 +66,18 @@ void add_detect(CLI::App& app, CommandLine& line);
 // The parts of `detect`.
 void add_detect_train(CLI::App& detect, CommandLine& line);
 void add_detect_predict(CLI::App& detect, CommandLine& line);
-void add_detect_eval(CLI::App& detect);
+void add_detect_eval(CLI::App& detect, CommandLine& line);
 void add_detect_check(CLI::App& detect, CommandLine& line);
 void add_segment(CLI::App& app, CommandLine& line);
 // The parts of `segment`.
 void add_segment_check(CLI::App& segment, CommandLine& line);
 void add_segment_train(CLI::App& segment, CommandLine& line);
-void add_segment_eval(CLI::App& segment);
+void add_segment_eval(CLI::App& segment, CommandLine& line);
 void add_segment_predict(CLI::App& segment, CommandLine& line);
 void add_inspect(CLI::App& app);
 void add_convert(CLI::App& app);
-void add_features(CLI::App& app);
-void add_knn(CLI::App& app);
+void add_features(CLI::App& app, CommandLine& line);
+void add_knn(CLI::App& app, CommandLine& line);
 void add_stats(CLI::App& app);
 void add_compare(CLI::App& app);
 

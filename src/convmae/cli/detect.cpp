@@ -11,7 +11,7 @@ void add_detect(CLI::App& app, CommandLine& line) {
   detect->require_subcommand(1);
   add_detect_train(*detect, line);
   add_detect_predict(*detect, line);
-  add_detect_eval(*detect);
+  add_detect_eval(*detect, line);
   add_detect_check(*detect, line);
   add_example(*detect, "convmae detect check annotations.json");
 }

@@ -10,6 +10,7 @@
 #include "convmae/detect/detection_report.h"
 #include "convmae/detect/detector_checkpoint.h"
 #include "convmae/detect/detector_inference.h"
+#include "convmae/detect/line_gatherer.h"
 #include "convmae/io/atomic_file.h"
 #include "convmae/io/directories.h"
 #include "convmae/report/image_progress.h"
@@ -87,7 +88,7 @@ struct Evaluated {
 
 class DetectEvalCommand {
  public:
-  explicit DetectEvalCommand(CLI::App& command) : table_(command) {
+  DetectEvalCommand(CLI::App& command, CommandLine& line) : line_(line), table_(command) {
     table_.group("Files");
     table_.add("annotations", annotations_, "What is to be found, in COCO's JSON format")
         ->required();
@@ -119,10 +120,12 @@ class DetectEvalCommand {
     command.option_defaults()->group("Images and arithmetic");
     reading_.add_batch_size(command);
     reading_.add_to(command);
+    reading_.add_sharing_to(command);
     inference_.add_upright_to(command);
   }
 
   void run() {
+    if (results_.empty()) reading_.join(line_.processes);
     require_one_origin();
     if (!json_.empty()) require_writable(json_);
     if (!out_.empty()) require_evaluation_files(out_);
@@ -136,7 +139,8 @@ class DetectEvalCommand {
       evaluated.origin.emplace_back("images", images_);
     }
     if (results_.empty()) {
-      detect(evaluated);
+      detect(evaluated, line_.processes.is_first());
+      if (!line_.processes.is_first()) return;
     } else {
       evaluated.results = coco::Results::read(results_, *evaluated.truth);
       evaluated.origin.emplace_back("results", results_);
@@ -158,7 +162,7 @@ class DetectEvalCommand {
     }
   }
 
-  void detect(Evaluated& evaluated) const {
+  void detect(Evaluated& evaluated, bool is_first) const {
     const Compute compute = inference_.start();
     const std::filesystem::path file = model_file(checkpoint_);
     const LoadedDetector loaded = load_detector(file, compute);
@@ -172,23 +176,26 @@ class DetectEvalCommand {
         match_categories(loaded.categories, *evaluated.truth, "--annotations");
     for (const std::string& remark : match.remarks) std::cerr << "convmae: " << remark << "\n";
     std::optional<coco::ResultsWriter> writer;
-    if (!out_.empty()) {
+    if (!out_.empty() && is_first) {
       make_directory(out_);
       writer.emplace(std::filesystem::path(out_) / kDetectionsFile);
     }
-    {
-      ImageProgress progress(evaluated.images->size());
-      detect_annotated(*loaded.detector,
-                       {test_recipe(loaded.detector->config()), loaded.preprocessing, compute},
-                       evaluated.images, reading_.reading(inference_.decode(), progress),
-                       [&](const FoundImage& found) {
-                         const std::int64_t id = evaluated.images->record(found.sample).id;
-                         for (const coco::ResultLine& line : result_lines(found, id, match.ids)) {
-                           evaluated.results.add(line, *evaluated.truth);
-                           if (writer) writer->add(line);
-                         }
-                       });
-    }
+    ImageProgress progress(evaluated.images->size());
+    const ImageReading reading = reading_.reading(inference_.decode(), progress);
+    LineGatherer lines(reading, [&](const coco::ResultLine& line) {
+      evaluated.results.add(line, *evaluated.truth);
+      if (writer) writer->add(line);
+    });
+    detect_annotated(*loaded.detector,
+                     {test_recipe(loaded.detector->config()), loaded.preprocessing, compute},
+                     evaluated.images, reading, [&](const FoundImage& found) {
+                       const std::int64_t id = evaluated.images->record(found.sample).id;
+                       for (const coco::ResultLine& line : result_lines(found, id, match.ids)) {
+                         lines.add(line);
+                       }
+                     });
+    lines.finish();
+    reading_.tell_of_others(reading);
     if (writer) writer->commit();
   }
 
@@ -242,6 +249,7 @@ class DetectEvalCommand {
                 results_.empty() ? " and detections.json" : "", printable(out_).c_str());
   }
 
+  CommandLine& line_;
   std::string annotations_;
   std::string checkpoint_;
   std::string images_;
@@ -260,9 +268,9 @@ class DetectEvalCommand {
 
 }  // namespace
 
-void add_detect_eval(CLI::App& detect) {
+void add_detect_eval(CLI::App& detect, CommandLine& line) {
   add_example(add_command<DetectEvalCommand>(
-                  detect, "eval", "COCO's average precision and recall of boxes and masks"),
+                  detect, "eval", "COCO's average precision and recall of boxes and masks", line),
               "convmae detect eval --checkpoint detector --images images --annotations "
               "annotations.json");
 }

@@ -60,7 +60,8 @@ void print_as_json(const ClassificationMetrics& metrics, const std::vector<std::
   print_json(json);
 }
 
-void run(const EvalOptions& options) {
+/// `is_first`: of several processes, which evaluate together, the one that has the results.
+void run(const EvalOptions& options, bool is_first) {
   if (!options.out.empty()) require_evaluation_directory(options.out);
   const Compute compute = options.inference.start();
   const std::filesystem::path file = model_file(options.checkpoint);
@@ -77,11 +78,15 @@ void run(const EvalOptions& options) {
     ImageProgress progress(source->size());
     const ImageReading reading = options.reading.reading(options.inference.decode(), progress);
     const std::unique_ptr<Loader> loader = evaluation_loader(reading, loaded.preprocessing, source);
-    return evaluate_classifier(
+    ClassificationMetrics counted = evaluate_classifier(
         *loaded.model, *loader, {loaded.preprocessing, compute}, matched.class_of, reading.progress,
         confusions ? Confusions::counted : Confusions::ignored, &not_numbers);
+    not_numbers.require_none("the classifier", *loaded.model);
+    sum_counters_over_processes(reading, counted);
+    options.reading.tell_of_others(reading);
+    return counted;
   }();
-  not_numbers.require_none("the classifier", *loaded.model);
+  if (!is_first) return;
 
   const std::string images = description_of(*source, metrics.images());
   if (options.json) {
@@ -109,7 +114,7 @@ void run(const EvalOptions& options) {
 
 }  // namespace
 
-void add_eval(CLI::App& app) {
+void add_eval(CLI::App& app, CommandLine& line) {
   CLI::App* const command =
       app.add_subcommand("eval", "Measure how well a classifier tells held-out images apart");
   const auto options = std::make_shared<EvalOptions>();
@@ -125,11 +130,13 @@ void add_eval(CLI::App& app) {
   add_json(*command, options->json);
   options->reading.add_batch_size(*command);
   options->reading.add_to(*command);
+  options->reading.add_sharing_to(*command);
   options->inference.add_to(*command);
   add_example(*command, "convmae eval photos --checkpoint classifier --per_class");
-  command->callback([options, settle_data] {
+  command->callback([options, settle_data, &line] {
+    options->reading.join(line.processes);
     settle_data();
-    run(*options);
+    run(*options, line.processes.is_first());
   });
 }
 

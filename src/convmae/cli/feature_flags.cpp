@@ -16,6 +16,7 @@ void FeatureFlags::add_to(CLI::App& command) {
                          "Attention heads of the encoder [as the file or its widths tell]"));
   reading_.add_batch_size(command);
   reading_.add_to(command);
+  reading_.add_sharing_to(command);
   inference_.add_to(command);
 }
 

@@ -16,6 +16,9 @@ class FeatureFlags {
  public:
   void add_to(CLI::App& command);
 
+  /// As ReadingFlags.
+  void join(Processes& processes) { reading_.join(processes); }
+  void tell_of_others(const ImageReading& reading) const { reading_.tell_of_others(reading); }
   /// The encoder that the flags name. Starts what computes.
   FeatureModel load_model() const;
   /// What --checkpoint names.

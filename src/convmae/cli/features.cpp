@@ -70,13 +70,14 @@ void run(FeaturesOptions options) {
       name(bad);
     };
     files = write_features(model, source, options.selection, reading, options.out);
+    options.reading.tell_of_others(reading);
   }
   print(options, files, description_of(*source, used), used);
 }
 
 }  // namespace
 
-void add_features(CLI::App& app) {
+void add_features(CLI::App& app, CommandLine& line) {
   CLI::App* const command = app.add_subcommand(
       "features", "Write what an encoder makes of images: maps or vectors, as safetensors or .npy");
   const auto options = std::make_shared<FeaturesOptions>();
@@ -97,7 +98,8 @@ void add_features(CLI::App& app) {
                     "The mean of each map instead of the map");
   add_json(*command, options->json);
   add_example(*command, "convmae features photos --checkpoint run --pooled --out vectors.npy");
-  command->callback([options, settle_data] {
+  command->callback([options, settle_data, &line] {
+    options->reading.join(line.processes);
     settle_data();
     run(*options);
   });

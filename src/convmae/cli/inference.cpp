@@ -4,6 +4,7 @@
 #include "convmae/base/quote.h"
 #include "convmae/cli/validators.h"
 #include "convmae/data/sources/file_source.h"
+#include "convmae/train/posted_samples.h"
 
 #include <ATen/ATen.h>
 #include <CLI/CLI.hpp>
@@ -100,20 +101,42 @@ void ReadingFlags::add_to(CLI::App& command) {
                     "Undecodable images: error, or skip (name them and do not count them)");
 }
 
+void ReadingFlags::add_sharing_to(CLI::App& command) {
+  numbers_of<std::int64_t>(command.add_option("--dist_timeout", dist_timeout_,
+                                              "Seconds in which another process must answer"))
+      ->check(count())
+      ->capture_default_str();
+}
+
+void ReadingFlags::join(Processes& processes) {
+  processes.join(std::chrono::seconds(dist_timeout_));
+  group_ = processes.group();
+}
+
 ImageReading ReadingFlags::reading(const DecodeOptions& decode, ImageProgress& progress) const {
   ImageReading reading;
+  reading.group = group_;
   reading.batch_size = batch_size_;
   reading.num_workers = num_workers_;
   reading.decode = decode;
   reading.leave_out_bad = on_bad_sample_ == "skip";
-  reading.report_bad = [&progress](const BadSample& bad) {
+  reading.report_bad = [this, &progress](const BadSample& bad) {
+    if (group_ != nullptr && !group_->is_first()) post_sample(*group_, {bad, "left out"});
     progress.message("convmae: warning: left out " + quote(bad.name) + ": " + bad.error);
   };
   reading.hint = [&progress](const std::string& hint) {
     progress.message("convmae: warning: " + hint);
   };
-  reading.progress = [&progress](std::int64_t done) { progress.update(done); };
+  const std::int64_t processes = group_ == nullptr ? 1 : group_->size();
+  reading.progress = [&progress, processes](std::int64_t done) {
+    progress.update(done * processes);
+  };
   return reading;
+}
+
+void ReadingFlags::tell_of_others(const ImageReading& reading) const {
+  if (group_ == nullptr || !group_->is_first()) return;
+  for (const PostedSample& posted : posted_samples(*group_)) reading.report_bad(posted.bad);
 }
 
 void InferenceFlags::add_to(CLI::App& command) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "convmae/cli/option_table.h"
+#include "convmae/cli/processes.h"
 #include "convmae/data/transforms.h"
 #include "convmae/model/compute.h"
 #include "convmae/report/image_progress.h"
@@ -70,17 +71,25 @@ class ReadingFlags {
   void add_batch_size(CLI::App& command);
   /// Threads, and what becomes of images that cannot be used.
   void add_to(CLI::App& command);
+  /// How long other processes may be silent.
+  void add_sharing_to(CLI::App& command);
+  /// Shares the images with the other processes of the command, if a launcher has started some.
+  void join(Processes& processes);
 
   /// The share of images that may be left out.
   double most_left_out() const { return on_bad_sample_ == "skip" ? 1 : 0; }
   /// What they say. Progress is shown, and images that are left out are named, through `progress`,
   /// which must outlive the reading.
   ImageReading reading(const DecodeOptions& decode, ImageProgress& progress) const;
+  /// When all images are read: names, as `reading` says, those that other processes have left out.
+  void tell_of_others(const ImageReading& reading) const;
 
  private:
   std::int64_t batch_size_;
   std::int64_t num_workers_ = 2;
   std::string on_bad_sample_;
+  std::int64_t dist_timeout_ = 300;
+  ProcessGroup* group_ = nullptr;
 };
 
 /// The flags of every command that takes images through a network without training it.

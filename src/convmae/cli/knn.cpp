@@ -40,7 +40,10 @@ struct KnnCommand {
 LabelledFeatures features_of(const FeatureModel& model, const Source& source,
                              const FeatureFlags& flags) {
   ImageProgress progress(source->size());
-  return labelled_features(model, source, flags.reading(progress));
+  const ImageReading reading = flags.reading(progress);
+  LabelledFeatures features = labelled_features(model, source, reading);
+  flags.tell_of_others(reading);
+  return features;
 }
 
 std::string described(const Source& source, const LabelledFeatures& used) {
@@ -110,7 +113,7 @@ void run(const KnnCommand& options) {
 
 }  // namespace
 
-void add_knn(CLI::App& app) {
+void add_knn(CLI::App& app, CommandLine& line) {
   CLI::App* const command = app.add_subcommand(
       "knn", "Judge an encoder without training: classify by the nearest neighbours of features");
   const auto options = std::make_shared<KnnCommand>();
@@ -130,7 +133,8 @@ void add_knn(CLI::App& app) {
       ->capture_default_str();
   add_json(*command, options->json);
   add_example(*command, "convmae knn photos --checkpoint run");
-  command->callback([options, settle_data] {
+  command->callback([options, settle_data, &line] {
+    options->reading.join(line.processes);
     settle_data();
     run(*options);
   });

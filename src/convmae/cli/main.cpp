@@ -66,8 +66,13 @@ int fail(const char* kind, std::string_view message, int exit_code) {
 
 int fail(std::string_view message) { return fail("error", message, kUserErrorCode); }
 
-int run(int argc, char** argv) {
-  convmae::CommandLine line;
+/// What could not be parsed no process could parse: the first one says so.
+int fail_to_parse(std::string_view message) {
+  const auto launch = convmae::launch_of(convmae::process_environment());
+  return launch && launch->rank > 0 ? kUserErrorCode : fail(message);
+}
+
+int run(convmae::CommandLine& line, int argc, char** argv) {
   line.text = convmae::command_text(argc, argv);
   CLI::App app("Masked image modelling with a convolutional and transformer encoder", "convmae");
   app.require_subcommand(1);
@@ -77,7 +82,7 @@ int run(int argc, char** argv) {
   convmae::add_pretrain(app, line);
   convmae::add_finetune(app, line);
   convmae::add_linprobe(app, line);
-  convmae::add_eval(app);
+  convmae::add_eval(app, line);
   convmae::add_predict(app, line);
   convmae::add_reconstruct(app, line);
   convmae::add_info(app);
@@ -86,8 +91,8 @@ int run(int argc, char** argv) {
   convmae::add_segment(app, line);
   convmae::add_inspect(app);
   convmae::add_convert(app);
-  convmae::add_features(app);
-  convmae::add_knn(app);
+  convmae::add_features(app, line);
+  convmae::add_knn(app, line);
   convmae::add_stats(app);
   convmae::add_compare(app);
   convmae::add_help(app);
@@ -98,25 +103,35 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& request) {  // --help, --version
     return app.exit(request);
   } catch (const CLI::ParseError& error) {
-    return fail(parse_message(app, error));
+    return fail_to_parse(parse_message(app, error));
   } catch (const std::exception& error) {
     if (!convmae::is_out_of_memory(error)) throw;
-    return fail(convmae::failure_text(error) + ": " + convmae::memory_advice(app));
+    throw convmae::UserError(convmae::failure_text(error) + ": " + convmae::memory_advice(app));
   }
 }
 
-int run_guarded(int argc, char** argv) {
+int run_guarded(convmae::CommandLine& line, int argc, char** argv) {
+  // Of an error that several processes have at once, or that ends the others, one tells.
+  const auto fail = [&line](const char* kind, std::string_view message, int exit_code) {
+    return line.processes.tells_error() ? ::fail(kind, message, exit_code) : exit_code;
+  };
+  const auto fail_user = [&fail](std::string_view message) {
+    return fail("error", message, kUserErrorCode);
+  };
   try {
-    return run(argc, argv);
+    return run(line, argc, argv);
+  } catch (const convmae::ProcessLost& lost) {
+    return lost.tells() ? fail_user(lost.what()) : kUserErrorCode;
   } catch (const convmae::UserError& error) {
-    return fail(error.what());
+    return fail_user(error.what());
   } catch (const std::filesystem::filesystem_error& error) {
-    return fail("cannot use " + convmae::quote(error.path1().string()) + ": " +
-                error.code().message());
+    return fail_user("cannot use " + convmae::quote(error.path1().string()) + ": " +
+                     error.code().message());
   } catch (const nlohmann::json::exception& error) {
     // What this program writes itself is checked where it is written.
-    return fail("JSON in one of the files that were given is not as a run writes it (" +
-                std::string(error.what()) + "): it was changed since, or is of another program");
+    return fail_user("JSON in one of the files that were given is not as a run writes it (" +
+                     std::string(error.what()) +
+                     "): it was changed since, or is of another program");
   } catch (const std::exception& error) {
     return fail("internal error", convmae::failure_text(error), kInternalErrorCode);
   }
@@ -139,5 +154,6 @@ int main(int argc, char** argv) {
   convmae::hold_standard_streams();
   convmae::choose_process_settings(argv);
   convmae::remove_temporaries_on_signals();
-  return deliver(run_guarded(argc, argv));
+  convmae::CommandLine line;
+  return deliver(run_guarded(line, argc, argv));
 }

@@ -102,9 +102,7 @@ std::string with_underscores(std::string key) {
   return key;
 }
 
-toml::table parse_file(const std::filesystem::path& path) {
-  constexpr FileKind kConfiguration{"a configuration in TOML", std::int64_t{1} << 24};
-  const std::string text = read_text_file(path, kConfiguration);
+toml::table parse(const std::string& text, const std::filesystem::path& path) {
   try {
     return toml::parse(text, path.string());
   } catch (const toml::parse_error& error) {
@@ -283,11 +281,19 @@ const OptionTable::Entry* OptionTable::find(const std::string& key) const {
   return entry == entries_.end() ? nullptr : &*entry;
 }
 
-void OptionTable::read_config(const std::filesystem::path& path,
+std::set<std::string> OptionTable::typed() const {
+  std::set<std::string> keys;
+  for (const Entry& entry : entries_) {
+    if (entry.option->count() > 0) keys.insert(entry.key);
+  }
+  return keys;
+}
+
+void OptionTable::read_config(const std::string& text, const std::filesystem::path& path,
                               const std::set<std::string>& set_aside) const {
   const std::set<std::string> left_alone = with_replaced(set_aside);
   std::map<const Entry*, std::string> seen;
-  for (const auto& [toml_key, node] : parse_file(path)) {
+  for (const auto& [toml_key, node] : parse(text, path)) {
     const std::string key(toml_key.str());
     const Entry* const entry = find(with_underscores(key));
     if (entry == nullptr) {
@@ -339,6 +345,11 @@ void OptionTable::read_defaults(const nlohmann::ordered_json& values, const std:
       throw UserError(entry->key + " in " + quote(source) + ": " + error.what());
     }
   }
+}
+
+std::string read_configuration_text(const std::filesystem::path& path) {
+  constexpr FileKind kConfiguration{"a configuration in TOML", std::int64_t{1} << 24};
+  return read_text_file(path, kConfiguration);
 }
 
 std::vector<std::pair<std::string, std::string>> OptionTable::settings() const {

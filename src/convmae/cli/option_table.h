@@ -66,10 +66,13 @@ class OptionTable {
 
   /// Throws UserError if the command line has both options of a choice.
   void check_choices() const;
-  /// Takes values from a TOML file for options that the command line does not have, but not for the
-  /// keys in `set_aside`. Throws UserError for a file that cannot be read, a key that is no option,
-  /// both of a choice, and a value that does not fit.
-  void read_config(const std::filesystem::path& path, const std::set<std::string>& set_aside) const;
+  /// The keys of options that the command line has; to be asked before others give values.
+  std::set<std::string> typed() const;
+  /// Takes values from the text of the TOML file `path` for options that the command line does not
+  /// have, but not for the keys in `set_aside`. Throws UserError for a text that cannot be read, a
+  /// key that is no option, both of a choice, and a value that does not fit.
+  void read_config(const std::string& text, const std::filesystem::path& path,
+                   const std::set<std::string>& set_aside) const;
   /// Takes values for options that neither the command line nor a configuration file has from a
   /// file of weights; `source` is its name. Throws UserError for null, which stands for a value
   /// that must be given, and for a value that does not fit.
@@ -107,5 +110,8 @@ class OptionTable {
   std::vector<Entry> entries_;
   std::vector<Choice> choices_;
 };
+
+/// The text of a configuration file. Throws UserError that names it.
+std::string read_configuration_text(const std::filesystem::path& path);
 
 }  // namespace convmae

@@ -10,7 +10,7 @@ void add_segment(CLI::App& app, CommandLine& line) {
       "segment", "Classes of pixels: train, evaluate and use a segmentor, check label files");
   segment->require_subcommand(1);
   add_segment_train(*segment, line);
-  add_segment_eval(*segment);
+  add_segment_eval(*segment, line);
   add_segment_predict(*segment, line);
   add_segment_check(*segment, line);
   add_example(*segment, "convmae segment check scenes");

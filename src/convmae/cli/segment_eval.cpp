@@ -48,7 +48,8 @@ void print_table(const SegmentationMetrics& metrics, const std::vector<std::stri
               100 * metrics.mean_dice());
 }
 
-void run(const SegmentEvalOptions& options) {
+/// `is_first`: of several processes, which evaluate together, the one that has the results.
+void run(const SegmentEvalOptions& options, bool is_first) {
   if (!options.out.empty()) require_segmentation_directory(options.out);
   const Compute compute = options.inference.start();
   const std::filesystem::path file = model_file(options.segmentor.checkpoint());
@@ -62,10 +63,15 @@ void run(const SegmentEvalOptions& options) {
   SegmentationGallery gallery(data, pictures, pictures);
   const SegmentationMetrics metrics = [&] {
     ImageProgress progress(data.pairs->size());
-    return evaluate_segmentor(*loaded.segmentor, input, data,
-                              options.reading.reading(options.inference.decode(), progress),
-                              [&gallery](const SegmentedImage& found) { gallery.add(found); });
+    const ImageReading reading = options.reading.reading(options.inference.decode(), progress);
+    SegmentationMetrics counted =
+        evaluate_segmentor(*loaded.segmentor, input, data, reading,
+                           [&gallery](const SegmentedImage& found) { gallery.add(found); });
+    gallery.gather(reading);
+    options.reading.tell_of_others(reading);
+    return counted;
   }();
+  if (!is_first) return;
 
   const std::vector<std::string> classes = data.scheme->names();
   const std::string images = data.pairs->description();
@@ -91,7 +97,7 @@ void run(const SegmentEvalOptions& options) {
 
 }  // namespace
 
-void add_segment_eval(CLI::App& segment) {
+void add_segment_eval(CLI::App& segment, CommandLine& line) {
   CLI::App* const command = segment.add_subcommand(
       "eval", "Measure how well a segmentor tells the pixels of held-out images apart");
   const auto options = std::make_shared<SegmentEvalOptions>();
@@ -109,11 +115,13 @@ void add_segment_eval(CLI::App& segment) {
   add_json(*command, options->json);
   options->segmentor.add_to(*command);
   options->reading.add_to(*command);
+  options->reading.add_sharing_to(*command);
   options->inference.add_upright_to(*command);
   add_example(*command, "convmae segment eval scenes --checkpoint segmentor --out evaluation");
-  command->callback([options, settle_data] {
+  command->callback([options, settle_data, &line] {
+    options->reading.join(line.processes);
     settle_data();
-    run(*options);
+    run(*options, line.processes.is_first());
   });
 }
 

@@ -31,8 +31,12 @@ class TrainingCommand {
   TrainingCommand& operator=(const TrainingCommand&) = delete;
 
   void run() {
+    line_.processes.join(flags_.dist_timeout());
+    const std::set<std::string> typed = table_.typed();
     read_configuration();
-    const RunContext context{line_.text, [this] { return table_.settings(); }, flags_.json()};
+    const RunContext context{line_.text, [this] { return table_.settings(); }, flags_.json(),
+                             [&typed](const char* flag) { return typed.contains(flag); },
+                             line_.processes.group()};
     line_.exit_code = train(context);
   }
 
@@ -77,16 +81,30 @@ class TrainingCommand {
     table_.check_choices();
     // A model or method that was typed replaces the sizes that a file has for another one.
     const std::set<std::string> set_aside = model_->set_aside();
-    if (const std::string file = flags_.configuration(); !file.empty()) {
-      if (!options_.resume.empty()) require_own_run(file);
-      table_.read_config(file, set_aside);
-    }
+    settle_resume();
+    read_configuration_file(set_aside);
     if (options_.overwrite) keep_init();
     if (options_.resume.empty() && !options_.init.empty()) {
       table_.read_defaults(settings_of_init(), options_.init, set_aside);
     }
     model_->resolve();
     settle_model();
+  }
+
+  /// The first process alone looks at what a run has written.
+  void settle_resume() {
+    const auto found = [this] { return std::string(flags_.finds_run() ? "yes" : ""); };
+    flags_.settle_resume(!line_.processes.only_first(found).empty());
+  }
+
+  void read_configuration_file(const std::set<std::string>& set_aside) {
+    const std::string file = line_.processes.only_first([this] { return flags_.configuration(); });
+    if (file.empty()) return;
+    const std::string text = line_.processes.only_first([&] {
+      if (!options_.resume.empty()) require_own_run(file);
+      return read_configuration_text(file);
+    });
+    table_.read_config(text, file, set_aside);
   }
 
   /// Throws UserError if --resume names a run of another command.

@@ -6,8 +6,14 @@
 #include "convmae/train/run/run_directory.h"
 
 #include <filesystem>
+#include <utility>
 
 namespace convmae {
+namespace {
+
+constexpr const char* kAuto = "auto";
+
+}  // namespace
 
 void TrainingFlags::add_places() {
   table_.group("Where things are");
@@ -16,7 +22,8 @@ void TrainingFlags::add_places() {
       table_.add_command_line_only("out,output_dir", options_.out, "Directory of the new run"));
   table_.add_command_line_only("resume", options_.resume,
                                "Instead of these two: the directory of a run to continue exactly "
-                               "where it stopped, or a checkpoint in it to go back to");
+                               "where it stopped, or a checkpoint in it to go back to; beside "
+                               "them, auto: continue the run in --out, or start it");
   table_.add(wording_.init, options_.init, "File of weights to start from: safetensors or .pth");
   table_.add(wording_.eval_data_names, options_.eval_data, wording_.eval_data);
   table_.add_command_line_only("config", config_,
@@ -52,8 +59,11 @@ void TrainingFlags::add_reading() {
 
 void TrainingFlags::add_optimisation() {
   table_.group("Optimisation");
-  table_.add("batch_size", options_.batch_size, "Images of a micro-batch");
+  table_.add("batch_size", options_.batch_size, "Images of a micro-batch, in each process");
   table_.add("accum_iter", options_.accum_iter, "Micro-batches of an optimizer step");
+  table_.add("global_batch_size", options_.global_batch_size,
+             "Images of a step in all processes, instead of accum_iter");
+  table_.add_choice("accum_iter", "global_batch_size", "how many images a step has");
   table_.add("epochs", options_.epochs, "Passes over the images");
   table_.add("steps", options_.steps, "Optimizer steps of the run, instead of --epochs");
   table_.add_choice("epochs", "steps", "how long the run is");
@@ -91,7 +101,27 @@ void TrainingFlags::add_machine() {
   table_.add("threads", options_.threads, "Threads that compute; 0: one a CPU");
   table_.add("gemm", options_.gemm, "Matrix products: auto, aten, onednn or native");
   table_.add("precision", options_.precision, "fp32, or bf16: faster, where the CPU has it");
+  table_.add_command_line_only("dist_timeout", dist_timeout_,
+                               "Seconds in which another process must answer");
   table_.add_command_line_only("json", json_, "Print JSON at the end");
+}
+
+bool TrainingFlags::finds_run() const {
+  if (options_.resume != kAuto) return false;
+  if (options_.out.empty()) {
+    throw UserError("--resume auto continues or starts the run in --out, which is missing");
+  }
+  return can_resume(options_.out);
+}
+
+void TrainingFlags::settle_resume(bool found) {
+  if (options_.resume != kAuto) return;
+  options_.resume.clear();
+  if (!found) return;
+  // It has a configuration of its own.
+  options_.resume = std::exchange(options_.out, "");
+  config_.clear();
+  options_.overwrite = false;
 }
 
 std::string TrainingFlags::configuration() const {

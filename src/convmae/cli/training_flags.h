@@ -3,6 +3,8 @@
 #include "convmae/cli/option_table.h"
 #include "convmae/train/training_options.h"
 
+#include <chrono>
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -39,6 +41,12 @@ class TrainingFlags {
 
   bool json() const { return json_; }
 
+  std::chrono::seconds dist_timeout() const { return std::chrono::seconds(dist_timeout_); }
+
+  /// `--resume auto`: whether there is a run in --out to continue; else a new one is to be started.
+  bool finds_run() const;
+  /// Makes --resume auto one of the two.
+  void settle_resume(bool found);
   /// The configuration file to read: --config, or that of the run that is continued; empty for
   /// none. Throws UserError for flags that exclude each other.
   std::string configuration() const;
@@ -49,6 +57,7 @@ class TrainingFlags {
   std::string& config_;
   Wording wording_;
   bool json_ = false;
+  std::int64_t dist_timeout_ = 300;
 };
 
 }  // namespace convmae

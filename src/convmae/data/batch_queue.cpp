@@ -47,8 +47,8 @@ BatchQueue::BatchQueue(std::shared_ptr<const ImageSource> source, BatchRecipe re
     : source_(std::move(source)),
       recipe_(std::move(recipe)),
       config_(std::move(config)),
-      plan_(source_->size(), config_.batch_size, config_.rank, config_.world_size,
-            config_.drop_last),
+      plan_(config_.epoch_images > 0 ? config_.epoch_images : source_->size(), config_.batch_size,
+            config_.rank, config_.world_size, config_.drop_last),
       next_epoch_(config_.start_epoch),
       next_step_(config_.start_step) {
   check(config_, plan_.steps_per_epoch());
@@ -251,7 +251,7 @@ std::optional<BatchQueue::Delivery> BatchQueue::next() {
       queue_.clear();
       throw;
     }
-    nothing_left = work->delivery.places.empty() && !work->failures.empty();
+    nothing_left = work->delivery.places.empty();
   }
   schedule();
   const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - begin;

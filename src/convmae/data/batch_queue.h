@@ -37,6 +37,8 @@ struct LoaderConfig {
   std::int64_t batch_size = 64;  ///< of this rank
   std::int64_t rank = 0;
   std::int64_t world_size = 1;
+  /// An epoch visits so many positions of its order, from the first on; 0: all.
+  std::int64_t epoch_images = 0;
   bool shuffle = true;
   bool drop_last = true;
   std::uint64_t seed = 0;
@@ -79,8 +81,8 @@ struct BatchRecipe {
 /// the rank alone.
 ///
 /// A bad sample under OnBadSample::replace is replaced by a draw from the whole source, keyed by
-/// the position that it would have had. Under OnBadSample::leave_out a batch of which nothing is
-/// left is not delivered.
+/// the position that it would have had. A batch of which OnBadSample::leave_out leaves nothing, or
+/// of which nothing is for this rank, is not delivered.
 class BatchQueue {
  public:
   struct Delivery {

@@ -2,6 +2,7 @@
 
 #include "convmae/coco/evaluation.h"
 #include "convmae/detect/detector_inference.h"
+#include "convmae/detect/line_gatherer.h"
 #include "convmae/report/format.h"
 #include "convmae/train/batches.h"
 
@@ -63,15 +64,16 @@ DetectionScores evaluate_held_out(Run& run, const DetectOptions& options,
   Compute compute = run.compute();
   compute.type = at::kFloat;  // as published: less precision is for training alone
   const DetectorInput input{test_recipe(detector.config()), preprocessing_of(options), compute};
+  const ImageReading reading = run.reading_of_all(held_out.size(), "held-out images");
   coco::Results results;
-  detect_annotated(
-      detector, input, images.held_out, run.reading_of_all(held_out.size(), "held-out images"),
-      [&](const FoundImage& found) {
-        const std::int64_t id = held_out.record(found.sample).id;
-        for (const coco::ResultLine& line : result_lines(found, id, images.matched.ids)) {
-          results.add(line, truth);
-        }
-      });
+  LineGatherer lines(reading, [&](const coco::ResultLine& line) { results.add(line, truth); });
+  detect_annotated(detector, input, images.held_out, reading, [&](const FoundImage& found) {
+    const std::int64_t id = held_out.record(found.sample).id;
+    for (const coco::ResultLine& line : result_lines(found, id, images.matched.ids)) {
+      lines.add(line);
+    }
+  });
+  lines.finish();
   const auto stats_of = [&](coco::IouType type) {
     return coco::Evaluation(truth, results, {.type = type}).stats();
   };

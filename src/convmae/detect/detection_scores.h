@@ -27,7 +27,8 @@ struct DetectionScores {
   std::string text() const;
 };
 
-/// Finds objects in the held-out images with the detector as it is, in float32.
+/// Finds objects in the held-out images with the detector as it is, in float32. Of several
+/// processes the first alone has the scores.
 DetectionScores evaluate_held_out(Run& run, const DetectOptions& options,
                                   const DetectionImages& images, Detector& detector);
 

@@ -4,6 +4,7 @@
 #include "convmae/base/quote.h"
 
 #include <ATen/ATen.h>
+#include <c10/util/Logging.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
@@ -93,6 +94,9 @@ struct ProcessGroup::Parts {
     store->set(key(what, rank), std::string("1"));
   }
   bool has(const char* what, std::int64_t rank) const { return store->check({key(what, rank)}); }
+  std::string text_key(std::int64_t rank, std::int64_t number) const {
+    return key("text", rank) + "/" + std::to_string(number);
+  }
 };
 
 ProcessGroup::ProcessGroup(Launch launch, std::chrono::milliseconds timeout)
@@ -102,6 +106,9 @@ ProcessGroup::ProcessGroup(Launch launch, std::chrono::milliseconds timeout)
   // Gloo writes to processes that may have ended: that is an error to hear of, not a signal to die
   // from.
   std::signal(SIGPIPE, SIG_IGN);
+  // What is to be said of a process that is gone is said in one line, and not here.
+  constexpr int kErrors = 2;
+  if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) FLAGS_caffe2_log_level = kErrors;
   parts_->store = meet(launch_, timeout);
   const auto rank = static_cast<int>(launch_.rank);
   const auto size = static_cast<int>(launch_.world_size);
@@ -140,14 +147,14 @@ ProcessGroup::~ProcessGroup() {
 
 void ProcessGroup::sum(const at::Tensor& values) {
   waiting([&] {
-    std::vector<at::Tensor> list{values};
+    std::vector<at::Tensor> list{values.detach()};
     parts_->group->allreduce(list)->wait();
   });
 }
 
 void ProcessGroup::broadcast(const at::Tensor& values) {
   waiting([&] {
-    std::vector<at::Tensor> list{values};
+    std::vector<at::Tensor> list{values.detach()};
     parts_->group->broadcast(list)->wait();
   });
 }
@@ -177,11 +184,64 @@ std::string ProcessGroup::only_first(const std::function<std::string()>& work) {
   return answer.substr(1);
 }
 
-void ProcessGroup::leave_with_error() noexcept {
+std::vector<std::int64_t> ProcessGroup::all(std::int64_t value) {
+  const at::Tensor values = at::zeros({size()}, at::kLong);
+  auto* const first = values.mutable_data_ptr<std::int64_t>();
+  first[rank()] = value;
+  sum(values);
+  return {first, first + size()};
+}
+
+std::vector<std::string> ProcessGroup::gather(const std::string& text) {
+  const std::vector<std::int64_t> sizes = all(std::ssize(text));
+  std::vector<std::string> texts;
+  waiting([&] {
+    if (!is_first()) {
+      if (text.empty()) return;
+      std::vector<at::Tensor> bytes{at::empty({std::ssize(text)}, at::kByte)};
+      std::ranges::copy(text, bytes.front().mutable_data_ptr<std::uint8_t>());
+      parts_->group->send(bytes, 0, 0)->wait();
+      return;
+    }
+    texts.resize(sizes.size());
+    texts.front() = text;
+    for (std::size_t other = 1; other < sizes.size(); ++other) {
+      if (sizes[other] == 0) continue;
+      std::vector<at::Tensor> bytes{at::empty({sizes[other]}, at::kByte)};
+      parts_->group->recv(bytes, static_cast<int>(other), 0)->wait();
+      const auto* const begin = bytes.front().const_data_ptr<std::uint8_t>();
+      texts[other].assign(begin, begin + sizes[other]);
+    }
+  });
+  return texts;
+}
+
+void ProcessGroup::post(const std::string& text) {
+  waiting([&] { parts_->store->set(parts_->text_key(rank(), texts_posted_++), text); });
+}
+
+std::vector<std::string> ProcessGroup::posted() {
+  std::vector<std::string> texts;
+  waiting([&] {
+    texts_read_.resize(static_cast<std::size_t>(size()), 0);
+    for (std::int64_t other = 0; other < size(); ++other) {
+      std::int64_t& read = texts_read_[static_cast<std::size_t>(other)];
+      while (parts_->store->check({parts_->text_key(other, read)})) {
+        texts.push_back(parts_->store->get_to_str(parts_->text_key(other, read++)));
+      }
+    }
+  });
+  return texts;
+}
+
+bool ProcessGroup::leave_with_error() noexcept {
   try {
     parts_->note("told", rank());
+    const bool first = parts_->store->add("tellers", 1) == 1;
+    parts_->connections->close();  // the others hear of it now
+    return first;
   } catch (const std::exception&) {
-    return;  // nobody is there to hear it
+    return true;  // nobody is there to hear it
   }
 }
 

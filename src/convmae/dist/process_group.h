@@ -57,10 +57,20 @@ class ProcessGroup {
   /// What process 0 makes of it, for all: `work` runs there alone. Where it throws a UserError, all
   /// do.
   std::string only_first(const std::function<std::string()>& work);
+  /// The numbers of all processes, by rank.
+  std::vector<std::int64_t> all(std::int64_t value);
+  /// The texts of all processes, by rank, in process 0; elsewhere nothing. They may be long.
+  std::vector<std::string> gather(const std::string& text);
 
-  /// Lets the others know that this process ends for a reason that it has told its user: they end
-  /// without a word of their own. Never throws.
-  void leave_with_error() noexcept;
+  /// Leaves a text for process 0, where `posted` returns those that have come since the last time,
+  /// in the order of ranks. Neither waits for other processes.
+  void post(const std::string& text);
+  std::vector<std::string> posted();
+
+  /// Lets the others know that this process ends for a reason that its user is told: they end
+  /// without a word of their own. Returns whether this one is to tell it, as no other has begun to.
+  /// Never throws.
+  bool leave_with_error() noexcept;
 
   /// For parts of c10d.
   c10::intrusive_ptr<c10d::ProcessGroup> c10d_group() const;
@@ -76,6 +86,8 @@ class ProcessGroup {
   /// How long the others may take to notice that one is lost, and to leave.
   std::chrono::milliseconds patience_;
   std::unique_ptr<Parts> parts_;
+  std::int64_t texts_posted_ = 0;
+  std::vector<std::int64_t> texts_read_;  ///< of each process
 };
 
 }  // namespace convmae

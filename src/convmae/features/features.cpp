@@ -3,12 +3,16 @@
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/data/sources/image_subset.h"
+#include "convmae/dist/process_group.h"
 #include "convmae/features/feature_writer.h"
 #include "convmae/train/finite.h"
 
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cstring>
+#include <optional>
+#include <string>
 #include <utility>
 
 namespace convmae {
@@ -33,12 +37,23 @@ std::shared_ptr<const ImageSource> usable_images(const FeatureModel& model,
                                                  std::shared_ptr<const ImageSource> source,
                                                  ImageReading reading) {
   reading.progress = {};
-  std::vector<std::int64_t> usable;
+  const at::Tensor flags = at::zeros({source->size()}, at::kInt);
   for_each_batch(model, source, reading, [&](const Batch& batch, const at::Tensor&) {
-    usable.insert(usable.end(), batch.samples.begin(), batch.samples.end());
+    flags.index_fill_(0, at::tensor(batch.samples), 1);
   });
+  sum_over_processes(reading, flags);
+  std::vector<std::int64_t> usable;
+  for (std::int64_t i = 0; i < source->size(); ++i) {
+    if (flags.const_data_ptr<int>()[i] != 0) usable.push_back(i);
+  }
   if (std::ssize(usable) == source->size()) return source;
   return std::make_shared<ImageSubset>(std::move(source), std::move(usable));
+}
+
+at::Tensor blank_image(const FeatureModel& model) {
+  const Preprocessing& preprocessing = model.preprocessing();
+  return at::zeros(
+      {1, std::ssize(preprocessing.mean), preprocessing.size.height, preprocessing.size.width});
 }
 
 std::vector<at::Tensor> selected(const FeatureModel& model, const FeatureSelection& selection,
@@ -50,6 +65,29 @@ std::vector<at::Tensor> selected(const FeatureModel& model, const FeatureSelecti
     features.push_back((selection.pooled ? map.mean({2, 3}) : map).contiguous());
   }
   return features;
+}
+
+/// How many batches the process has that has the most.
+std::int64_t rounds_of(const ImageReading& reading, std::int64_t images) {
+  const std::int64_t shared = std::min(reading.batch_size, images) * reading.group->size();
+  return (images + shared - 1) / shared;
+}
+
+/// Appends the features of a batch, or where processes take turns with these, in the first one
+/// those of all.
+void append(ProcessGroup* group, std::optional<FeatureWriter>& writer, std::size_t array,
+            const at::Tensor& features) {
+  const auto bytes = static_cast<std::size_t>(features.numel()) * sizeof(float);
+  const auto* const values = features.const_data_ptr<float>();
+  if (group == nullptr) {
+    writer->append(array, {values, bytes / sizeof(float)});
+    return;
+  }
+  for (const std::string& its : group->gather({reinterpret_cast<const char*>(values), bytes})) {
+    std::vector<float> copy(its.size() / sizeof(float));
+    std::memcpy(copy.data(), its.data(), its.size());
+    writer->append(array, copy);
+  }
 }
 
 /// Throws UserError if features of images are no numbers: whatever is made of them would be none,
@@ -80,25 +118,28 @@ std::vector<std::filesystem::path> write_features(const FeatureModel& model,
     source = usable_images(model, source, reading);
     reading.leave_out_bad = false;
   }
-  const Preprocessing& preprocessing = model.preprocessing();
-  const at::Tensor blank = at::zeros(
-      {1, std::ssize(preprocessing.mean), preprocessing.size.height, preprocessing.size.width});
   std::vector<FeatureArray> arrays;
-  const std::vector<at::Tensor> examples = selected(model, selection, blank);
+  const std::vector<at::Tensor> examples = selected(model, selection, blank_image(model));
   for (std::size_t i = 0; i < examples.size(); ++i) {
     arrays.push_back(
         {"stage" + std::to_string(selection.stages[i]), examples[i].sizes().slice(1).vec()});
   }
-  FeatureWriter writer(out, *source, arrays);
+  std::optional<FeatureWriter> writer;
+  if (reading.group == nullptr || reading.group->is_first()) writer.emplace(out, *source, arrays);
+  std::int64_t rounds = 0;
   for_each_batch(model, source, reading, [&](const Batch& batch, const at::Tensor& images) {
     const std::vector<at::Tensor> features = selected(model, selection, images);
     for (std::size_t i = 0; i < features.size(); ++i) {
       require_features(model, batch, *source, features[i]);
-      writer.append(
-          i, {features[i].const_data_ptr<float>(), static_cast<std::size_t>(features[i].numel())});
+      append(reading.group, writer, i, features[i]);
     }
+    ++rounds;
   });
-  return writer.commit();
+  if (reading.group != nullptr && rounds < rounds_of(reading, source->size())) {
+    // The last images are those of others.
+    for (std::size_t i = 0; i < arrays.size(); ++i) append(reading.group, writer, i, at::empty(0));
+  }
+  return writer ? writer->commit() : std::vector<std::filesystem::path>();
 }
 
 LabelledFeatures labelled_features(const FeatureModel& model,
@@ -109,18 +150,26 @@ LabelledFeatures labelled_features(const FeatureModel& model,
                     ": give a folder with one subfolder a class");
   }
   at::Tensor features;
-  at::Tensor labels = at::empty({source->size()}, at::kLong);
-  std::int64_t row = 0;
+  const auto reserve = [&](const at::Tensor& pooled) {
+    if (!features.defined()) features = at::zeros({source->size(), pooled.size(1)});
+  };
+  at::Tensor labels = at::zeros({source->size()}, at::kLong);
+  at::Tensor usable = at::zeros({source->size()}, at::kInt);
   for_each_batch(model, source, reading, [&](const Batch& batch, const at::Tensor& images) {
     const at::Tensor pooled = model.pooled(images);
     require_features(model, batch, *source, pooled);
-    if (!features.defined()) features = at::empty({labels.size(0), pooled.size(1)});
-    features.narrow(0, row, batch.count).copy_(pooled);
-    std::ranges::copy(batch.labels, labels.mutable_data_ptr<std::int64_t>() + row);
-    row += batch.count;
+    reserve(pooled);
+    const at::Tensor rows = at::tensor(batch.samples);
+    features.index_copy_(0, rows, pooled);
+    labels.index_copy_(0, rows, at::tensor(batch.labels));
+    usable.index_fill_(0, rows, 1);
   });
-  features = features.narrow(0, 0, row);
-  labels = labels.narrow(0, 0, row);
+  // Each process has the rows of its own images, of which there may be none.
+  if (!features.defined()) reserve(model.pooled(blank_image(model)));
+  for (const at::Tensor& part : {features, labels, usable}) sum_over_processes(reading, part);
+  const at::Tensor counted = usable.nonzero().squeeze(1);
+  features = features.index_select(0, counted);
+  labels = labels.index_select(0, counted);
   if (labels.min().item<std::int64_t>() < 0) {
     throw UserError("an image without a class is in " + source->description());
   }

@@ -27,6 +27,10 @@ class ClassificationMetrics {
   /// Throws std::logic_error for other sizes and labels.
   void add(std::span<const float> logits, std::span<const std::int64_t> labels);
 
+  /// All that is counted, to be added to what others have counted of other images.
+  std::vector<double> counters() const;
+  void set_counters(std::span<const double> counters);
+
   std::int64_t images() const { return images_; }
   std::int64_t num_classes() const { return num_classes_; }
   /// Shares of the images, 0 without images.
@@ -62,6 +66,9 @@ class ClassificationMetrics {
     std::int64_t predicted = 0;  ///< images of any class that were taken for this one
   };
 
+  /// Calls `visit` with each number that is counted.
+  template <typename Metrics, typename Visit>
+  static void visit_counters(Metrics& metrics, const Visit& visit);
   /// An image by the logarithms of its classes' probabilities.
   void add_image(std::span<const double> log_share, std::int64_t label);
   const OfClass& of_class(std::int64_t k) const { return classes_.at(static_cast<std::size_t>(k)); }

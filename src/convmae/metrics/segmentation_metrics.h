@@ -22,6 +22,10 @@ class SegmentationMetrics {
   void add(std::span<const std::int16_t> predicted, std::span<const std::int16_t> labels,
            std::int16_t ignored);
 
+  /// All that is counted, to be added to what others have counted of other images.
+  std::vector<double> counters() const;
+  void set_counters(std::span<const double> counters);
+
   std::int64_t num_classes() const { return num_classes_; }
   /// Pixels that counted.
   std::int64_t pixels() const { return pixels_; }
@@ -52,6 +56,9 @@ class SegmentationMetrics {
     std::int64_t correct = 0;
   };
 
+  /// Calls `visit` with each number that is counted.
+  template <typename Metrics, typename Visit>
+  static void visit_counters(Metrics& metrics, const Visit& visit);
   template <typename T>
   void count(std::span<const T> predicted, std::span<const T> labels, T ignored);
   const OfClass& of_class(std::int64_t k) const { return classes_.at(static_cast<std::size_t>(k)); }

@@ -54,6 +54,11 @@ Evaluation evaluate(PretrainModel& model, const PretrainOptions& options,
     result.baseline += weight * baseline_loss(model, images, output.mask);
     if (reading.progress) reading.progress(result.images);
   }
+  const at::Tensor sums =
+      at::tensor({static_cast<double>(result.images), result.loss, result.baseline}, at::kDouble);
+  sum_over_processes(reading, sums);
+  const auto* const total = sums.const_data_ptr<double>();
+  result = {static_cast<std::int64_t>(total[0]), total[1], total[2]};
   result.loss /= static_cast<double>(result.images);
   result.baseline /= static_cast<double>(result.images);
   return result;

@@ -20,7 +20,7 @@ void PanelObserver::evaluate(const Moment& now, Scores& /*scores*/) {
 }
 
 void PanelObserver::draw(double epoch) {
-  if (panel_.empty()) return;
+  if (panel_.empty() || !run_.is_first()) return;
   const Stopwatch watch(seconds_);
   const Picture picture = panel_.draw(*task_.model(), missing_fonts_);
   const std::string advice = missing_fonts_.advice();

@@ -44,6 +44,7 @@ void MeanIouObserver::evaluate(const Moment& now, Scores& scores) {
   SegmentationMetrics metrics =
       evaluate_segmentor(segmentor_, input, data_, reading,
                          [&gallery](const SegmentedImage& found) { gallery.add(found); });
+  gallery.gather(reading);
   const Picture picture = gallery.even_picture(reading.decode);
   if (!picture.rgb.empty()) keep_picture(run_, "segmentations", picture, now.epoch);
   scores.values.update(held_out_values(metrics));

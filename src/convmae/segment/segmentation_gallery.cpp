@@ -1,13 +1,17 @@
 #include "convmae/segment/segmentation_gallery.h"
 
 #include "convmae/base/error.h"
+#include "convmae/dist/process_group.h"
 #include "convmae/report/format.h"
 #include "convmae/report/png.h"
 #include "convmae/segment/segmentation_pictures.h"
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
+#include <string>
 #include <utility>
 
 namespace convmae {
@@ -58,12 +62,39 @@ void SegmentationGallery::add(const SegmentedImage& found) {
       std::ssize(worst_) < most_worst_ || (most_worst_ > 0 && iou < worst_.front().iou);
   if (!is_even && !is_worst) return;
   Shown shown = shown_of(found, iou);
-  if (is_worst) {
-    if (std::ssize(worst_) == most_worst_) worst_.erase(worst_.begin());
-    const auto place = std::ranges::lower_bound(worst_, iou, std::ranges::greater(), &Shown::iou);
-    worst_.insert(place, shown);
-  }
+  if (is_worst) keep_worst(shown);
   if (is_even) shown_.push_back(std::move(shown));
+}
+
+void SegmentationGallery::keep_worst(Shown shown) {
+  const auto place =
+      std::ranges::lower_bound(worst_, shown.iou, std::ranges::greater(), &Shown::iou);
+  worst_.insert(place, std::move(shown));
+  if (std::ssize(worst_) > most_worst_) worst_.erase(worst_.begin());
+}
+
+void SegmentationGallery::gather(const ImageReading& reading) {
+  if (reading.group == nullptr) return;
+  using Json = nlohmann::json;
+  const auto json_of = [](const std::vector<Shown>& images) {
+    Json json = Json::array();
+    for (const Shown& shown : images) {
+      json.push_back({shown.sample, shown.size.height, shown.size.width, shown.predicted,
+                      shown.labels, shown.iou});
+    }
+    return json;
+  };
+  const auto of_json = [](const Json& json) {
+    return Shown{json.at(0), {json.at(1), json.at(2)}, json.at(3), json.at(4), json.at(5)};
+  };
+  const std::vector<std::uint8_t> own = Json::to_cbor({json_of(shown_), json_of(worst_)});
+  const std::vector<std::string> all = reading.group->gather({own.begin(), own.end()});
+  for (std::size_t rank = 1; rank < all.size(); ++rank) {
+    const Json json = Json::from_cbor(all[rank]);
+    for (const Json& shown : json.at(0)) shown_.push_back(of_json(shown));
+    for (const Json& shown : json.at(1)) keep_worst(of_json(shown));
+  }
+  std::ranges::sort(shown_, {}, &Shown::sample);
 }
 
 SegmentationGallery::Shown SegmentationGallery::shown_of(const SegmentedImage& found,

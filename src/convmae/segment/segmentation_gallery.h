@@ -20,6 +20,10 @@ class SegmentationGallery {
   /// With labels. Those of an image that has no labelled pixel are not shown.
   void add(const SegmentedImage& found);
 
+  /// With all images of this process's share added: gives process 0 what all of them have kept, as
+  /// if it had seen all images.
+  void gather(const ImageReading& reading);
+
   /// The image, its labels and what was found, from left to right, one image below another. An
   /// empty picture if there is nothing.
   Picture even_picture(const DecodeOptions& decode) const;
@@ -37,6 +41,7 @@ class SegmentationGallery {
     double iou = 0;  ///< mean over the classes that the image has
   };
 
+  void keep_worst(Shown shown);
   Shown shown_of(const SegmentedImage& found, double iou) const;
   Picture picture_of(const Shown& shown, const DecodeOptions& decode) const;
   std::vector<Figure> figures_of(const std::vector<Shown>& images,

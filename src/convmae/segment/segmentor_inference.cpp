@@ -95,6 +95,7 @@ SegmentationMetrics evaluate_segmentor(Segmentor& segmentor, const SegmentorInpu
     metrics.add(found.predicted, found.labels, LabelMap::kIgnored);
     if (sink) sink(found);
   });
+  sum_counters_over_processes(reading, metrics);
   return metrics;
 }
 

@@ -43,12 +43,12 @@ struct LabelledPairs {
   std::shared_ptr<const LabelScheme> scheme;
 };
 
-/// Tells the class of every pixel of every image of a source and hands over image by image, in the
-/// source's order; what is in memory does not depend on their number, and what is handed over lives
-/// until the next one. `segmentor` is placed (model/compute.h), may be in training mode, and is in
-/// that mode again afterwards. Images that cannot be used are left out or end it, as `reading`
-/// says; its `decode` has its number of channels from the preprocessing. Throws UserError as
-/// BatchQueue does.
+/// Tells the class of every pixel of every image of a source, or of this process's share, and hands
+/// over image by image, in the source's order; what is in memory does not depend on their number,
+/// and what is handed over lives until the next one. `segmentor` is placed (model/compute.h), may
+/// be in training mode, and is in that mode again afterwards. Images that cannot be used are left
+/// out or end it, as `reading` says; its `decode` has its number of channels from the
+/// preprocessing. Throws UserError as BatchQueue does.
 void segment_images(Segmentor& segmentor, const SegmentorInput& input,
                     const std::shared_ptr<const ImageSource>& source, const ImageReading& reading,
                     const SegmentedImageSink& sink);
@@ -56,7 +56,8 @@ void segment_images(Segmentor& segmentor, const SegmentorInput& input,
 void segment_labelled(Segmentor& segmentor, const SegmentorInput& input, const LabelledPairs& data,
                       const ImageReading& reading, const SegmentedImageSink& sink);
 
-/// How well the segmentor tells the pixels of all images. `sink` hears of each of them too.
+/// How well the segmentor tells the pixels of all images, also where processes share them. `sink`
+/// hears of each of its own too.
 SegmentationMetrics evaluate_segmentor(Segmentor& segmentor, const SegmentorInput& input,
                                        const LabelledPairs& data, const ImageReading& reading,
                                        const SegmentedImageSink& sink = {});

@@ -2,6 +2,7 @@
 
 #include "convmae/base/random.h"
 #include "convmae/train/single_pass.h"
+#include "convmae/train/step_images.h"
 
 #include <ATen/ATen.h>
 
@@ -31,7 +32,8 @@ double most_left_out(const TrainingOptions& options) {
 }
 
 ImageReading reading_of(const TrainingOptions& options) {
-  return {.batch_size = options.batch_size,
+  return {.group = nullptr,
+          .batch_size = options.batch_size,
           .num_workers = options.num_workers,
           .decode = decoding_of(options),
           .leave_out_bad = skips_bad_samples(options),
@@ -39,6 +41,10 @@ ImageReading reading_of(const TrainingOptions& options) {
           .report_bad = {},
           .hint = {},
           .progress = {}};
+}
+
+void sum_over_processes(const ImageReading& reading, const at::Tensor& counts) {
+  if (reading.group != nullptr) reading.group->sum(counts);
 }
 
 DecodeOptions decoding_of(const TrainingOptions& options) {
@@ -73,15 +79,19 @@ TransformConfig training_transform(const TrainingOptions& options) {
   return transform;
 }
 
-LoaderConfig training_order(const TrainingOptions& options, std::int64_t epoch, std::int64_t batch,
-                            std::function<void(const BadSample&)> report_bad,
+LoaderConfig training_order(const TrainingOptions& options, std::int64_t images, std::int64_t epoch,
+                            std::int64_t batch, std::function<void(const BadSample&)> report_bad,
                             std::function<void(const std::string&)> hint) {
   LoaderConfig config;
   config.batch_size = options.batch_size;
+  config.rank = options.rank;
+  config.world_size = options.world_size;
+  config.epoch_images = epoch_images(options, images);
   config.seed = options.seed;
   config.num_workers = options.num_workers;
   config.on_bad_sample = skips_bad_samples(options) ? OnBadSample::replace : OnBadSample::error;
-  config.max_bad_share = options.max_bad_share;
+  // Each process knows of its own alone.
+  config.max_bad_share = options.max_bad_share / static_cast<double>(options.world_size);
   config.start_epoch = epoch;
   config.start_step = batch;
   config.end_epoch = options.epochs;
@@ -96,14 +106,18 @@ std::unique_ptr<Loader> training_loader(const TrainingOptions& options,
                                         std::int64_t batch,
                                         std::function<void(const BadSample&)> report_bad,
                                         std::function<void(const std::string&)> hint) {
-  return std::make_unique<Loader>(
-      std::move(source), std::move(transform),
-      training_order(options, epoch, batch, std::move(report_bad), std::move(hint)));
+  LoaderConfig order =
+      training_order(options, source->size(), epoch, batch, std::move(report_bad), std::move(hint));
+  return std::make_unique<Loader>(std::move(source), std::move(transform), std::move(order));
 }
 
 LoaderConfig single_pass(const ImageReading& reading, std::int64_t images) {
   LoaderConfig config;
   config.batch_size = std::min(reading.batch_size, images);
+  if (reading.group != nullptr) {
+    config.rank = reading.group->rank();
+    config.world_size = reading.group->size();
+  }
   config.num_workers = reading.num_workers;
   config.shuffle = false;
   config.drop_last = false;

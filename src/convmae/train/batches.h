@@ -2,15 +2,17 @@
 
 #include "convmae/checkpoint/preprocessing.h"
 #include "convmae/data/loader.h"
+#include "convmae/dist/process_group.h"
 #include "convmae/model/encoder/drop_path.h"
 #include "convmae/train/training_options.h"
 
-#include <ATen/core/Tensor.h>
+#include <ATen/ops/from_blob.h>
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
+#include <vector>
 
 namespace convmae {
 
@@ -21,6 +23,8 @@ DecodeOptions decoding_of(const TrainingOptions& options);
 /// How images are read where each counts once: in their source's order, and never one in another's
 /// place.
 struct ImageReading {
+  /// The processes that share the images, batch by batch in turn; null: this one reads all.
+  ProcessGroup* group = nullptr;
   std::int64_t batch_size = 64;
   std::int64_t num_workers = 2;
   DecodeOptions decode;
@@ -37,6 +41,18 @@ struct ImageReading {
 /// What the options of a run say about it.
 ImageReading reading_of(const TrainingOptions& options);
 
+/// With all of its share read, or nothing of it: makes what each process has counted the sum over
+/// all of them.
+void sum_over_processes(const ImageReading& reading, const at::Tensor& counts);
+/// The same of something that has its counters in `counters()`, and takes them in `set_counters`.
+template <typename Counted>
+void sum_counters_over_processes(const ImageReading& reading, Counted& counted) {
+  if (reading.group == nullptr) return;
+  std::vector<double> counters = counted.counters();
+  sum_over_processes(reading, at::from_blob(counters.data(), {std::ssize(counters)}, at::kDouble));
+  counted.set_counters(counters);
+}
+
 /// The share of images that they allow to be left out.
 double most_left_out(const TrainingOptions& options);
 
@@ -49,13 +65,14 @@ TransformConfig evaluation_transform(const TrainingOptions& options);
 /// Random crop and mirror: what the training images of all runs have in common.
 TransformConfig training_transform(const TrainingOptions& options);
 
-/// In which order, from an epoch's micro-batch on to the run's end, and in which batches training
-/// images are loaded, and what becomes of those that cannot be used.
-LoaderConfig training_order(const TrainingOptions& options, std::int64_t epoch, std::int64_t batch,
-                            std::function<void(const BadSample&)> report_bad,
+/// In which order, from an epoch's micro-batch on to the run's end, and in which batches this
+/// process loads its share of so many training images, and what becomes of those that cannot be
+/// used.
+LoaderConfig training_order(const TrainingOptions& options, std::int64_t images, std::int64_t epoch,
+                            std::int64_t batch, std::function<void(const BadSample&)> report_bad,
                             std::function<void(const std::string&)> hint);
 
-/// The training images through `transform`, from an epoch's micro-batch on to the run's end.
+/// Those of them through `transform`, from an epoch's micro-batch on to the run's end.
 std::unique_ptr<Loader> training_loader(const TrainingOptions& options,
                                         std::shared_ptr<const ImageSource> source,
                                         TransformConfig transform, std::int64_t epoch,
@@ -63,7 +80,7 @@ std::unique_ptr<Loader> training_loader(const TrainingOptions& options,
                                         std::function<void(const BadSample&)> report_bad,
                                         std::function<void(const std::string&)> hint);
 
-/// Every image once, in the source's own order, centre-cropped.
+/// Every image once, or this process's share of them, in the source's own order, centre-cropped.
 std::unique_ptr<Loader> evaluation_loader(const ImageReading& reading,
                                           const Preprocessing& preprocessing,
                                           std::shared_ptr<const ImageSource> source);

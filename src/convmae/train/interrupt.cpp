@@ -57,6 +57,10 @@ InterruptGuard::~InterruptGuard() {
 
 int InterruptGuard::signal() const { return arrived; }
 
+void InterruptGuard::adopt(std::int64_t signal) {
+  arrived = static_cast<std::sig_atomic_t>(signal);
+}
+
 void InterruptGuard::check() const {
   if (arrived != 0) throw Interrupted();
 }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <csignal>
+#include <cstdint>
 
 namespace convmae {
 
@@ -21,6 +22,8 @@ class InterruptGuard {
 
   /// The signal that arrived, or 0.
   int signal() const;
+  /// One that another process of the run has got counts as having arrived here.
+  void adopt(std::int64_t signal);
   /// Throws Interrupted (train/observer.h) if one has arrived.
   void check() const;
 

@@ -12,7 +12,8 @@ struct RunPosition {
   /// been evaluated and the log has the epoch's line.
   std::int64_t step = 0;
   std::int64_t global_step = 0;  ///< steps of the run that are done, skipped ones included
-  /// Sum and number of the losses of this epoch's micro-batches, without those of skipped steps.
+  /// Sum and number of the losses of this epoch's units (TrainingOptions::unit), without those of
+  /// skipped steps.
   double loss_sum = 0;
   std::int64_t loss_count = 0;
   std::int64_t skipped = 0;  ///< steps of the run that a non-finite loss or gradient left out

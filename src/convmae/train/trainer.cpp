@@ -141,12 +141,13 @@ struct Trainer::Pass {
   /// Makes what each process knows of a step the same for all.
   void agree(Step& step) {
     rescuing([&] {
-      std::array<double, 3> counts{static_cast<double>(step.images), limits.signalled() ? 1.0 : 0.0,
-                                   is_late() ? 1.0 : 0.0};
+      std::array<double, 4> counts{static_cast<double>(step.images), step.waited,
+                                   limits.signalled() ? 1.0 : 0.0, is_late() ? 1.0 : 0.0};
       step.numbers.share(*plan.group, counts);
       step.images = static_cast<std::int64_t>(counts[0]);
-      signalled_together = counts[1] > 0;
-      late_together = counts[2] > 0;
+      step.waited = counts[1] / static_cast<double>(plan.group->size());
+      signalled_together = counts[2] > 0;
+      late_together = counts[3] > 0;
     });
   }
 
@@ -207,8 +208,11 @@ struct Trainer::Pass {
   }
 
   bool someone_has_seen_enough() const {
-    return std::ranges::any_of(
+    const bool enough = std::ranges::any_of(
         observers, [](const Observer* observer) { return observer->has_seen_enough(); });
+    if (plan.group == nullptr) return enough;
+    return std::ranges::any_of(plan.group->all(enough ? 1 : 0),
+                               [](std::int64_t its) { return its != 0; });
   }
 
   /// Waits for the step that observers have not heard of, and tells them.
@@ -224,8 +228,8 @@ struct Trainer::Pass {
   /// Tells observers of a step that was taken, or left out.
   void tell(const Step& step, const StepValues& values, bool admitted) {
     if (admitted) {
-      position.loss_sum += values.loss;
-      position.loss_count += step.batches;
+      position.loss_sum += values.loss / static_cast<double>(plan.batches_per_unit);
+      position.loss_count += step.batches / plan.batches_per_unit;
     } else {
       ++position.skipped_in_epoch;
     }

@@ -21,6 +21,9 @@ namespace convmae {
 /// How long and in which steps something is trained.
 struct TrainingPlan {
   StepPlan steps{1, 1};
+  /// Micro-batches in which a unit of the run's images comes (TrainingOptions::unit): losses are
+  /// summed up by units, which stay the same where the number of processes does not.
+  std::int64_t batches_per_unit = 1;
   std::int64_t epochs = 0;  ///< of which the last one may be begun only
   /// Steps of the run, where its length, and that of the schedule, is in steps; 0: in epochs.
   std::int64_t total_steps = 0;
@@ -33,6 +36,7 @@ struct TrainingPlan {
   bool reads_late = false;
   /// The processes that train together, each on its own share of every micro-batch; null: this one
   /// is alone. Gradients and losses are means over all of them, and they end after the same step.
+  /// Observers may be others in each; those that all have are called everywhere at the same time.
   ProcessGroup* group = nullptr;
 };
 

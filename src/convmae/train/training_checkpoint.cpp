@@ -10,18 +10,14 @@
 #include <utility>
 
 namespace convmae {
-namespace {
-
-NamedTensors all_tensors(const torch::nn::Module& model, const Optimizer& optimizer,
-                         const FurtherState& further) {
+NamedTensors training_tensors(const torch::nn::Module& model, const Optimizer& optimizer,
+                              const FurtherState& further) {
   NamedTensors tensors = named_tensors(model);
   for (const NamedTensors& more : {optimizer.state_tensors(), further.tensors}) {
     tensors.insert(tensors.end(), more.begin(), more.end());
   }
   return tensors;
 }
-
-}  // namespace
 
 nlohmann::ordered_json to_json(const TrainingState& state) {
   const RunPosition& position = state.position;
@@ -35,8 +31,8 @@ nlohmann::ordered_json to_json(const TrainingState& state) {
       {"skipped_in_a_row", position.skipped_in_a_row},
       {"skipped_in_epoch", position.skipped_in_epoch},
       {"seed", state.identity.seed},
-      {"batch_size", state.identity.batch_size},
-      {"accum_iter", state.identity.accum_iter},
+      {"batch_size", state.identity.unit},
+      {"accum_iter", state.identity.units_per_step},
       {"images", state.identity.images},
       {"image_names", state.identity.image_names},
       {"image_classes", state.identity.image_classes},
@@ -70,8 +66,8 @@ TrainingState training_state_from_json(const nlohmann::ordered_json& json) {
   position.skipped_in_a_row = count("skipped_in_a_row", 0, kMost);
   position.skipped_in_epoch = count("skipped_in_epoch", 0, kMost);
   json.at("seed").get_to(state.identity.seed);
-  state.identity.batch_size = count("batch_size", 1, kMost);
-  state.identity.accum_iter = count("accum_iter", 1, kMost);
+  state.identity.unit = count("batch_size", 1, kMost);
+  state.identity.units_per_step = count("accum_iter", 1, kMost);
   state.identity.images = count("images", 1, kMost);
   state.identity.image_names = json.value("image_names", "");
   state.identity.image_classes = json.value("image_classes", "");
@@ -102,8 +98,8 @@ void save_training_checkpoint(const std::filesystem::path& path, const torch::nn
                               const TrainingState& state, const FurtherState& further) {
   nlohmann::ordered_json trainer = to_json(state);
   trainer.update(further.entries);
-  write_checkpoint(path, CheckpointKind::training, all_tensors(model, optimizer, further), info,
-                   trainer);
+  write_checkpoint(path, CheckpointKind::training, training_tensors(model, optimizer, further),
+                   info, trainer);
 }
 
 TrainingState training_state(const CheckpointFile& file) {
@@ -127,7 +123,8 @@ TrainingState training_state(const CheckpointFile& file) {
 
 void restore_training_checkpoint(const CheckpointFile& file, const torch::nn::Module& model,
                                  const Optimizer& optimizer, const FurtherState& further) {
-  for (const auto& [name, tensor] : all_tensors(model, optimizer, further)) file.read(name, tensor);
+  for (const auto& [name, tensor] : training_tensors(model, optimizer, further))
+    file.read(name, tensor);
 }
 
 }  // namespace convmae

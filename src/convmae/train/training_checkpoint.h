@@ -17,8 +17,10 @@ namespace convmae {
 /// What must be the same for a run to continue exactly.
 struct RunIdentity {
   std::uint64_t seed = 0;
-  std::int64_t batch_size = 0;
-  std::int64_t accum_iter = 0;
+  /// Images in which its epochs are counted, and how many times that a step has. How many processes
+  /// and micro-batches share a step is not part of it.
+  std::int64_t unit = 0;
+  std::int64_t units_per_step = 0;
   std::int64_t images = 0;
   /// Digests of the images' names below the folder that all lie in, and of their classes, both in
   /// the source's order. Empty in checkpoints that know none.
@@ -47,6 +49,10 @@ TrainingState training_state_from_json(const nlohmann::ordered_json& json);
 /// The optimizer's groups as such an entry, with the keys of PyTorch's AdamW, so that the state can
 /// go on there.
 FurtherState pytorch_groups(const AdamW& optimizer);
+
+/// Everything that training changes: of the model, the optimizer and what else a task keeps.
+NamedTensors training_tensors(const torch::nn::Module& model, const Optimizer& optimizer,
+                              const FurtherState& further = {});
 
 /// Writes everything that a run continues from, atomically and durably. The optimizer's tensors
 /// have the names that it gives them.

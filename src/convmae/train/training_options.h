@@ -44,8 +44,10 @@ struct TrainingOptions : ComputeOptions {
   std::int64_t num_workers = -1;  ///< -1: by the number of CPUs
 
   // Optimisation.
-  std::int64_t batch_size = 64;
+  std::int64_t batch_size = 64;  ///< of each process
   std::int64_t accum_iter = 1;
+  /// Images a step, instead of accum_iter: `settle_batches` makes one of the other.
+  std::optional<std::int64_t> global_batch_size;
   std::int64_t epochs = 100;
   /// Optimizer steps, instead: `settle_length` makes `epochs` the number of those that are begun.
   std::optional<std::int64_t> steps;
@@ -72,8 +74,17 @@ struct TrainingOptions : ComputeOptions {
 
   std::uint64_t seed = 0;
 
+  // The processes that share every micro-batch, and which of them this one is.
+  std::int64_t world_size = 1;
+  std::int64_t rank = 0;
+  /// Images in which an epoch's length is counted: a micro-batch of all processes that the run was
+  /// first started with.
+  std::int64_t unit = 0;
+
   double peak_lr() const;
-  std::int64_t images_per_step() const { return batch_size * accum_iter; }
+  /// Of a micro-batch in all processes.
+  std::int64_t shared_batch() const { return batch_size * world_size; }
+  std::int64_t images_per_step() const { return shared_batch() * accum_iter; }
   EvaluationPlan evaluation() const { return {eval_every_epochs, eval_every_steps.value_or(0)}; }
 };
 

@@ -2,20 +2,33 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/dist/process_group.h"
 #include "convmae/train/run/run_result.h"
 #include "convmae/train/run/run_setup.h"
 #include "convmae/train/run/set_aside.h"
 
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 namespace convmae {
 
-Resumption::Resumption(const std::string& resume, std::int64_t keep_last, const ExpectModel& expect)
-    : place_(place_to_resume(resume)),
-      directory_(RunDirectory::open(place_.run)),
-      store_(directory_.paths().checkpoints(), keep_last) {
-  const std::filesystem::path result = directory_.paths().result();
+Resumption::Resumption(const std::string& resume, std::int64_t keep_last, const ExpectModel& expect,
+                       ProcessGroup* group)
+    : group_(group) {
+  if (group_ == nullptr || group_->is_first()) open(resume, keep_last, expect);
+  share_state();
+}
+
+void Resumption::open(const std::string& resume, std::int64_t keep_last,
+                      const ExpectModel& expect) {
+  ResumePlace place = place_to_resume(resume);
+  RunDirectory directory = RunDirectory::open(place.run);
+  paths_ = directory.paths();
+  files_.emplace(Files{.place = std::move(place),
+                       .directory = std::move(directory),
+                       .store = CheckpointStore(paths_.checkpoints(), keep_last)});
+  const std::filesystem::path result = paths_.result();
   std::error_code ignored;
   if (std::filesystem::exists(result, ignored) && !is_result(result)) {
     throw UserError(quote(result.string()) +
@@ -25,8 +38,18 @@ Resumption::Resumption(const std::string& resume, std::int64_t keep_last, const 
     state_ = training_state(candidate);
     expect(WeightFile(candidate.path()), candidate.info());
   };
-  file_ = place_.checkpoint.empty() ? store_.open_newest(passed_over_, take_state)
-                                    : CheckpointStore::open(place_.checkpoint, take_state);
+  files_->checkpoint = files_->place.checkpoint.empty()
+                           ? files_->store.open_newest(files_->passed_over, take_state)
+                           : CheckpointStore::open(files_->place.checkpoint, take_state);
+}
+
+void Resumption::share_state() {
+  if (group_ == nullptr) return;
+  const std::string text = group_->broadcast(files_ ? to_json(state_).dump() : "");
+  const std::string root = group_->broadcast(paths_.root.string());
+  if (files_) return;
+  state_ = training_state_from_json(nlohmann::ordered_json::parse(text));
+  paths_.root = root;
 }
 
 void Resumption::keep_arithmetic(TrainingOptions& options) const {
@@ -46,46 +69,57 @@ std::string Resumption::warning_of(const TrainingOptions& options) const {
 
 void Resumption::check(const RunIdentity& asked) const { check_identity(state_.identity, asked); }
 
-void Resumption::check(const CheckpointInfo& asked) const { check_model(file_->info(), asked); }
+void Resumption::check(const CheckpointInfo& asked) const {
+  if (files_) check_model(files_->checkpoint->info(), asked);
+}
 
 std::vector<std::string> Resumption::restore(Task& task, std::int64_t steps_per_epoch,
                                              const RunIdentity& identity,
                                              const CheckpointInfo& info) {
+  std::vector<std::string> warnings;
+  if (files_) warnings = restore_from_files(task, steps_per_epoch, identity, info);
+  share_state();
+  return warnings;
+}
+
+std::vector<std::string> Resumption::restore_from_files(Task& task, std::int64_t steps_per_epoch,
+                                                        const RunIdentity& identity,
+                                                        const CheckpointInfo& info) {
   const auto read = [&](const CheckpointFile& candidate) {
     state_ = training_state(candidate);
     check_position(state_.position, steps_per_epoch, candidate.path());
     restore_training_checkpoint(candidate, task.module(), task.optimizer(), task.further_state());
   };
   try {
-    read(*file_);
+    read(*files_->checkpoint);
   } catch (const UserError& error) {
-    if (!place_.checkpoint.empty()) throw;
-    passed_over_.push_back({file_->path(), error.what()});
-    file_ = store_.open_newest(passed_over_, read);
+    if (!files_->place.checkpoint.empty()) throw;
+    files_->passed_over.push_back({files_->checkpoint->path(), error.what()});
+    files_->checkpoint = files_->store.open_newest(files_->passed_over, read);
     check(identity);
     check(info);
   }
   std::vector<std::string> warnings;
-  warnings.reserve(passed_over_.size());
-  for (const auto& [checkpoint, reason] : passed_over_) {
+  warnings.reserve(files_->passed_over.size());
+  for (const auto& [checkpoint, reason] : files_->passed_over) {
     warnings.push_back("warning: " + reason + "; passing it over");
   }
   return warnings;
 }
 
-std::string Resumption::clear_later(const RunPaths& run) {
+std::string Resumption::clear_later() {
   const std::int64_t step = position().global_step;
   std::string text;
-  if (!place_.checkpoint.empty()) {
-    const std::filesystem::path folder = set_aside(run, step, store_.later_than(step));
+  if (!files_->place.checkpoint.empty()) {
+    const std::filesystem::path folder = set_aside(paths_, step, files_->store.later_than(step));
     if (!folder.empty()) {
       text = "goes back to step " + std::to_string(step) +
              "; what the run has done after it is kept in " + quote(folder.string());
     }
   }
-  store_.remove_after(step);
+  files_->store.remove_after(step);
   std::error_code ignored;
-  std::filesystem::remove(run.result(), ignored);
+  std::filesystem::remove(paths_.result(), ignored);
   return text;
 }
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,13 +19,15 @@ namespace convmae {
 /// Throws UserError unless a file holds every tensor of the model that it describes.
 using ExpectModel = std::function<void(const WeightFile& file, const CheckpointInfo& info)>;
 
-/// How a run goes on: its directory, the checkpoint that it continues from, and whether it may.
+/// How a run goes on: its directory, the checkpoint that it continues from, and whether it may. Of
+/// several processes the first alone touches files, and tells the others what it has found.
 class Resumption {
  public:
   /// Opens what `resume` names: a run's directory, with its newest usable checkpoint, or one of its
   /// checkpoints. Throws UserError if there is none, or if another's file is in the way. What
   /// `expect` refuses is passed over.
-  Resumption(const std::string& resume, std::int64_t keep_last, const ExpectModel& expect);
+  Resumption(const std::string& resume, std::int64_t keep_last, const ExpectModel& expect,
+             ProcessGroup* group);
 
   /// Arithmetic that was not asked for stays as it was, also on another machine.
   void keep_arithmetic(TrainingOptions& options) const;
@@ -40,22 +43,39 @@ class Resumption {
                                    const RunIdentity& identity, const CheckpointInfo& info);
   /// Of the checkpoint.
   const RunPosition& position() const { return state_.position; }
-  const nlohmann::ordered_json& trainer() const { return file_->trainer(); }
+  const RunIdentity& identity() const { return state_.identity; }
+  const RunPaths& paths() const { return paths_; }
 
+  // What follows is for the process that has the files.
+
+  const nlohmann::ordered_json& trainer() const { return files_->checkpoint->trainer(); }
   /// Deletes the run's result, and checkpoints after the position, which were passed over; those of
   /// a run that goes back are set aside instead. Returns what is to be said of that, if anything.
-  std::string clear_later(const RunPaths& run);
+  std::string clear_later();
 
-  RunDirectory& directory() { return directory_; }
-  CheckpointStore& store() { return store_; }
+  RunDirectory& directory() { return files_->directory; }
+  CheckpointStore& store() { return files_->store; }
 
  private:
-  ResumePlace place_;
-  RunDirectory directory_;
-  CheckpointStore store_;
-  std::vector<CheckpointStore::PassedOver> passed_over_;
+  struct Files {
+    ResumePlace place;
+    RunDirectory directory;
+    CheckpointStore store;
+    std::vector<CheckpointStore::PassedOver> passed_over{};
+    std::unique_ptr<CheckpointFile> checkpoint{};
+  };
+
+  void open(const std::string& resume, std::int64_t keep_last, const ExpectModel& expect);
+  std::vector<std::string> restore_from_files(Task& task, std::int64_t steps_per_epoch,
+                                              const RunIdentity& identity,
+                                              const CheckpointInfo& info);
+  /// Makes the state of the first process that of all.
+  void share_state();
+
+  ProcessGroup* group_;
+  RunPaths paths_;
+  std::optional<Files> files_;
   TrainingState state_;
-  std::unique_ptr<CheckpointFile> file_;
 };
 
 }  // namespace convmae

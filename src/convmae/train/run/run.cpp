@@ -7,27 +7,30 @@
 #include "convmae/train/failure.h"
 #include "convmae/train/finite.h"
 #include "convmae/train/opened_images.h"
+#include "convmae/train/run/bad_sample_observer.h"
 #include "convmae/train/run/checkpoint_observer.h"
 #include "convmae/train/run/console_observer.h"
 #include "convmae/train/run/environment.h"
 #include "convmae/train/run/log_observer.h"
 #include "convmae/train/run/patience_observer.h"
 #include "convmae/train/run/run_setup.h"
+#include "convmae/train/step_images.h"
 
 #include <exception>
+#include <functional>
 
 namespace convmae {
 namespace {
 
 std::int64_t batches_per_epoch(const TrainingOptions& options, const ImageSource& source) {
-  const std::int64_t batches = source.size() / options.batch_size;
-  if (batches == 0) {
+  const std::int64_t images = epoch_images(options, source.size());
+  if (images == 0) {
     throw UserError("an epoch would have no step: " + quote(options.data) + " has " +
                     std::to_string(source.size()) + " images, a batch takes " +
-                    std::to_string(options.batch_size) +
+                    std::to_string(options.unit) +
                     ": choose a smaller --batch_size or give more images");
   }
-  return batches;
+  return images / options.shared_batch();
 }
 
 /// What checkpoints of earlier versions say of their scores.
@@ -49,10 +52,20 @@ Run::Run(std::string command, TrainingOptions& options, const RunContext& contex
     : command_(std::move(command)),
       options_(options),
       context_(context),
+      group_(context.group),
       console_(standard_error()) {
-  if (options_.resume.empty()) return;
-  resumption_.emplace(options_.resume, options_.keep_last, expect);
-  resumption_->keep_arithmetic(options_);
+  if (group_ != nullptr) {
+    options_.world_size = group_->size();
+    options_.rank = group_->rank();
+  }
+  std::optional<RunIdentity> before;
+  if (!options_.resume.empty()) {
+    resumption_.emplace(options_.resume, options_.keep_last, expect, group_);
+    resumption_->keep_arithmetic(options_);
+    before = resumption_->identity();
+  }
+  const std::string arithmetic = settle_batches(options_, before, context_.typed);
+  if (!arithmetic.empty()) say(arithmetic);
 }
 
 double Run::seconds() const {
@@ -70,6 +83,7 @@ void Run::open_images(bool needs_classes) {
 
 void Run::open_images(const std::function<TrainingImages()>& open) {
   compute_ = start_compute(options_);
+  compute_.group = group_;
   if (resumption_) {
     const std::string warning = resumption_->warning_of(options_);
     if (!warning.empty()) say(warning);
@@ -81,11 +95,31 @@ void Run::open_images(const std::function<TrainingImages()>& open) {
       throw UserError("--out is missing: give a directory for the run's files");
     }
     // Long before it is made: images are opened first.
-    require_writable_directory(options_.out);
+    if (is_first()) require_writable_directory(options_.out);
   }
-  images_.emplace(options_, console_, open());
+  images_.emplace(options_, console_, group_, open());
   identity_ = identity_of(options_, *source());
   identity_.annotations = images_->annotations();
+  if (group_ != nullptr) require_same_images();
+}
+
+void Run::require_same_images() const {
+  const std::hash<std::string> digest;
+  const std::vector<std::int64_t> all = group_->all(static_cast<std::int64_t>(
+      digest(identity_.image_names + identity_.image_classes + identity_.annotations)));
+  for (std::size_t rank = 0; rank < all.size(); ++rank) {
+    if (all[rank] == all.front()) continue;
+    throw UserError("process " + std::to_string(rank) + " has other images in " +
+                    quote(options_.data) +
+                    " than process 0: give all of them the same, or others of the same names");
+  }
+}
+
+void Run::share_tensors() const {
+  for (const auto& [name, tensor] :
+       training_tensors(task_->module(), task_->optimizer(), task_->further_state())) {
+    group_->broadcast(tensor);
+  }
 }
 
 void Run::set_kind(nlohmann::ordered_json kind) {
@@ -108,6 +142,7 @@ void Run::start(Task& task, std::int64_t epochs, const nlohmann::ordered_json& f
   } else {
     start_new(epochs);
   }
+  if (group_ != nullptr) share_tensors();
 }
 
 void Run::start_new(std::int64_t epochs) {
@@ -120,6 +155,11 @@ void Run::start_new(std::int64_t epochs) {
                     length_flag() + ": give more");
   }
   interrupt_.emplace();
+  paths_.root = options_.out;
+  if (!is_first()) {
+    log_.emplace(header_);
+    return;
+  }
   directory_.emplace(RunDirectory::create(options_.out, options_.overwrite));
   store_.emplace(paths().checkpoints(), options_.keep_last);
   images_->list_bad_in(paths().bad_samples());
@@ -141,10 +181,26 @@ void Run::restore() {
                     ": give at least as many");
   }
   interrupt_.emplace();
+  paths_ = resumption_->paths();
+  if (is_first()) {
+    restore_files();
+  } else {
+    log_.emplace(header_);
+  }
+  if (group_ != nullptr) evaluated_ = group_->broadcast(evaluated_ ? "yes" : "") == "yes";
+  // Without its evaluation the epoch is still to be ended.
+  if (evaluated_ && position_.step == plan_->steps_per_epoch()) position_.begin_next_epoch();
+  say("continues " + printable(paths().root.string()) + " after step " + std::to_string(step) +
+      (options_.steps ? " of " + std::to_string(*options_.steps) : "") + " (epoch " +
+      std::to_string(position_.epoch + 1) + " of " + std::to_string(options_.epochs) + ")");
+}
+
+void Run::restore_files() {
+  const std::int64_t step = position_.global_step;
   directory_.emplace(std::move(resumption_->directory()));
   store_.emplace(resumption_->store());
   images_->list_bad_in(paths().bad_samples());
-  if (const std::string text = resumption_->clear_later(paths()); !text.empty()) say(text);
+  if (const std::string text = resumption_->clear_later(); !text.empty()) say(text);
   // Without held-out images earlier versions ranked checkpoints by the training loss.
   if (!options_.eval_data.empty()) adopt_scores(*store_, resumption_->trainer(), step);
   store_->added();
@@ -152,18 +208,14 @@ void Run::restore() {
       !options_.eval_data.empty() &&
       (step == total_steps() || options_.evaluation().due(position_, plan_->steps_per_epoch()));
   evaluated_ = store_->was_evaluated(step) && (store_->score(step) || !scored);
-  // Without its evaluation the epoch is still to be ended.
-  if (evaluated_ && position_.step == plan_->steps_per_epoch()) position_.begin_next_epoch();
+  const bool ended = evaluated_ && position_.step == plan_->steps_per_epoch();
   write_file_atomically(paths().config(), config_text(command_, context_.settings()));
   log_.emplace(paths(),
                RunLog::Place{.step = step,
                              .evaluated = evaluated_,
-                             .epoch = position_.epoch,
+                             .epoch = position_.epoch + (ended ? 1 : 0),
                              .event_step = event_step(epoch_after(step))},
                nlohmann::ordered_json{{"step", step}, {"command", context_.command}});
-  say("continues " + printable(paths().root.string()) + " after step " + std::to_string(step) +
-      (options_.steps ? " of " + std::to_string(*options_.steps) : "") + " (epoch " +
-      std::to_string(position_.epoch + 1) + " of " + std::to_string(options_.epochs) + ")");
 }
 
 std::int64_t Run::epochs_done(const RunPosition& position) const {
@@ -201,6 +253,7 @@ nlohmann::ordered_json Run::header(const nlohmann::ordered_json& further) const 
   json["n_parameters"] = parameters_;
   json["data"] = source()->description();
   json["images"] = source()->size();
+  json["processes"] = options_.world_size;
   json["images_per_step"] = options_.images_per_step();
   json["steps_per_epoch"] = plan_->steps_per_epoch();
   json["epochs"] = options_.epochs;
@@ -230,9 +283,10 @@ ImageReading Run::reading_of_all(std::int64_t total, const std::string& what) {
 int Run::train(const RunParts& parts) {
   ReportObserver report(parts.write_report, [this](const std::string& text) { say(text); });
   try {
-    report.refresh(RunStatus::running);
-    return finish(train_with(parts, report), parts, report);
+    if (is_first()) report.refresh(RunStatus::running);
+    return end(train_with(parts, report), parts, report);
   } catch (const std::exception& error) {
+    if (!is_first()) throw;
     console_.clear();
     ending_ = "Stopped by an error: " + failure_text(error);
     report.refresh(RunStatus::failed, ending_);
@@ -250,27 +304,35 @@ Outcome Run::train_with(const RunParts& parts, ReportObserver& report) {
   const auto seconds = [this] { return this->seconds(); };
   LogObserver log(*log_, parameters_);
   ConsoleObserver console(console_, seconds, max_seconds);
-  CheckpointObserver checkpoints(
-      {.options = options_,
-       .store = *store_,
-       .log = *log_,
-       .task = *task_,
-       .identity = identity_,
-       .info = [this](const RunPosition& position) { return checkpoint_info(position); },
-       .say = [this](const std::string& text) { say(text); }},
-      position_.global_step);
+  std::optional<CheckpointObserver> checkpoints;
+  BadSampleObserver bad_samples(*images_);
   PatienceObserver patience(options_.patience, log_->epochs());
-  std::vector<Observer*> observers{&log, &console, &checkpoints, &report};
-  observers.insert(observers.end(), parts.observers.begin(), parts.observers.end());
-  observers.push_back(&patience);  // when the others have scored
+  std::vector<Observer*> observers = parts.observers;
+  if (is_first()) {
+    checkpoints.emplace(
+        CheckpointObserver::Parts{
+            .options = options_,
+            .store = *store_,
+            .log = *log_,
+            .task = *task_,
+            .identity = identity_,
+            .info = [this](const RunPosition& position) { return checkpoint_info(position); },
+            .say = [this](const std::string& text) { say(text); }},
+        position_.global_step);
+    observers.insert(observers.begin(), {&log, &console, &*checkpoints, &report});
+    if (group_ != nullptr) observers.push_back(&bad_samples);
+    observers.push_back(&patience);  // when the others have scored
+  }
   Trainer trainer({.steps = *plan_,
+                   .batches_per_unit = options_.unit / options_.shared_batch(),
                    .epochs = options_.epochs,
                    .total_steps = options_.steps.value_or(0),
                    .evaluation = options_.evaluation(),
                    .schedule = schedule_of(options_, plan_->steps_per_epoch()),
                    .clip_grad = options_.clip_grad,
                    .max_skipped_steps = options_.max_skipped_steps,
-                   .reads_late = !compute_.device.is_cpu()},
+                   .reads_late = !compute_.device.is_cpu(),
+                   .group = group_},
                   {.signalled = [this] { return interrupt_->signal() != 0; },
                    .seconds = seconds,
                    .max_seconds = max_seconds});

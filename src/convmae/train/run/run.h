@@ -1,6 +1,7 @@
 #pragma once
 
 #include "convmae/checkpoint/held_tensors.h"
+#include "convmae/dist/process_group.h"
 #include "convmae/report/progress.h"
 #include "convmae/train/interrupt.h"
 #include "convmae/train/run/checkpoint_store.h"
@@ -39,7 +40,7 @@ struct RunParts {
 
 /// What a user starts: one training run, from a new or an existing run directory to its end. A
 /// command takes it through its steps: options settled, `open_images`, `set_kind`, a model built,
-/// `start`, `train`.
+/// `start`, `train`. Several processes take the same steps; the first alone touches the directory.
 class Run final {
  public:
   /// Opens the run that the options continue, and keeps its arithmetic, or prepares a new one.
@@ -53,6 +54,8 @@ class Run final {
   ~Run() = default;
 
   bool is_new() const { return !resumption_; }
+  /// Whether this process has the run's files; else `paths` are not to be written to.
+  bool is_first() const { return group_ == nullptr || group_->is_first(); }
   void say(const std::string& text) { console_.message(text); }
 
   /// With all options settled: starts what computes and opens the training images. `needs_classes`:
@@ -89,7 +92,7 @@ class Run final {
   std::int64_t total_steps() const;
   std::int64_t steps_per_epoch() const { return plan_->steps_per_epoch(); }
   RunLog& log() { return *log_; }
-  const RunPaths& paths() const { return directory_->paths(); }
+  const RunPaths& paths() const { return paths_; }
   const RunContext& context() const { return context_; }
   /// What its report says beside the log, under that title.
   RunFacts facts(std::string title, RunStatus status, std::string note) const;
@@ -104,9 +107,16 @@ class Run final {
   nlohmann::ordered_json header(const nlohmann::ordered_json& further) const;
   void start_new(std::int64_t epochs);
   void restore();
+  void restore_files();
+  /// Throws UserError unless all processes have the same images.
+  void require_same_images() const;
+  /// Gives all processes what the first one has of what training changes.
+  void share_tensors() const;
 
   Outcome train_with(const RunParts& parts, ReportObserver& report);
-  /// Ends a run and returns the exit code.
+  /// Ends a run and returns the exit code, the same in all processes.
+  int end(const Outcome& outcome, const RunParts& parts, ReportObserver& report);
+  /// The same in the process that has the files.
   int finish(const Outcome& outcome, const RunParts& parts, ReportObserver& report);
   int finish_stopped(const Outcome& outcome, ReportObserver& report);
   /// Writes result.json.
@@ -124,6 +134,7 @@ class Run final {
   std::string command_;
   TrainingOptions& options_;
   const RunContext& context_;
+  ProcessGroup* group_;
   ProgressLine console_;
   std::optional<InterruptGuard> interrupt_;  ///< from when on there is something to lose
 
@@ -136,12 +147,13 @@ class Run final {
   Task* task_ = nullptr;
   std::int64_t parameters_ = 0;
   nlohmann::ordered_json header_;
-  std::optional<RunDirectory> directory_;
+  RunPaths paths_;
+  std::optional<RunDirectory> directory_;  ///< of the first process, as what follows
   std::optional<CheckpointStore> store_;
-  std::optional<RunLog> log_;
-  RunPosition position_;   ///< where training begins
-  bool evaluated_ = true;  ///< the model there, as far as that is due
-  std::string ending_;     ///< how the run ended, if not by its schedule
+  std::optional<RunLog> log_;  ///< of all
+  RunPosition position_;       ///< where training begins
+  bool evaluated_ = true;      ///< the model there, as far as that is due
+  std::string ending_;         ///< how the run ended, if not by its schedule
 };
 
 }  // namespace convmae

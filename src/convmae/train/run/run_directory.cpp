@@ -120,6 +120,11 @@ ResumePlace place_to_resume(const std::filesystem::path& path) {
   return {path, {}};
 }
 
+bool can_resume(const std::filesystem::path& path) {
+  const RunContents found = contents_of({path});
+  return found.is_run && found.has_checkpoint;
+}
+
 RunDirectory RunDirectory::open(const std::filesystem::path& path) {
   place_to_resume(path);
   return RunDirectory(path);

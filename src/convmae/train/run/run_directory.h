@@ -34,6 +34,9 @@ struct ResumePlace {
 /// its checkpoints. Only looks. Throws UserError, which says what to do instead, if it is neither.
 ResumePlace place_to_resume(const std::filesystem::path& path);
 
+/// Whether it would be one: a run's directory with a checkpoint. Only looks.
+bool can_resume(const std::filesystem::path& path);
+
 /// The directory of a run, locked against a second process for as long as this
 /// object lives.
 class RunDirectory {

@@ -9,6 +9,7 @@
 #include "convmae/train/run/run.h"
 #include "convmae/train/run/run_result.h"
 
+#include <algorithm>
 #include <cmath>
 #include <iostream>
 
@@ -30,6 +31,20 @@ const char* reason_of(Ending ending) {
 }
 
 }  // namespace
+
+int Run::end(const Outcome& outcome, const RunParts& parts, ReportObserver& report) {
+  if (group_ == nullptr) return finish(outcome, parts, report);
+  if (outcome.ending == Ending::signal) {
+    interrupt_->adopt(std::ranges::max(group_->all(interrupt_->signal())));
+  }
+  int code = outcome.ending == Ending::signal ? 128 + interrupt_->signal() : 0;
+  if (is_first()) {
+    images_->hear_of_others();
+    code = finish(outcome, parts, report);
+  }
+  group_->all(0);  // until the first has written everything
+  return code;
+}
 
 int Run::finish(const Outcome& outcome, const RunParts& parts, ReportObserver& report) {
   if (outcome.ending == Ending::gave_up) give_up(outcome);

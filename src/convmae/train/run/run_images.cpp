@@ -3,8 +3,10 @@
 #include "convmae/base/quote.h"
 #include "convmae/io/jsonl.h"
 #include "convmae/report/image_progress.h"
+#include "convmae/train/posted_samples.h"
 #include "convmae/train/run/run_setup.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -67,7 +69,8 @@ std::unique_ptr<BatchStream> RunImages::training_batches(TransformConfig transfo
 std::unique_ptr<BatchStream> RunImages::training_samples(const SampleRecipe& recipe,
                                                          std::int64_t epoch, std::int64_t batch) {
   return std::make_unique<PaddedBatches>(
-      source(), recipe, training_order(options_, epoch, batch, replaced(), hinted()));
+      source(), recipe,
+      training_order(options_, source()->size(), epoch, batch, replaced(), hinted()));
 }
 
 std::function<void(const BadSample&)> RunImages::replaced() {
@@ -82,9 +85,11 @@ ImageReading RunImages::reading_of_all(std::int64_t total, const std::string& wh
                                        const std::function<void()>& check) {
   const auto progress = std::make_shared<ImageProgress>(console_, total, what);
   ImageReading reading = reading_of(options_);
-  reading.progress = [check, progress](std::int64_t done) {
-    progress->update(done);
-    check();
+  reading.group = group_;
+  reading.progress = [this, check, progress, total](std::int64_t done) {
+    progress->update(std::min(total, done * options_.world_size));
+    // Several end together, and what was trained is safe by now.
+    if (group_ == nullptr) check();
   };
   reading.report_bad = [this](const BadSample& bad) { note_bad(bad, "left out"); };
   reading.hint = hinted();
@@ -94,8 +99,16 @@ ImageReading RunImages::reading_of_all(std::int64_t total, const std::string& wh
 void RunImages::note_bad(const BadSample& bad, const std::string& done) {
   const std::string name = as_utf8(bad.name);  // as the list gives it back
   if (!known_bad_.insert(name).second) return;
+  if (group_ != nullptr && !group_->is_first()) {
+    post_sample(*group_, {bad, done});
+    return;
+  }
   console_.message("warning: " + done + " " + printable(name) + ": " + printable(bad.error));
   JsonlWriter(list_).append({{"sample", bad.sample}, {"name", name}, {"error", bad.error}});
+}
+
+void RunImages::hear_of_others() {
+  for (const PostedSample& posted : posted_samples(*group_)) note_bad(posted.bad, posted.done);
 }
 
 void RunImages::note_hint(const std::string& hint) {

@@ -37,8 +37,10 @@ struct SampleRecipe {
 /// said and listed once a run, whoever meets it.
 class RunImages {
  public:
-  RunImages(const TrainingOptions& options, ProgressLine& console, TrainingImages images)
-      : options_(options), console_(console), images_(std::move(images)) {}
+  /// `group`: the processes that share them, or null.
+  RunImages(const TrainingOptions& options, ProgressLine& console, ProcessGroup* group,
+            TrainingImages images)
+      : options_(options), console_(console), group_(group), images_(std::move(images)) {}
 
   const std::shared_ptr<const ImageSource>& source() const { return images_.source; }
   const std::string& annotations() const { return images_.annotations; }
@@ -50,11 +52,13 @@ class RunImages {
   /// The same in batches of samples (Batch::padded).
   std::unique_ptr<BatchStream> training_samples(const SampleRecipe& recipe, std::int64_t epoch,
                                                 std::int64_t batch);
-  /// How all images of a set are read, each once: progress is shown as long as it exists, after
-  /// each batch `check` is called, and an image that cannot be used is left out and listed, or ends
-  /// the run, as the options say.
+  /// How all images of a set are read, each once, by all processes together: progress is shown as
+  /// long as it exists, after each batch `check` is called if this process is alone, and an image
+  /// that cannot be used is left out and listed, or ends the run, as the options say.
   ImageReading reading_of_all(std::int64_t total, const std::string& what,
                               const std::function<void()>& check);
+  /// In the first of several processes: says and lists what the others have met.
+  void hear_of_others();
 
  private:
   void note_bad(const BadSample& bad, const std::string& done);
@@ -64,6 +68,7 @@ class RunImages {
 
   const TrainingOptions& options_;
   ProgressLine& console_;
+  ProcessGroup* group_;
   TrainingImages images_;
   std::filesystem::path list_;
   std::set<std::string> known_bad_;

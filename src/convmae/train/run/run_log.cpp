@@ -46,9 +46,10 @@ RunLog::RunLog(const RunPaths& paths, const Place& place, const Json& resumption
 }
 
 void RunLog::rewrite_log() const {
+  if (!paths_) return;
   std::string text = line_of(header_);
   for (const Json& epoch : epochs_) text += line_of(epoch);
-  write_file_atomically(paths_.log(), text);
+  write_file_atomically(paths_->log(), text);
 }
 
 void RunLog::extend_header(const std::string& key, const Json& value) {
@@ -58,6 +59,7 @@ void RunLog::extend_header(const std::string& key, const Json& value) {
 
 void RunLog::add_step(const StepRecord& record) {
   steps_.push_back(record);
+  if (!paths_) return;
   steps_file_->append(to_json(record));
   add_scalar("train_loss", record.loss, record.epoch);
   add_scalar("lr", record.lr, record.epoch);
@@ -68,13 +70,14 @@ void RunLog::add_step(const StepRecord& record) {
 
 void RunLog::add_epoch(const Json& record) {
   epochs_.push_back(record);
-  JsonlWriter file(paths_.log());
+  if (!paths_) return;
+  JsonlWriter file(paths_->log());
   file.append(record);
   file.sync();
 }
 
 void RunLog::add_scalar(const std::string& tag, double value, double epoch) {
-  events_->scalar(tag, value, event_step(epoch));
+  if (events_) events_->scalar(tag, value, event_step(epoch));
 }
 
 void RunLog::add_image(const std::string& tag, std::span<const std::uint8_t> png,

@@ -31,6 +31,9 @@ class RunLog : public RunHistory {
   /// again. `resumption` is added to the header's list `resumed`.
   RunLog(const RunPaths& paths, const Place& place, const nlohmann::ordered_json& resumption);
 
+  /// In memory alone: of a process whose run another one logs.
+  explicit RunLog(const nlohmann::ordered_json& header) { header_ = header; }
+
   /// Adds a key to the header.
   void extend_header(const std::string& key, const nlohmann::ordered_json& value);
   void add_step(const StepRecord& record);
@@ -46,7 +49,7 @@ class RunLog : public RunHistory {
  private:
   void rewrite_log() const;
 
-  RunPaths paths_;
+  std::optional<RunPaths> paths_;  ///< none: in memory alone
   std::optional<JsonlWriter> steps_file_;
   std::optional<TensorboardWriter> events_;
 };

@@ -26,6 +26,7 @@ std::string label_of_picture(const std::filesystem::path& file) {
 }  // namespace
 
 void keep_picture(Run& run, const std::string& tag, const Picture& picture, double epoch) {
+  if (!run.is_first()) return;
   const std::vector<std::uint8_t> png = encode_png(picture);
   std::array<char, 32> name{};
   std::snprintf(name.data(), name.size(), "epoch-%07.2f.png", epoch);

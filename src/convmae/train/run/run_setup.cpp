@@ -69,8 +69,8 @@ RunIdentity identity_of(const TrainingOptions& options, const ImageSource& image
     classes.add(std::to_string(images.label(i)));
   }
   return {.seed = options.seed,
-          .batch_size = options.batch_size,
-          .accum_iter = options.accum_iter,
+          .unit = options.unit,
+          .units_per_step = options.images_per_step() / options.unit,
           .images = images.size(),
           .image_names = names.result(),
           .image_classes = classes.result(),
@@ -112,8 +112,6 @@ void check_identity(const RunIdentity& run, const RunIdentity& asked) {
                     ", or start a new run from its weights with --init");
   };
   check(run.seed, asked.seed, "--seed", "leave the flag out to continue it");
-  check(run.batch_size, asked.batch_size, "--batch_size", "leave the flag out to continue it");
-  check(run.accum_iter, asked.accum_iter, "--accum_iter", "leave the flag out to continue it");
   check(run.images, asked.images,
         "a data set with this number of images:", "give the images that it was started with");
   const auto check_images = [](const std::string& before, const std::string& now,
