@@ -18,7 +18,7 @@ COMMANDS = ("", "pretrain", "finetune", "linprobe", "eval", "predict", "reconstr
             "bench segment", "bench ops", "bench data", "bench weights", "inspect", "convert",
             "features", "knn", "stats", "compare", "detect", "detect train", "detect predict",
             "detect eval", "detect check", "segment", "segment train", "segment eval", "segment predict",
-            "segment check", "help")
+            "segment check", "launch", "help")
 DETECTIONS = Path(__file__).parents[1] / "golden" / "coco_eval"
 SIZES = TINY[:TINY.index("--decoder_embed_dim")]
 # What makes the examples that train short, behind what they say.
@@ -92,7 +92,7 @@ class Help(ProgramTest):
             "detect predict": ["--checkpoint", "--out"], "detect eval": ["--annotations"], "detect check": ["file"],
             "segment train": ["--data", "--out"], "segment eval": ["--checkpoint", "--data"],
             "segment predict": ["--checkpoint", "--out"],
-            "segment check": ["data"],
+            "segment check": ["data"], "launch": ["--nproc"],
         }
         for command in COMMANDS:
             with self.subTest(command=command):
@@ -144,7 +144,7 @@ class Help(ProgramTest):
             shell(example_of(command), *SHORTER[command])
         shell("cp run/weights.safetensors . && convmae convert weights.safetensors published.pth")
         for command in COMMANDS[1:]:
-            if command in (*order, "bench ops"):  # which takes long; tested by itself
+            if command in (*order, "bench ops", "launch"):  # take long, or are tested by themselves
                 continue
             with self.subTest(command=command):
                 part = command in ("bench", "bench pretrain", "bench finetune", "bench inference")

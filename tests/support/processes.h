@@ -1,36 +1,18 @@
 #pragma once
 
+#include "convmae/dist/local_processes.h"
 #include "convmae/dist/process_group.h"
 
 #include <ATen/Parallel.h>
-#include <gtest/gtest.h>
 
-#include <arpa/inet.h>
 #include <chrono>
 #include <cstdio>
 #include <functional>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
 
 namespace convmae {
-
-/// A port that nobody listens on.
-inline std::uint16_t free_port() {
-  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  auto* const place = reinterpret_cast<sockaddr*>(&address);
-  const bool bound =
-      ::bind(listener, place, size) == 0 && ::getsockname(listener, place, &size) == 0;
-  EXPECT_TRUE(bound);
-  ::close(listener);
-  return ntohs(address.sin_port);
-}
 
 /// What a process of a test does, with the group that it has joined: whether all is well.
 using ProcessWork = std::function<bool(ProcessGroup& group)>;

@@ -72,6 +72,25 @@ std::vector<std::string> words_before_lists(const CLI::App& app,
   return result;
 }
 
+/// Cuts from `arguments` the command that they start, if theirs is one that does, without the "--"
+/// before it: it begins at the first word that is neither a flag nor its value.
+std::vector<std::string> take_started_command(const CLI::App& app,
+                                              std::vector<std::string>& arguments) {
+  const CLI::App& command = command_of(app, arguments);
+  if (!command.get_prefix_command()) return {};
+  auto word = arguments.begin() + 1;
+  while (word != arguments.end() && *word != "--" && word->starts_with('-')) {
+    const CLI::Option* const option = command.get_option_no_throw(*word++);
+    if (option != nullptr && option->get_items_expected_max() > 0 && word != arguments.end()) {
+      ++word;
+    }
+  }
+  const auto begin = word != arguments.end() && *word == "--" ? word + 1 : word;
+  std::vector<std::string> started(begin, arguments.end());
+  arguments.erase(word, arguments.end());
+  return started;
+}
+
 /// An unset variable of the shell leaves an empty text, which would pass for a flag that was not
 /// given.
 void refuse_empty_value(const std::string& flag, const std::string* next) {
@@ -88,6 +107,7 @@ void refuse_empty_value(const std::string& flag, const std::string* next) {
 std::vector<std::string> normalised_arguments(const CLI::App& app, int argc,
                                               const char* const* argv) {
   std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  const std::vector<std::string> started = take_started_command(app, arguments);
   for (std::string& argument : arguments) {
     if (argument == "--") break;  // what follows are not flags
     if (!is_flag(argument)) continue;
@@ -97,6 +117,7 @@ std::vector<std::string> normalised_arguments(const CLI::App& app, int argc,
     std::replace(argument.begin() + 2, name_end, '-', '_');
   }
   arguments = words_before_lists(app, arguments);
+  arguments.insert(arguments.end(), started.begin(), started.end());
   std::ranges::reverse(arguments);
   return arguments;
 }

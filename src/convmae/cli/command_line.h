@@ -21,7 +21,7 @@ struct CommandLine {
 /// The arguments behind the program's name in the order that CLI11 takes them (last first), flags
 /// with `_` where `-` was typed: --mask-ratio is --mask_ratio. Words behind a list of numbers that
 /// are none go before its flag, where CLI11 does not take them for a part of the list:
-/// `knn --k 20 200 photos`.
+/// `knn --k 20 200 photos`. What stands behind a command that starts another one is left as it is.
 std::vector<std::string> normalised_arguments(const CLI::App& app, int argc,
                                               const char* const* argv);
 /// Lets the last value of a flag count where it is given more than once, for all flags of `app` and
@@ -80,5 +80,6 @@ void add_features(CLI::App& app, CommandLine& line);
 void add_knn(CLI::App& app, CommandLine& line);
 void add_stats(CLI::App& app);
 void add_compare(CLI::App& app);
+void add_launch(CLI::App& app, CommandLine& line);
 
 }  // namespace convmae

@@ -31,8 +31,8 @@ void choose_memory_settings() {
 
 // Those that only read and write files start in half the time without a second start.
 bool runs_a_network(char** argv) {
-  constexpr std::array<std::string_view, 8> kOthers{"--help",  "-h",   "help",    "--version",
-                                                    "inspect", "info", "convert", "compare"};
+  constexpr std::array<std::string_view, 9> kOthers{
+      "--help", "-h", "help", "--version", "inspect", "info", "convert", "compare", "launch"};
   return argv[0] != nullptr && argv[1] != nullptr &&
          std::find(kOthers.begin(), kOthers.end(), argv[1]) == kOthers.end();
 }
