@@ -41,9 +41,13 @@ const Variables kTorchrun{{"RANK", "5"},
 TEST(Launch, IsNothingForAProcessAlone) {
   EXPECT_FALSE(launch_with({}));
   EXPECT_FALSE(launch_with({{"RANK", "0"}, {"WORLD_SIZE", "1"}}));
-  // A shell of an allocation, and srun with one task.
-  EXPECT_FALSE(launch_with({{"SLURM_PROCID", "0"}, {"SLURM_JOB_ID", "12"}}));
-  EXPECT_FALSE(launch_with({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "1"}}));
+  // The script of a job, srun with one task, and a shell of an allocation that is a step.
+  EXPECT_FALSE(launch_with({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "8"}, {"SLURM_JOB_ID", "12"}}));
+  Variables step{{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "1"}, {"SLURM_STEP_NODELIST", "node1"}};
+  EXPECT_FALSE(launch_with(step));
+  step["SLURM_NTASKS"] = "8";
+  step["SLURM_STEP_NUM_TASKS"] = "1";
+  EXPECT_FALSE(launch_with(step));
 }
 
 TEST(Launch, ByTorchrun) {
@@ -51,7 +55,8 @@ TEST(Launch, ByTorchrun) {
             (Launch{"torchrun", 5, 8, 1, 4, "node1", 31234, /*launcher_keeps_store=*/true}));
   // It overrules what SLURM or MPI say, who may have started it.
   Variables both = kTorchrun;
-  both.insert({{"SLURM_PROCID", "1"}, {"SLURM_NTASKS", "2"}, {"OMPI_COMM_WORLD_SIZE", "2"}});
+  both.insert(
+      {{"SLURM_PROCID", "1"}, {"SLURM_STEP_NUM_TASKS", "2"}, {"OMPI_COMM_WORLD_SIZE", "2"}});
   EXPECT_EQ(launch_with(both), launch_with(kTorchrun));
 }
 
@@ -81,6 +86,17 @@ TEST(Launch, BySlurm) {
                         {"SLURM_STEP_NODELIST", "gpu[07-09]"},
                         {"SLURM_JOB_ID", "20017"}};
   EXPECT_EQ(launch_with(slurm), (Launch{"SLURM", 9, 12, 1, 4, "gpu07", 20017, false}));
+  // srun --mpi=pmi2, which leaves out who is on the same machine; mpiexec in an allocation does
+  // not.
+  Variables both = slurm;
+  both.insert({{"PMI_RANK", "9"}, {"PMI_SIZE", "12"}, {"PMI_JOBID", "20017.0"}});
+  EXPECT_EQ(launch_with(both), launch_with(slurm));
+  both.insert({{"MPI_LOCALRANKID", "0"}, {"MPI_LOCALNRANKS", "12"}});
+  EXPECT_EQ(launch_with(both)->launcher, "an MPI with PMI");
+  Variables one_machine = slurm;
+  one_machine["SLURM_STEP_TASKS_PER_NODE"] = "12";
+  one_machine["SLURM_NODEID"] = "0";
+  EXPECT_EQ(launch_with(one_machine)->address, "127.0.0.1");
 }
 
 TEST(Launch, RefusesWhatMakesNoSense) {

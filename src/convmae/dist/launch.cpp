@@ -61,9 +61,19 @@ std::optional<Launch> by_open_mpi(const Variables& variables) {
   return launch;
 }
 
+/// Of the step that this process is one of; 1 if it is none. The script of a job and a shell of an
+/// allocation have variables too that speak of the tasks which they may start.
+std::int64_t slurm_tasks(const Variables& variables) {
+  if (!variables.text("SLURM_PROCID") || !variables.text("SLURM_STEP_NODELIST")) return 1;
+  const auto tasks = variables.number("SLURM_STEP_NUM_TASKS");
+  return tasks ? *tasks : variables.number("SLURM_NTASKS").value_or(1);
+}
+
 std::optional<Launch> by_pmi(const Variables& variables) {
   constexpr const char* kName = "an MPI with PMI";
   if (!variables.text("PMI_SIZE")) return std::nullopt;
+  // `srun --mpi=pmi2`, a default in places, does not say here what there is to a machine.
+  if (!variables.text("MPI_LOCALRANKID") && slurm_tasks(variables) > 1) return std::nullopt;
   Launch launch{.launcher = kName};
   launch.rank = variables.number("PMI_RANK", kName);
   launch.world_size = variables.number("PMI_SIZE", kName);
@@ -74,13 +84,11 @@ std::optional<Launch> by_pmi(const Variables& variables) {
 
 std::optional<Launch> by_slurm(const Variables& variables) {
   constexpr const char* kName = "SLURM";
-  // A shell of an allocation has these variables too, and is one task.
-  if (!variables.text("SLURM_PROCID") || variables.number("SLURM_NTASKS").value_or(1) < 2) {
-    return std::nullopt;
-  }
+  const std::int64_t tasks = slurm_tasks(variables);
+  if (tasks < 2) return std::nullopt;
   Launch launch{.launcher = kName};
   launch.rank = variables.number("SLURM_PROCID", kName);
-  launch.world_size = variables.number("SLURM_NTASKS", kName);
+  launch.world_size = tasks;
   launch.local_rank = variables.number("SLURM_LOCALID", kName);
   launch.local_world_size = launch.world_size;
   if (const auto counts = variables.text("SLURM_STEP_TASKS_PER_NODE")) {
@@ -91,10 +99,9 @@ std::optional<Launch> by_slurm(const Variables& variables) {
                       " and says nothing of node " + std::to_string(node));
     }
     launch.local_world_size = *count;
+    if (*count == launch.world_size) return launch;  // one machine, whose name need not resolve
   }
-  if (const auto hosts = variables.text("SLURM_STEP_NODELIST")) {
-    launch.address = first_slurm_host(*hosts);
-  }
+  launch.address = first_slurm_host(*variables.text("SLURM_STEP_NODELIST"));
   return launch;
 }
 

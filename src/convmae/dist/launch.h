@@ -35,8 +35,10 @@ Environment process_environment();
 ///   MASTER_PORT, TORCHELASTIC_USE_AGENT_STORE
 /// - Open MPI: OMPI_COMM_WORLD_RANK, _SIZE, _LOCAL_RANK, _LOCAL_SIZE
 /// - MPICH and others with PMI: PMI_RANK, PMI_SIZE, MPI_LOCALRANKID, MPI_LOCALNRANKS
-/// - SLURM, if a step has more than one task: SLURM_PROCID, SLURM_NTASKS, SLURM_LOCALID,
-///   SLURM_STEP_TASKS_PER_NODE, SLURM_NODEID; the address is the first host of SLURM_STEP_NODELIST
+/// - SLURM, in a step of more than one task: SLURM_PROCID, SLURM_STEP_NUM_TASKS (or SLURM_NTASKS),
+///   SLURM_LOCALID, SLURM_STEP_TASKS_PER_NODE, SLURM_NODEID; the address is the first host of
+///   SLURM_STEP_NODELIST where there are several. It goes before a PMI that does not say who is on
+///   the same machine.
 ///
 /// MASTER_ADDR and MASTER_PORT overrule the meeting place of all of them. Without MASTER_PORT it
 /// follows from the number of the job, so that jobs on one machine do not meet each other. Nothing
