@@ -109,7 +109,7 @@ std::optional<Launch> by_slurm(const Variables& variables) {
 std::uint16_t port_of_job(const Variables& variables) {
   constexpr std::uint16_t kFirst = 20000;
   constexpr std::int64_t kPorts = 20000;
-  for (const char* const name : {"SLURM_JOB_ID", "OMPI_MCA_ess_base_jobid", "PMI_ID"}) {
+  for (const char* const name : {"SLURM_JOB_ID", "OMPI_MCA_ess_base_jobid"}) {
     if (const auto job = variables.number(name)) {
       return static_cast<std::uint16_t>(kFirst + *job % kPorts);
     }
