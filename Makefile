@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 
 .DEFAULT_GOAL := build
 .PHONY: help build test demo demo-classify demo-detect demo-segment format format-check tidy tidy-changed sanitize \
-        sanitize-quick sanitize-threads bench clean
+        sanitize-quick sanitize-threads test-launchers bench clean
 
 help:            ## Show this list
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -69,6 +69,10 @@ sanitize-threads: ## Run the loader, and training with all its observers, under 
 	@tools/configure threads
 	@cmake --build build-threads --parallel $(JOBS) --target convmae test_data test_report
 	@ctest --preset threads -R '^(data|report|cli_resume|cli_durability|cli_classification)$$'
+
+test-launchers: build ## Start runs of two processes by torchrun, mpirun and SLURM; INSTALL=1 installs the latter two
+	@tools/setup build test
+	@.venv/bin/python tools/test_launchers $(if $(INSTALL),--install)
 
 bench: build     ## Measure operators and training steps of the Base model against the machine's limits
 	@build/convmae bench ops
