@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 
 #include "support/processes.h"
 #include <csignal>
@@ -45,6 +46,41 @@ TEST(ProcessGroup, SumsAndBroadcasts) {
            group.broadcast("").empty() && group.size() == 3;
   };
   EXPECT_THAT(run_processes(3, work), Each(0));
+}
+
+TEST(ProcessGroup, SumsWithinAPassAreNotMixedUpWithOthers) {
+  const auto work = [](ProcessGroup& group) {
+    std::vector<at::Tensor> gradients{at::ones({2}, at::kDouble)};
+    const at::Tensor values = at::full({3}, 5.0, at::kDouble);
+    const auto sum_gradients = [&] { return group.c10d_group()->allreduce(gradients); };
+    group.sum_within_pass(at::ones({1}));
+    // As two processes may come upon them.
+    if (group.is_first()) {
+      const auto pending = sum_gradients();
+      group.sum_within_pass(values);
+      pending->wait();
+    } else {
+      group.sum_within_pass(values);
+      sum_gradients()->wait();
+    }
+    return at::equal(gradients[0], at::full({2}, 2.0, at::kDouble)) &&
+           at::equal(values, at::full({3}, 10.0, at::kDouble));
+  };
+  EXPECT_THAT(run_processes(2, work), Each(0));
+}
+
+TEST(ProcessGroup, NamesAProcessThatEndsWithinAPass) {
+  const auto work = [](ProcessGroup& group) {
+    group.sum_within_pass(at::ones({1}));
+    if (group.rank() == 1) std::raise(SIGKILL);
+    try {
+      while (true) group.sum_within_pass(at::ones({4}));
+    } catch (const ProcessLost& lost) {
+      return std::string(lost.what()).starts_with("process 1 of 3 has ended") &&
+             lost.tells() == group.is_first();
+    }
+  };
+  EXPECT_THAT(run_processes(3, work, 1s), ElementsAre(0, -SIGKILL, 0));
 }
 
 TEST(ProcessGroup, WhatTheFirstDoesIsDoneOnceForAll) {

@@ -85,7 +85,18 @@ class ProcessGroup::Connections : public c10d::ProcessGroupGloo {
 struct ProcessGroup::Parts {
   c10::intrusive_ptr<c10d::Store> store;
   c10::intrusive_ptr<Connections> connections;
+  c10::intrusive_ptr<Connections> within_pass;  ///< from their first use on
   c10::intrusive_ptr<c10d::ProcessGroup> group;
+
+  /// To all others, who meet under the same name.
+  c10::intrusive_ptr<Connections> connect(const char* name, const Launch& launch,
+                                          std::chrono::milliseconds timeout) const {
+    const auto options = c10d::ProcessGroupGloo::Options::create(timeout);
+    options->devices.push_back(device_of(launch));
+    return c10::make_intrusive<Connections>(c10::make_intrusive<c10d::PrefixStore>(name, store),
+                                            static_cast<int>(launch.rank),
+                                            static_cast<int>(launch.world_size), options);
+  }
 
   std::string key(const char* what, std::int64_t rank) const {
     return std::string(what) + "/" + std::to_string(rank);
@@ -101,6 +112,7 @@ struct ProcessGroup::Parts {
 
 ProcessGroup::ProcessGroup(Launch launch, std::chrono::milliseconds timeout)
     : launch_(std::move(launch)),
+      timeout_(timeout),
       patience_(std::min(timeout, kPatience)),
       parts_(std::make_unique<Parts>()) {
   // Gloo writes to processes that may have ended: that is an error to hear of, not a signal to die
@@ -112,11 +124,8 @@ ProcessGroup::ProcessGroup(Launch launch, std::chrono::milliseconds timeout)
   parts_->store = meet(launch_, timeout);
   const auto rank = static_cast<int>(launch_.rank);
   const auto size = static_cast<int>(launch_.world_size);
-  const auto options = c10d::ProcessGroupGloo::Options::create(timeout);
   try {
-    options->devices.push_back(device_of(launch_));
-    parts_->connections = c10::make_intrusive<Connections>(
-        c10::make_intrusive<c10d::PrefixStore>("gloo", parts_->store), rank, size, options);
+    parts_->connections = parts_->connect("gloo", launch_, timeout_);
     parts_->connections->setSequenceNumberForGroup();
     parts_->group = c10::make_intrusive<c10d::ProcessGroup>(parts_->store, rank, size);
     parts_->group->setBackend(at::kCPU, c10d::ProcessGroup::BackendType::GLOO, parts_->connections);
@@ -149,6 +158,18 @@ void ProcessGroup::sum(const at::Tensor& values) {
   waiting([&] {
     std::vector<at::Tensor> list{values.detach()};
     parts_->group->allreduce(list)->wait();
+  });
+}
+
+void ProcessGroup::sum_within_pass(const at::Tensor& values) {
+  waiting([&] {
+    if (!parts_->within_pass) {
+      // Who is lost by now shows here at once; meeting would wait for it until time runs out.
+      sum(at::zeros({1}));
+      parts_->within_pass = parts_->connect("gloo_within_pass", launch_, timeout_);
+    }
+    std::vector<at::Tensor> list{values};
+    parts_->within_pass->allreduce(list)->wait();
   });
 }
 
@@ -264,6 +285,7 @@ void ProcessGroup::throw_lost(const std::string& reason) {
   try {
     parts_->note("alive", rank());
     parts_->connections->close();
+    if (parts_->within_pass) parts_->within_pass->close();
     std::this_thread::sleep_for(patience_);
     for (std::int64_t other = 0; other < size(); ++other) {
       if (other == rank()) continue;

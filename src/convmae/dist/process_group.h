@@ -51,6 +51,10 @@ class ProcessGroup {
 
   /// The sum over all processes, in place.
   void sum(const at::Tensor& values);
+  /// The same within a forward or backward pass: by connections of its own, since what a
+  /// GradientReducer sums meanwhile may come earlier in one process and later in another. The first
+  /// call, which makes them, is within no such backward pass.
+  void sum_within_pass(const at::Tensor& values);
   /// Those of process 0, in place.
   void broadcast(const at::Tensor& values);
   std::string broadcast(const std::string& text);
@@ -83,6 +87,7 @@ class ProcessGroup {
   [[noreturn]] void throw_lost(const std::string& reason);
 
   Launch launch_;
+  std::chrono::milliseconds timeout_;
   /// How long the others may take to notice that one is lost, and to leave.
   std::chrono::milliseconds patience_;
   std::unique_ptr<Parts> parts_;
