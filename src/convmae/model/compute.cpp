@@ -1,6 +1,7 @@
 #include "convmae/model/compute.h"
 
 #include "convmae/base/cpus.h"
+#include "convmae/model/dense/batch_norm.h"
 #include "convmae/model/encoder/layers.h"
 #include "convmae/ops/compute_threads.h"
 #include "convmae/ops/cpu_features.h"
@@ -37,6 +38,7 @@ Compute start_compute(const ComputeOptions& options) {
 torch::nn::Module& place(torch::nn::Module& model, const Compute& compute) {
   model.to(compute.device);
   set_gemm_policy(model, compute.gemm);
+  set_process_group(model, compute.group);
   return model;
 }
 

@@ -40,8 +40,9 @@ struct Compute {
 /// Throws UserError as validate_compute does, and if the system refuses the threads.
 Compute start_compute(const ComputeOptions& options);
 
-/// Moves what a model holds to the device, gives its layers the policy of their GEMMs, and returns
-/// it. Optimizers are made after that: what they remember lies where the parameters do.
+/// Moves what a model holds to the device, gives its layers the policy of their GEMMs and its batch
+/// norms the other processes, and returns it. Optimizers are made after that: what they remember
+/// lies where the parameters do.
 torch::nn::Module& place(torch::nn::Module& model, const Compute& compute);
 
 /// Name and value of everything about the machine that decides a run's numbers or speed.

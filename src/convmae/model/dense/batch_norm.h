@@ -8,9 +8,12 @@
 
 namespace convmae {
 
+class ProcessGroup;
+
 /// Batch norm over everything but the channels, with momentum 0.1 and the unbiased variance for its
 /// running statistics. In training mode these wait: they move when the step that their batches
-/// belong to is taken, so that a step that is left out leaves them alone.
+/// belong to is taken, so that a step that is left out leaves them alone. Where several processes
+/// train together, a batch is what all of them have.
 class BatchNorm : public torch::nn::Module {
  public:
   enum class Affine {
@@ -18,6 +21,11 @@ class BatchNorm : public torch::nn::Module {
     scale_and_shift,  ///< `weight`, `bias`
   };
   BatchNorm(std::int64_t channels, double eps, Affine affine = Affine::scale_and_shift);
+
+  /// From here on training batches are those of all processes of the group together; null: of this
+  /// one. The others then make the same calls, and each backward pass, in the same order, with any
+  /// number of numbers.
+  void share_with(ProcessGroup* group) { group_ = group; }
 
   /// x [B, C, ...] -> the same shape. A training batch without numbers moves nothing. Throws
   /// c10::Error for one with a single number a channel, which has no variance.
@@ -40,12 +48,19 @@ class BatchNorm : public torch::nn::Module {
     std::int64_t batches = 0;
   };
 
+  at::Tensor forward_shared(const at::Tensor& x);
+  Pending& begin_batch();
+
   double eps_;
+  ProcessGroup* group_ = nullptr;
   at::Tensor running_mean_;         ///< [C] float32
   at::Tensor running_var_;          ///< [C] float32
   at::Tensor num_batches_tracked_;  ///< [] int64
   std::optional<Pending> pending_;
 };
+
+/// Lets every batch norm in a module share its training batches with the processes of a group.
+void set_process_group(torch::nn::Module& module, ProcessGroup* group);
 
 /// The same of every batch norm in a module: after an optimizer step that was taken, or was left
 /// out.
