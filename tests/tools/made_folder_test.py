@@ -94,7 +94,7 @@ class MadeFolder(unittest.TestCase):
 
 class Tools(unittest.TestCase):
     def test_refuse_a_folder_of_the_user_before_anything_is_downloaded(self):
-        for tool in ("prepare_detection", "prepare_fashion", "prepare_photos"):
+        for tool in ("prepare_crowns", "prepare_detection", "prepare_fashion", "prepare_photos"):
             with tempfile.TemporaryDirectory() as name:
                 target = Path(name) / "mine"
                 (target / "probe").mkdir(parents=True)
