@@ -8,7 +8,9 @@
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 
 #include "support/processes.h"
+#include <algorithm>
 #include <csignal>
+#include <iterator>
 #include <optional>
 
 namespace convmae {
@@ -95,6 +97,49 @@ TEST(ProcessGroup, WhatTheFirstDoesIsDoneOnceForAll) {
     return false;
   };
   EXPECT_THAT(run_processes(2, work), Each(0));
+}
+
+TEST(ProcessGroup, GathersNumbersAndTexts) {
+  const auto work = [](ProcessGroup& group) {
+    const std::vector<std::int64_t> numbers = group.all(10 * group.rank() - 5);
+    // One of them has nothing to say.
+    const std::string own =
+        group.rank() == 1 ? "" : std::string(100000, static_cast<char>('a' + group.rank()));
+    const std::vector<std::string> texts = group.gather(own);
+    const std::vector<std::string> expected{own, "", std::string(100000, 'c')};
+    return numbers == std::vector<std::int64_t>{-5, 5, 15} &&
+           texts == (group.is_first() ? expected : std::vector<std::string>());
+  };
+  EXPECT_THAT(run_processes(3, work), Each(0));
+}
+
+TEST(ProcessGroup, TextsForTheFirstWaitUntilItReadsThem) {
+  const auto work = [](ProcessGroup& group) {
+    if (group.rank() == 2) {
+      group.post("one");
+      group.post("two");
+    }
+    group.sum(at::ones({1}));
+    if (group.is_first()) {
+      const bool well = group.posted() == std::vector<std::string>{"one", "two"};
+      return well && group.posted().empty();
+    }
+    return true;
+  };
+  EXPECT_THAT(run_processes(3, work), Each(0));
+}
+
+TEST(ProcessGroup, OneOfThemTellsAnErrorThatAllHave) {
+  const auto work = [](ProcessGroup& group) {
+    const bool tells = group.leave_with_error();
+    // Connections are closed by then: what they know is in the store.
+    group.post(tells ? "I" : "another");
+    if (!group.is_first()) return true;
+    std::vector<std::string> told;
+    while (told.size() < 3) std::ranges::move(group.posted(), std::back_inserter(told));
+    return std::ranges::count(told, "I") == 1;
+  };
+  EXPECT_THAT(run_processes(3, work), Each(0));
 }
 
 TEST(ProcessGroup, NamesAProcessThatWasKilled) {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <span>
 #include <stdexcept>
 #include <vector>
 
@@ -24,6 +25,25 @@ TEST(ClassificationMetrics, CountsHitsAndConfusions) {
   EXPECT_DOUBLE_EQ(metrics.recall(1), 0.5);
   EXPECT_DOUBLE_EQ(metrics.precision(0), 0.5);
   EXPECT_DOUBLE_EQ(metrics.mean_recall(), (1 + 0.5 + 1) / 3);
+}
+
+TEST(ClassificationMetrics, CountersOfPartsAddUpToThoseOfAll) {
+  ClassificationMetrics all(3, Confusions::counted);
+  ClassificationMetrics first(3, Confusions::counted);
+  ClassificationMetrics second(3, Confusions::counted);
+  const Logits logits{2, 1, 0, 0, 3, 0, 5, 0, 0};
+  const Labels labels{0, 1, 1};
+  all.add(logits, labels);
+  first.add(std::span(logits).first(3), std::span(labels).first(1));
+  second.add(std::span(logits).subspan(3), std::span(labels).subspan(1));
+  std::vector<double> sum = first.counters();
+  const std::vector<double> more = second.counters();
+  for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += more[i];
+  second.set_counters(sum);
+  EXPECT_EQ(second.counters(), all.counters());
+  EXPECT_EQ(second.images(), 3);
+  EXPECT_EQ(second.confusions(1, 0), 1);
+  EXPECT_DOUBLE_EQ(second.calibration_error(), all.calibration_error());
 }
 
 /// A counter for every pair of a million classes would be eight terabytes.

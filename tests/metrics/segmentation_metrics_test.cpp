@@ -142,5 +142,23 @@ TEST(SegmentationMetrics, RefuseMapsThatDoNotBelongTogether) {
   EXPECT_THROW(metrics.add(Map{1}, Map{3}), std::logic_error);
 }
 
+TEST(SegmentationMetrics, CountersOfPartsAddUpToThoseOfAll) {
+  std::mt19937 random(7);
+  SegmentationMetrics all(5);
+  SegmentationMetrics first(5);
+  SegmentationMetrics second(5);
+  for (SegmentationMetrics* const part : {&first, &second}) {
+    const Maps maps = random_maps(random, 5, 200);
+    part->add(maps.predicted, maps.labels);
+    all.add(maps.predicted, maps.labels);
+  }
+  std::vector<double> sum = first.counters();
+  const std::vector<double> more = second.counters();
+  for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += more[i];
+  first.set_counters(sum);
+  EXPECT_EQ(first.counters(), all.counters());
+  EXPECT_DOUBLE_EQ(first.mean_iou(), all.mean_iou());
+}
+
 }  // namespace
 }  // namespace convmae

@@ -98,6 +98,11 @@ struct ProcessGroup::Parts {
                                             static_cast<int>(launch.world_size), options);
   }
 
+  /// The others hear of it at once, wherever they wait.
+  void let_go() const {
+    connections->close();
+    if (within_pass) within_pass->close();
+  }
   std::string key(const char* what, std::int64_t rank) const {
     return std::string(what) + "/" + std::to_string(rank);
   }
@@ -259,7 +264,7 @@ bool ProcessGroup::leave_with_error() noexcept {
   try {
     parts_->note("told", rank());
     const bool first = parts_->store->add("tellers", 1) == 1;
-    parts_->connections->close();  // the others hear of it now
+    parts_->let_go();
     return first;
   } catch (const std::exception&) {
     return true;  // nobody is there to hear it
@@ -284,8 +289,7 @@ void ProcessGroup::throw_lost(const std::string& reason) {
   bool lowest = true;
   try {
     parts_->note("alive", rank());
-    parts_->connections->close();
-    if (parts_->within_pass) parts_->within_pass->close();
+    parts_->let_go();
     std::this_thread::sleep_for(patience_);
     for (std::int64_t other = 0; other < size(); ++other) {
       if (other == rank()) continue;

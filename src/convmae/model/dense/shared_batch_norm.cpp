@@ -38,6 +38,12 @@ struct SharedBatch : torch::CustomClassHolder {
   ProcessGroup& group;
 };
 
+at::Tensor normalised(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                      const SharedStatistics& statistics, double eps) {
+  return at::batch_norm(x, weight, bias, statistics.mean, statistics.var, /*training=*/false,
+                        /*momentum=*/0, eps, /*cudnn_enabled=*/false);
+}
+
 struct NormalisePart : torch::autograd::Function<NormalisePart> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
                             const at::Tensor& bias, const SharedStatistics& statistics, double eps,
@@ -46,8 +52,7 @@ struct NormalisePart : torch::autograd::Function<NormalisePart> {
     context->save_for_backward({x, weight, mean, var});
     context->saved_data["batch"] =
         at::IValue::make_capsule(c10::make_intrusive<SharedBatch>(count, eps, *group));
-    return at::batch_norm(x, weight, bias, mean, var, /*training=*/false, /*momentum=*/0, eps,
-                          /*cudnn_enabled=*/false);
+    return normalised(x, weight, bias, statistics, eps);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
@@ -118,6 +123,10 @@ SharedStatistics shared_statistics(const at::Tensor& x, const at::Tensor& like,
 
 at::Tensor normalise_part(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                           const SharedStatistics& statistics, double eps, ProcessGroup& group) {
+  // As of the features that a probe learns from: nothing here has a gradient.
+  if (!x.requires_grad() && !weight.defined()) {
+    return normalised(x, weight, bias, statistics, eps);
+  }
   return NormalisePart::apply(x, weight, bias, statistics, eps, &group);
 }
 
