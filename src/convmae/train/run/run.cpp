@@ -111,7 +111,7 @@ void Run::require_same_images() const {
     if (all[rank] == all.front()) continue;
     throw UserError("process " + std::to_string(rank) + " has other images in " +
                     quote(options_.data) +
-                    " than process 0: give all of them the same, or others of the same names");
+                    " than process 0: give all of them the same");
   }
 }
 
