@@ -6,6 +6,7 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <optional>
 #include <tuple>
 #include <vector>
 
@@ -29,6 +30,11 @@ at::Tensor by_channel(const at::Tensor& values, const at::Tensor& x) {
   return values.view(shape);
 }
 
+/// None for an undefined one, which autograd does not take for a variable that is not there.
+std::optional<at::Tensor> if_defined(const at::Tensor& tensor) {
+  return tensor.defined() ? std::optional(tensor) : std::nullopt;
+}
+
 /// What a backward pass needs beside tensors.
 struct SharedBatch : torch::CustomClassHolder {
   SharedBatch(double numbers, double norm_eps, ProcessGroup& processes)
@@ -38,21 +44,17 @@ struct SharedBatch : torch::CustomClassHolder {
   ProcessGroup& group;
 };
 
-at::Tensor normalised(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                      const SharedStatistics& statistics, double eps) {
-  return at::batch_norm(x, weight, bias, statistics.mean, statistics.var, /*training=*/false,
-                        /*momentum=*/0, eps, /*cudnn_enabled=*/false);
-}
-
 struct NormalisePart : torch::autograd::Function<NormalisePart> {
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
-                            const at::Tensor& bias, const SharedStatistics& statistics, double eps,
-                            ProcessGroup* group) {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x,
+                            const std::optional<at::Tensor>& weight,
+                            const std::optional<at::Tensor>& bias,
+                            const SharedStatistics& statistics, double eps, ProcessGroup* group) {
     const auto& [count, mean, var] = statistics;
-    context->save_for_backward({x, weight, mean, var});
+    context->save_for_backward({x, weight.value_or(at::Tensor()), mean, var});
     context->saved_data["batch"] =
         at::IValue::make_capsule(c10::make_intrusive<SharedBatch>(count, eps, *group));
-    return normalised(x, weight, bias, statistics, eps);
+    return at::batch_norm(x, weight, bias, mean, var, /*training=*/false, /*momentum=*/0, eps,
+                          /*cudnn_enabled=*/false);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
@@ -70,8 +72,8 @@ struct NormalisePart : torch::autograd::Function<NormalisePart> {
     at::Tensor grad_bias = at::zeros_like(mean);
     if (x.numel() > 0) {
       std::tie(grad_x, grad_weight, grad_bias) = at::native_batch_norm_backward(
-          grads[0], x, weight, mean, var, /*save_mean=*/{}, /*save_invstd=*/{}, /*train=*/false,
-          batch.eps, {true, true, true});
+          grads[0], x, if_defined(weight), mean, var, /*save_mean=*/{}, /*save_invstd=*/{},
+          /*train=*/false, batch.eps, {true, true, true});
     }
     if (context->needs_input_grad(0)) {
       // With r = 1 / sqrt(var + eps), n = (x - mean) * r, and means over the whole batch, x has
@@ -123,11 +125,7 @@ SharedStatistics shared_statistics(const at::Tensor& x, const at::Tensor& like,
 
 at::Tensor normalise_part(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                           const SharedStatistics& statistics, double eps, ProcessGroup& group) {
-  // As of the features that a probe learns from: nothing here has a gradient.
-  if (!x.requires_grad() && !weight.defined()) {
-    return normalised(x, weight, bias, statistics, eps);
-  }
-  return NormalisePart::apply(x, weight, bias, statistics, eps, &group);
+  return NormalisePart::apply(x, if_defined(weight), if_defined(bias), statistics, eps, &group);
 }
 
 }  // namespace convmae
