@@ -1,7 +1,5 @@
 #include "convmae/segment/segmentor.h"
 
-#include "convmae/base/error.h"
-
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <torch/utils.h>
@@ -161,7 +159,7 @@ TEST(Segmentor, LeavesChannelsOutInTrainingAlone) {
 TEST(Segmentor, OneImageIsRefusedWhereBatchNormHasOneNumber) {
   const auto segmentor = random_segmentor(small_segmentor_config());
   const std::vector<std::int64_t> one{0};
-  EXPECT_THROW(segmentor->loss(some_images(1), some_labels(1), key_of(one)), UserError);
+  EXPECT_THROW(segmentor->loss(some_images(1), some_labels(1), key_of(one)), c10::Error);
   segmentor->eval();
   EXPECT_NO_THROW(segmentor->loss(some_images(1), some_labels(1), key_of(one)));
 }

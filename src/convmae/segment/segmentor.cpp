@@ -75,7 +75,6 @@ Loss Segmentor::loss(const at::Tensor& images, const at::Tensor& labels, const B
   std::optional<at::Tensor> dropout;
   std::optional<at::Tensor> aux_dropout;
   if (is_training()) {
-    require_batch(config_, images.size(0));
     drop_path =
         draw_drop_path(drop_path_rates_, key.seed, key.epoch, key.positions, images.device());
     if (config_.dropout > 0) {

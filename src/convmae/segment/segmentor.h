@@ -32,8 +32,8 @@ class Segmentor : public torch::nn::Module {
   /// The loss of a batch: images [B, C, H, W], labels [B, H, W] of an integer type. Its parts are
   /// `decode_loss` and, with an auxiliary head, `aux_loss`, which has its weight already. What is
   /// left out of branches and channels follows from the key. Of the stages in `recompute`
-  /// activations are not kept: the backward pass computes them once more. Throws UserError if batch
-  /// norm would have one number a channel (`require_batch`).
+  /// activations are not kept: the backward pass computes them once more. Batch norm that has one
+  /// number a channel is a c10::Error (`require_batch` tells a user before).
   Loss loss(const at::Tensor& images, const at::Tensor& labels, const BatchKey& key,
             const PixelLossOptions& options = {}, std::array<bool, 3> recompute = {});
 

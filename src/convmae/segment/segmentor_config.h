@@ -43,7 +43,7 @@ SegmentorConfig segmentor_preset(const std::string& model);
 void validate(const SegmentorConfig& config);
 
 /// Throws UserError unless batch norm has more than one number a channel in every part of the
-/// segmentor when it is trained on so many images at once: pooling to a single bin leaves one an
+/// segmentor when it is trained on so many images at once, in all processes together: pooling to a single bin leaves one an
 /// image.
 void require_batch(const SegmentorConfig& config, std::int64_t images);
 
