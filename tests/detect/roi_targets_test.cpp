@@ -111,13 +111,22 @@ TEST(MaskLoss, LooksAtTheirOwnClass) {
   EXPECT_NEAR(loss, (std::log1p(std::exp(-2.0)) + std::log(2.0)) / 2, 1e-6);
 }
 
-TEST(LossOfNothing, HasGradientsOfZeros) {
-  torch::nn::Module module;
-  const at::Tensor parameter = module.register_parameter("weight", at::ones({3}));
-  const at::Tensor loss = loss_of_nothing(module);
-  EXPECT_EQ(loss.item<float>(), 0);
-  loss.backward();
-  EXPECT_TRUE(at::equal(parameter.grad(), at::zeros({3})));
+TEST(RoiLosses, OfNothingHaveGradientsOfZeros) {
+  const at::Tensor weight = at::ones({5}).requires_grad_(true);
+  const at::Tensor logits = at::empty({0, 5}) * weight;
+  const at::Tensor deltas = at::empty({0, 16}) * weight.sum();
+  RoiTargets nothing;
+  nothing.classes = nothing.foreground = at::empty({0}, at::kLong);
+  nothing.target_deltas = at::empty({0, 4});
+  const BoxLosses boxes = box_losses({logits, deltas}, {&nothing, 1}, 0);
+  const at::Tensor masks = mask_loss(at::empty({0, 3, 2, 2}) * weight.sum(),
+                                     at::empty({0}, at::kLong), at::empty({0, 2, 2}, at::kByte));
+  for (const at::Tensor& loss : {boxes.cls, boxes.box_reg, masks}) {
+    EXPECT_EQ(loss.item<float>(), 0);
+    weight.mutable_grad() = at::Tensor();
+    loss.backward({}, /*retain_graph=*/true);
+    EXPECT_TRUE(at::equal(weight.grad(), at::zeros({5})));
+  }
 }
 
 }  // namespace

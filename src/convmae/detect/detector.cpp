@@ -115,10 +115,6 @@ void Detector::add_mask_loss(std::span<const ObjectTargets> targets, Size image,
     begin += sampled.boxes.size(0);
   }
   const at::Tensor chosen = at::cat(rows);
-  if (chosen.size(0) == 0) {
-    pass.losses.emplace_back("loss_mask", loss_of_nothing(*mask_head_));
-    return;
-  }
   pass.masks = look_at_masks(pass.proposals.levels, pass.boxes.boxes.index_select(0, chosen),
                              pass.boxes.images.index_select(0, chosen));
   pass.losses.emplace_back("loss_mask",
@@ -148,15 +144,12 @@ TrainingPass Detector::train_on(const at::Tensor& images, std::span<const Size> 
   const ProposalLosses rpn =
       proposal_losses(pass.proposals.output, pass.anchor_targets, config_.proposals, beta);
   pass.losses = {{"loss_rpn_cls", rpn.cls}, {"loss_rpn_loc", rpn.loc}};
-  if (at::cat(boxes).size(0) > 0) {
-    pass.boxes = look_at_boxes(pass.proposals.levels, boxes);
-    const BoxLosses roi = box_losses(pass.boxes.output, pass.roi_targets, beta);
-    pass.losses.emplace_back("loss_cls", roi.cls);
-    pass.losses.emplace_back("loss_box_reg", roi.box_reg);
-  } else {
-    pass.losses.emplace_back("loss_cls", loss_of_nothing(*box_head_));
-    pass.losses.emplace_back("loss_box_reg", loss_of_nothing(*box_predictor_));
-  }
+  // The heads look at no box where there is none, rather than not at all: batch norm may share the
+  // boxes of other processes.
+  pass.boxes = look_at_boxes(pass.proposals.levels, boxes);
+  const BoxLosses roi = box_losses(pass.boxes.output, pass.roi_targets, beta);
+  pass.losses.emplace_back("loss_cls", roi.cls);
+  pass.losses.emplace_back("loss_box_reg", roi.box_reg);
   if (mask_head_) add_mask_loss(targets, {images.size(2), images.size(3)}, pass);
   return pass;
 }

@@ -54,9 +54,9 @@ struct TrainingPass {
   ProposalPass proposals;
   std::vector<AnchorTargets> anchor_targets;
   std::vector<RoiTargets> roi_targets;
-  BoxPass boxes;                          ///< tensors are undefined where no box was sampled
+  BoxPass boxes;
   std::vector<MaskTargets> mask_targets;  ///< empty without a mask head
-  MaskPass masks;                         ///< undefined where nothing has a mask
+  MaskPass masks;                         ///< undefined without a mask head
   /// `loss_rpn_cls`, `loss_rpn_loc`, `loss_cls`, `loss_box_reg` and, with a mask head, `loss_mask`:
   /// each [] float32, finite also where there is nothing to look at.
   NamedTensors losses;
