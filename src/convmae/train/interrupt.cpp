@@ -15,6 +15,9 @@ constexpr std::string_view kNotice =
     "convmae: stopping: saving a checkpoint first; press Ctrl-C again to end at once\n";
 
 volatile std::sig_atomic_t arrived = 0;
+/// Apart from the other: what all processes are sent may arrive here only after one of them has
+/// told of it, and is then no second one.
+std::sig_atomic_t adopted = 0;
 volatile std::sig_atomic_t on_terminal = 0;
 
 void note_signal(int signal) {
@@ -36,6 +39,7 @@ void note_signal(int signal) {
 
 InterruptGuard::InterruptGuard() {
   arrived = 0;
+  adopted = 0;
   on_terminal = ::isatty(STDERR_FILENO);
   struct sigaction action {};
   // Reads and writes go on where they were.
@@ -55,14 +59,14 @@ InterruptGuard::~InterruptGuard() {
   }
 }
 
-int InterruptGuard::signal() const { return arrived; }
+int InterruptGuard::signal() const { return adopted != 0 ? adopted : arrived; }
 
 void InterruptGuard::adopt(std::int64_t signal) {
-  arrived = static_cast<std::sig_atomic_t>(signal);
+  adopted = static_cast<std::sig_atomic_t>(signal);
 }
 
 void InterruptGuard::check() const {
-  if (arrived != 0) throw Interrupted();
+  if (signal() != 0) throw Interrupted();
 }
 
 }  // namespace convmae
