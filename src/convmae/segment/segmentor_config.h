@@ -43,8 +43,8 @@ SegmentorConfig segmentor_preset(const std::string& model);
 void validate(const SegmentorConfig& config);
 
 /// Throws UserError unless batch norm has more than one number a channel in every part of the
-/// segmentor when it is trained on so many images at once, in all processes together: pooling to a single bin leaves one an
-/// image.
+/// segmentor when it is trained on so many images at once, in all processes together: pooling to a
+/// single bin leaves one an image.
 void require_batch(const SegmentorConfig& config, std::int64_t images);
 
 /// Whether a map is read by one of the heads.
