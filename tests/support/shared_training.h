@@ -105,6 +105,7 @@ struct SharedTraining {
   std::int64_t images_a_step = 8;
   std::int64_t accum_iter = 1;
   std::int64_t steps = 10;
+  RunPosition from = {};
   std::function<bool(std::size_t step)> signalled = [](std::size_t) { return false; };
   FillBatch fill = [](Batch&) {};
 };
@@ -113,6 +114,7 @@ struct Trained {
   std::vector<double> losses;
   NamedTensors tensors;
   Ending ending = Ending::gave_up;
+  RunPosition position = {};
 };
 
 inline Trained train(const SharedTraining& training, Task& task, ProcessGroup* group) {
@@ -132,7 +134,9 @@ inline Trained train(const SharedTraining& training, Task& task, ProcessGroup* g
     return std::make_unique<Shares>(plan, epoch, batch, training.fill);
   };
   Trained trained;
-  trained.ending = trainer.run(task, open, observers, {}).ending;
+  const Outcome outcome = trainer.run(task, open, observers, training.from);
+  trained.ending = outcome.ending;
+  trained.position = outcome.position;
   trained.losses = losses.values;
   trained.tensors = named_tensors(task.module());
   return trained;

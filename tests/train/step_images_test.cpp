@@ -56,7 +56,7 @@ TEST(StepImages, TheImagesOfAStepDecideTheAccumulation) {
   TrainingOptions options = options_with(64, 1, 8);
   options.global_batch_size = 4096;
   EXPECT_EQ(settle(options),
-            "8 processes of 64 images, 8 micro-batches a step: 4096 images a step");
+            "8 processes of 64 images, 8 micro-batches a step: 4,096 images a step");
   EXPECT_EQ(options.accum_iter, 8);
   options.global_batch_size = 1000;
   EXPECT_THAT(error_of(options), HasSubstr("take --batch_size 25"));
@@ -77,7 +77,7 @@ TEST(StepImages, ARunKeepsItsImagesWhateverTheNumberOfProcesses) {
   // More processes than the unit has batches for: smaller ones.
   TrainingOptions options = options_with(64, 1, 16);
   EXPECT_EQ(settle(options, run_of(512, 2)),
-            "16 processes of 32 images, 2 micro-batches a step: 1024 images a step");
+            "16 processes of 32 images, 2 micro-batches a step: 1,024 images a step");
 }
 
 TEST(StepImages, WhatWasTypedIsNotChanged) {

@@ -134,9 +134,10 @@ void validate(const FinetuneOptions& options) {
 void validate(const LinprobeOptions& options) {
   check_model(options);
   // Training batches are whole: none is smaller than this.
-  require(options.batch_size > 1, "--batch_size must be 2 or more for a linear probe, found " +
-                                      std::to_string(options.batch_size) +
-                                      ": its batch norm divides by the deviation within a batch");
+  require(options.shared_batch() > 1,
+          "--batch_size must be 2 or more for a linear probe, found " +
+              std::to_string(options.batch_size) +
+              ": its batch norm divides by the deviation within a batch");
 }
 
 }  // namespace convmae

@@ -43,7 +43,7 @@ void require_norm_of_several(const DetectOptions& options) {
   const DetectorConfig& config = options.detector;
   if (config.pyramid != PyramidKind::feature || config.norm != ConvolutionNorm::batch) return;
   const Size grid = geometry_of(config.encoder).grid();
-  if (options.batch_size * (grid.height / 2) * (grid.width / 2) > 1) return;
+  if (options.shared_batch() * (grid.height / 2) * (grid.width / 2) > 1) return;
   throw UserError("--batch_size must be 2 or more for images of " +
                   size_text(config.encoder.img_size) +
                   ", found 1: batch norm needs more than one place of the coarsest level");

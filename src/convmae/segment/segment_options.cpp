@@ -74,7 +74,7 @@ void validate(const SegmentOptions& options) {
   validate(options.model_config.encoder);
   validate_training(options);
   validate(options.segmentor);
-  require_batch(options.segmentor, options.batch_size);
+  require_batch(options.segmentor, options.shared_batch());
   parse_in_chans_init(options.in_chans_init);
   parse_loss_average(options.loss_average);
   check_augmentation(options);
