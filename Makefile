@@ -30,7 +30,7 @@ demo-classify:   ## Pretrain on Fashion-MNIST without labels (at most 15 minutes
 demo-detect:     ## Train a small detector on composed pictures (about 15 minutes) and show what it finds
 	@tools/demo_detect
 
-demo-segment:    ## Train a small segmentor on composed pictures (about 15 minutes) and show what it makes of others
+demo-segment:    ## Train a small segmentor on composed pictures (about 20 minutes) and show what it makes of others
 	@tools/demo_segment
 
 format:          ## Format the C++ sources
