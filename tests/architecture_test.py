@@ -50,6 +50,17 @@ class Architecture(unittest.TestCase):
                     if parts[0] == "convmae" and "all" not in allowed:
                         self.assertIn(parts[1], allowed | {room, "base"})
 
+    def test_what_nvcc_compiles_sees_no_torch_header(self):
+        """Each would take it 18 s."""
+        cuda = [path for path in SOURCES.rglob("*") if path.suffix == ".cu" or path.parent.name == "cuda"]
+        self.assertTrue(cuda)
+        for path in cuda:
+            for name in INCLUDE.findall(path.read_text()):
+                with self.subTest(file=str(path.relative_to(ROOT)), includes=name):
+                    self.assertIsNone(TORCH.match(name))
+                    if name.startswith("convmae/"):
+                        self.assertIsNone(re.search(rf"^#include <{TORCH.pattern}", (ROOT / "src" / name).read_text(), re.MULTILINE))
+
     def test_libraries_follow_the_table(self):
         for room, (allowed, _) in table().items():
             linked = set(LIBRARY.findall((SOURCES / room / "CMakeLists.txt").read_text()))
