@@ -74,7 +74,7 @@ CONVMAE_HOST_DEVICE inline Pair<AccOf<T>> load_pair(const T* at) {
 
 template <typename T>
 CONVMAE_HOST_DEVICE inline void store_pair(T* at, Pair<AccOf<T>> values) {
-  Pair<T> pair;
+  Pair<T> pair{};
   Number<T>::store(&pair.first, values.first);
   Number<T>::store(&pair.second, values.second);
   *reinterpret_cast<Pair<T>*>(at) = pair;
