@@ -110,8 +110,7 @@ void Run::require_same_images() const {
   for (std::size_t rank = 0; rank < all.size(); ++rank) {
     if (all[rank] == all.front()) continue;
     throw UserError("process " + std::to_string(rank) + " has other images in " +
-                    quote(options_.data) +
-                    " than process 0: give all of them the same");
+                    quote(options_.data) + " than process 0: give all of them the same");
   }
 }
 
