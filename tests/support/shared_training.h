@@ -26,7 +26,7 @@ namespace convmae {
 
 /// Images [B, 3, H, W] in float64: each a function of its position in the epoch.
 inline at::Tensor images_at(const Batch& batch, Size size) {
-  const at::Tensor images = at::empty({batch.count, 3, size.height, size.width}, at::kDouble);
+  at::Tensor images = at::empty({batch.count, 3, size.height, size.width}, at::kDouble);
   for (std::int64_t i = 0; i < batch.count; ++i) {
     const auto position = batch.global_indices[static_cast<std::size_t>(i)];
     CounterRandom random(5, static_cast<std::uint64_t>(batch.epoch),
