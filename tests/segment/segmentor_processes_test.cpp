@@ -17,11 +17,11 @@ using testing::Each;
 
 /// Labels that follow from the images [B, 3, H, W]; all pixels of every fifth sample are ignored.
 at::Tensor labels_of_images(const at::Tensor& images, const Batch& batch) {
-  constexpr std::int64_t kIgnored = PixelLossOptions().ignored;
+  const std::int64_t ignored = PixelLossOptions().ignored;
   at::Tensor labels = ((images.select(1, 0) + 1) * 3.5).floor().clamp(0, 6).to(at::kLong);
-  labels.masked_fill_(images.select(1, 1) > 0.8, kIgnored);
+  labels.masked_fill_(images.select(1, 1) > 0.8, ignored);
   for (std::int64_t i = 0; i < batch.count; ++i) {
-    if (batch.global_indices[static_cast<std::size_t>(i)] % 5 == 0) labels[i].fill_(kIgnored);
+    if (batch.global_indices[static_cast<std::size_t>(i)] % 5 == 0) labels[i].fill_(ignored);
   }
   return labels;
 }
