@@ -110,6 +110,11 @@ class LostProcess(ProgramTest):
         self.assertEqual(ranks.codes, [2, 2])
         self.assertEqual(len(ranks.errors()), 1)
 
+    def test_a_process_that_starts_late_is_waited_for(self):
+        ranks = Ranks(2, *self.recipe("--epochs", 1), between=2).run(self)
+        self.assertEqual(len(steps(self.run_directory)), 5)
+        self.assertEqual(ranks.errors(), [])
+
     def test_a_process_that_never_comes(self):
         ranks = Ranks(2, *self.recipe("--dist_timeout", 1))
         ranks.processes[1].kill()

@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import time
 
 from program import PROGRAM
 
@@ -16,15 +17,16 @@ def free_port():
 class Ranks:
     """Starts the processes of one command; each has its own streams."""
 
-    def __init__(self, count, *arguments, port=None, each=None, **variables):
-        """`each(rank)`: further arguments of that process."""
+    def __init__(self, count, *arguments, port=None, between=0, **variables):
+        """`between`: seconds between the start of a process and that of the next one."""
         port = port or free_port()
         self.processes = []
         for rank in range(count):
+            time.sleep(between if rank > 0 else 0)
             environment = dict(os.environ, RANK=str(rank), WORLD_SIZE=str(count),
                                LOCAL_RANK=str(rank), LOCAL_WORLD_SIZE=str(count),
                                MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), **variables)
-            command = [PROGRAM, *map(str, arguments), *map(str, each(rank) if each else ())]
+            command = [PROGRAM, *map(str, arguments)]
             self.processes.append(subprocess.Popen(command, stdout=subprocess.PIPE,
                                                    stderr=subprocess.PIPE, text=True,
                                                    env=environment))
