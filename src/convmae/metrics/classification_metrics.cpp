@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
-#include <type_traits>
 
 namespace convmae {
 namespace {
@@ -46,38 +45,6 @@ void ClassificationMetrics::add(std::span<const float> logits,
     add_image(log_share, label);
     logits = logits.subspan(classes_.size());
   }
-}
-
-template <typename Metrics, typename Visit>
-void ClassificationMetrics::visit_counters(Metrics& metrics, const Visit& visit) {
-  visit(metrics.images_);
-  visit(metrics.correct_);
-  visit(metrics.correct5_);
-  visit(metrics.loss_sum_);
-  for (auto& one : metrics.classes_) {
-    visit(one.images);
-    visit(one.correct);
-    visit(one.predicted);
-  }
-  for (auto& confusion : metrics.confusion_) visit(confusion);
-  for (auto& bin : metrics.bins_) {
-    visit(bin.images);
-    visit(bin.correct);
-    visit(bin.confidence);
-  }
-}
-
-std::vector<double> ClassificationMetrics::counters() const {
-  std::vector<double> counters;
-  visit_counters(*this, [&](auto number) { counters.push_back(static_cast<double>(number)); });
-  return counters;
-}
-
-void ClassificationMetrics::set_counters(std::span<const double> counters) {
-  auto next = counters.begin();
-  visit_counters(*this, [&](auto& number) {
-    number = static_cast<std::remove_reference_t<decltype(number)>>(*next++);
-  });
 }
 
 void ClassificationMetrics::add_image(std::span<const double> log_share, std::int64_t label) {

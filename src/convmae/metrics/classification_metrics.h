@@ -1,5 +1,7 @@
 #pragma once
 
+#include "convmae/metrics/counters.h"
+
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -10,7 +12,7 @@ namespace convmae {
 enum class Confusions { ignored, counted };
 
 /// How well a classifier tells classes apart, gathered batch by batch.
-class ClassificationMetrics {
+class ClassificationMetrics : public Counters<ClassificationMetrics> {
  public:
   /// Images whose predicted class had about the same probability.
   struct Bin {
@@ -26,10 +28,6 @@ class ClassificationMetrics {
   /// counts as wrong where logits are not numbers; of equal logits the first class comes first.
   /// Throws std::logic_error for other sizes and labels.
   void add(std::span<const float> logits, std::span<const std::int64_t> labels);
-
-  /// All that is counted, to be added to what others have counted of other images.
-  std::vector<double> counters() const;
-  void set_counters(std::span<const double> counters);
 
   std::int64_t images() const { return images_; }
   std::int64_t num_classes() const { return num_classes_; }
@@ -66,9 +64,25 @@ class ClassificationMetrics {
     std::int64_t predicted = 0;  ///< images of any class that were taken for this one
   };
 
-  /// Calls `visit` with each number that is counted.
+  friend class Counters<ClassificationMetrics>;
   template <typename Metrics, typename Visit>
-  static void visit_counters(Metrics& metrics, const Visit& visit);
+  static void visit_counters(Metrics& metrics, const Visit& visit) {
+    visit(metrics.images_);
+    visit(metrics.correct_);
+    visit(metrics.correct5_);
+    visit(metrics.loss_sum_);
+    for (auto& one : metrics.classes_) {
+      visit(one.images);
+      visit(one.correct);
+      visit(one.predicted);
+    }
+    for (auto& confusion : metrics.confusion_) visit(confusion);
+    for (auto& bin : metrics.bins_) {
+      visit(bin.images);
+      visit(bin.correct);
+      visit(bin.confidence);
+    }
+  }
   /// An image by the logarithms of its classes' probabilities.
   void add_image(std::span<const double> log_share, std::int64_t label);
   const OfClass& of_class(std::int64_t k) const { return classes_.at(static_cast<std::size_t>(k)); }

@@ -1,7 +1,6 @@
 #include "convmae/metrics/segmentation_metrics.h"
 
 #include <stdexcept>
-#include <type_traits>
 
 namespace convmae {
 namespace {
@@ -18,30 +17,6 @@ SegmentationMetrics::SegmentationMetrics(std::int64_t num_classes)
     : num_classes_(num_classes),
       classes_(static_cast<std::size_t>(num_classes)),
       confusion_(classes_.size() * classes_.size()) {}
-
-template <typename Metrics, typename Visit>
-void SegmentationMetrics::visit_counters(Metrics& metrics, const Visit& visit) {
-  visit(metrics.pixels_);
-  for (auto& one : metrics.classes_) {
-    visit(one.labels);
-    visit(one.predicted);
-    visit(one.correct);
-  }
-  for (auto& confusion : metrics.confusion_) visit(confusion);
-}
-
-std::vector<double> SegmentationMetrics::counters() const {
-  std::vector<double> counters;
-  visit_counters(*this, [&](auto number) { counters.push_back(static_cast<double>(number)); });
-  return counters;
-}
-
-void SegmentationMetrics::set_counters(std::span<const double> counters) {
-  auto next = counters.begin();
-  visit_counters(*this, [&](auto& number) {
-    number = static_cast<std::remove_reference_t<decltype(number)>>(*next++);
-  });
-}
 
 template <typename T>
 void SegmentationMetrics::count(std::span<const T> predicted, std::span<const T> labels,

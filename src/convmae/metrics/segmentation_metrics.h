@@ -1,5 +1,7 @@
 #pragma once
 
+#include "convmae/metrics/counters.h"
+
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -9,7 +11,7 @@ namespace convmae {
 
 /// How well label maps agree with what pixels are, gathered image by image (mmsegmentation's
 /// `mean_iou` and `mean_dice`). Holds a counter for each pair of classes.
-class SegmentationMetrics {
+class SegmentationMetrics : public Counters<SegmentationMetrics> {
  public:
   explicit SegmentationMetrics(std::int64_t num_classes);
 
@@ -21,10 +23,6 @@ class SegmentationMetrics {
   /// The same of more than 256 classes.
   void add(std::span<const std::int16_t> predicted, std::span<const std::int16_t> labels,
            std::int16_t ignored);
-
-  /// All that is counted, to be added to what others have counted of other images.
-  std::vector<double> counters() const;
-  void set_counters(std::span<const double> counters);
 
   std::int64_t num_classes() const { return num_classes_; }
   /// Pixels that counted.
@@ -56,9 +54,17 @@ class SegmentationMetrics {
     std::int64_t correct = 0;
   };
 
-  /// Calls `visit` with each number that is counted.
+  friend class Counters<SegmentationMetrics>;
   template <typename Metrics, typename Visit>
-  static void visit_counters(Metrics& metrics, const Visit& visit);
+  static void visit_counters(Metrics& metrics, const Visit& visit) {
+    visit(metrics.pixels_);
+    for (auto& one : metrics.classes_) {
+      visit(one.labels);
+      visit(one.predicted);
+      visit(one.correct);
+    }
+    for (auto& confusion : metrics.confusion_) visit(confusion);
+  }
   template <typename T>
   void count(std::span<const T> predicted, std::span<const T> labels, T ignored);
   const OfClass& of_class(std::int64_t k) const { return classes_.at(static_cast<std::size_t>(k)); }
