@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <torch/nn/modules/linear.h>
 
+#include "support/batch_of.h"
 #include <cmath>
 #include <limits>
 
@@ -31,13 +32,6 @@ class Names : public ImageSource {
  private:
   std::vector<std::string> classes_;
 };
-
-Batch batch_of(std::vector<std::int64_t> samples) {
-  Batch batch;
-  batch.count = std::ssize(samples);
-  batch.samples = std::move(samples);
-  return batch;
-}
 
 at::Tensor with(double value, std::int64_t row) {
   at::Tensor results = at::zeros({2, 3, 2});

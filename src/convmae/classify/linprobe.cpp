@@ -7,14 +7,15 @@
 #include "convmae/optim/lars.h"
 #include "convmae/optim/param_groups.h"
 #include "convmae/train/batches.h"
+#include "convmae/train/image_rows.h"
 #include "convmae/train/step_images.h"
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -144,23 +145,19 @@ class LinprobeTask : public Task {
     FeatureTable table{at::zeros({count, classifier_.encoder().width()}, at::kFloat),
                        at::zeros({count}, at::kLong),
                        std::vector<bool>(static_cast<std::size_t>(count), false)};
-    at::Tensor usable = at::zeros({count}, at::kInt);
+    ImageRows all_rows(count);
     std::int64_t done = 0;
     while (const std::optional<Batch> batch = loader->next()) {
-      const at::Tensor rows = at::tensor(batch->samples);
+      const at::Tensor rows = all_rows.of(*batch);
       table.features.index_copy_(0, rows, encode(*batch).cpu());
       table.labels.index_copy_(0, rows, at::tensor(labels_of(*batch, images.class_of)));
-      usable.index_fill_(0, rows, 1);
       done += batch->count;
       reading.progress(done);
     }
-    // Each process has the rows of its own images.
-    for (const at::Tensor& part : {table.features, table.labels, usable}) {
-      sum_over_processes(reading, part);
-    }
-    const auto* const counted = usable.const_data_ptr<int>();
-    std::transform(counted, counted + count, table.usable.begin(),
-                   [](int one) { return one != 0; });
+    const at::Tensor counted = all_rows.share(reading, {table.features, table.labels});
+    const std::span<const std::int64_t> usable{counted.const_data_ptr<std::int64_t>(),
+                                               static_cast<std::size_t>(counted.size(0))};
+    for (const std::int64_t row : usable) table.usable[static_cast<std::size_t>(row)] = true;
     return table;
   }
 

@@ -6,6 +6,7 @@
 #include "convmae/dist/process_group.h"
 #include "convmae/features/feature_writer.h"
 #include "convmae/train/finite.h"
+#include "convmae/train/image_rows.h"
 
 #include <ATen/ATen.h>
 
@@ -37,17 +38,14 @@ std::shared_ptr<const ImageSource> usable_images(const FeatureModel& model,
                                                  std::shared_ptr<const ImageSource> source,
                                                  ImageReading reading) {
   reading.progress = {};
-  const at::Tensor flags = at::zeros({source->size()}, at::kInt);
-  for_each_batch(model, source, reading, [&](const Batch& batch, const at::Tensor&) {
-    flags.index_fill_(0, at::tensor(batch.samples), 1);
-  });
-  sum_over_processes(reading, flags);
-  std::vector<std::int64_t> usable;
-  for (std::int64_t i = 0; i < source->size(); ++i) {
-    if (flags.const_data_ptr<int>()[i] != 0) usable.push_back(i);
-  }
-  if (std::ssize(usable) == source->size()) return source;
-  return std::make_shared<ImageSubset>(std::move(source), std::move(usable));
+  ImageRows rows(source->size());
+  for_each_batch(model, source, reading,
+                 [&](const Batch& batch, const at::Tensor&) { rows.of(batch); });
+  const at::Tensor usable = rows.share(reading);
+  if (usable.size(0) == source->size()) return source;
+  const auto* const first = usable.const_data_ptr<std::int64_t>();
+  return std::make_shared<ImageSubset>(std::move(source),
+                                       std::vector<std::int64_t>(first, first + usable.size(0)));
 }
 
 at::Tensor blank_image(const FeatureModel& model) {
@@ -154,20 +152,18 @@ LabelledFeatures labelled_features(const FeatureModel& model,
     if (!features.defined()) features = at::zeros({source->size(), pooled.size(1)});
   };
   at::Tensor labels = at::zeros({source->size()}, at::kLong);
-  at::Tensor usable = at::zeros({source->size()}, at::kInt);
+  ImageRows all_rows(source->size());
   for_each_batch(model, source, reading, [&](const Batch& batch, const at::Tensor& images) {
     const at::Tensor pooled = model.pooled(images);
     require_features(model, batch, *source, pooled);
     reserve(pooled);
-    const at::Tensor rows = at::tensor(batch.samples);
+    const at::Tensor rows = all_rows.of(batch);
     features.index_copy_(0, rows, pooled);
     labels.index_copy_(0, rows, at::tensor(batch.labels));
-    usable.index_fill_(0, rows, 1);
   });
-  // Each process has the rows of its own images, of which there may be none.
+  // Of several processes one may have no image.
   if (!features.defined()) reserve(model.pooled(blank_image(model)));
-  for (const at::Tensor& part : {features, labels, usable}) sum_over_processes(reading, part);
-  const at::Tensor counted = usable.nonzero().squeeze(1);
+  const at::Tensor counted = all_rows.share(reading, {features, labels});
   features = features.index_select(0, counted);
   labels = labels.index_select(0, counted);
   if (labels.min().item<std::int64_t>() < 0) {
