@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 #include <utility>
-#include <vector>
 
 namespace convmae {
 namespace {
@@ -29,8 +28,8 @@ void Processes::join(std::chrono::seconds timeout) {
   std::optional<Launch> launch = launch_of(process_environment());
   if (!launch) return;
   group_.emplace(std::move(*launch), timeout);
-  const std::vector<std::int64_t> sets = group_->all(cpu_set_digest());
-  share_cpus(std::ranges::count(sets, cpu_set_digest()));
+  const std::int64_t own = cpu_set_digest();
+  share_cpus(std::ranges::count(group_->all(own), own));
   if (!group_->is_first()) console_ = leave_console();
 }
 

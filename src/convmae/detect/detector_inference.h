@@ -46,11 +46,11 @@ struct FoundImage {
 using FoundImageSink = std::function<void(const FoundImage&)>;
 
 /// Finds objects in every image of a source, or of this process's share, and hands over image by
-/// image, in the source's order;
-/// what is in memory does not depend on their number. Masks become run lengths one after the other.
-/// `detector` is placed (model/compute.h), may be in training mode, and is in that mode again
-/// afterwards. Images that cannot be used are left out or end it, as `reading` says; its `decode`
-/// has its number of channels from the preprocessing. Throws UserError as BatchQueue does.
+/// image, in the source's order; what is in memory does not depend on their number. Masks become
+/// run lengths one after the other. `detector` is placed (model/compute.h), may be in training
+/// mode, and is in that mode again afterwards. Images that cannot be used are left out or end it,
+/// as `reading` says; its `decode` has its number of channels from the preprocessing. Throws
+/// UserError as BatchQueue does.
 void detect_images(Detector& detector, const DetectorInput& input,
                    const std::shared_ptr<const ImageSource>& source, const ImageReading& reading,
                    const FoundImageSink& sink);

@@ -2,6 +2,7 @@
 
 #include "convmae/report/format.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace convmae {
@@ -17,6 +18,7 @@ ImageProgress::~ImageProgress() { line_.clear(); }
 void ImageProgress::update(std::int64_t done) {
   const double seconds = line_.seconds() - begin_;
   if (seconds < line_.interval()) return;
+  done = std::min(done, total_);  // of several processes each may count for all of them
   line_.update(std::to_string(done) + " of " + std::to_string(total_) + " " + what_ + ", " +
                format_number(static_cast<double>(done) / seconds, 3) + " images/s");
 }

@@ -10,6 +10,7 @@
 #include <utility>
 
 namespace convmae {
+
 NamedTensors training_tensors(const torch::nn::Module& model, const Optimizer& optimizer,
                               const FurtherState& further) {
   NamedTensors tensors = named_tensors(model);
@@ -123,8 +124,9 @@ TrainingState training_state(const CheckpointFile& file) {
 
 void restore_training_checkpoint(const CheckpointFile& file, const torch::nn::Module& model,
                                  const Optimizer& optimizer, const FurtherState& further) {
-  for (const auto& [name, tensor] : training_tensors(model, optimizer, further))
+  for (const auto& [name, tensor] : training_tensors(model, optimizer, further)) {
     file.read(name, tensor);
+  }
 }
 
 }  // namespace convmae

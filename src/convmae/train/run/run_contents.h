@@ -20,6 +20,8 @@ struct RunContents {
   /// Something under a name that a run writes, but of another origin; empty if there is nothing.
   std::filesystem::path foreign;
 
+  /// Whether it is a run that has something to continue from.
+  bool can_be_continued() const { return is_run && has_checkpoint; }
   /// Whether a new run in its place would cost something.
   bool worth_keeping() const { return has_checkpoint || has_weights || has_epochs; }
 };

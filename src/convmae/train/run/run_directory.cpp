@@ -114,15 +114,14 @@ ResumePlace place_to_resume(const std::filesystem::path& path) {
                     ": check the path given to --resume");
   }
   const RunContents found = contents_of({path});
-  if (!found.is_run || !found.has_checkpoint) {
+  if (!found.can_be_continued()) {
     throw UserError(quote(path.string()) + advice(found, {path}));
   }
   return {path, {}};
 }
 
 bool can_resume(const std::filesystem::path& path) {
-  const RunContents found = contents_of({path});
-  return found.is_run && found.has_checkpoint;
+  return contents_of({path}).can_be_continued();
 }
 
 RunDirectory RunDirectory::open(const std::filesystem::path& path) {

@@ -6,7 +6,6 @@
 #include "convmae/train/posted_samples.h"
 #include "convmae/train/run/run_setup.h"
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -86,8 +85,8 @@ ImageReading RunImages::reading_of_all(std::int64_t total, const std::string& wh
   const auto progress = std::make_shared<ImageProgress>(console_, total, what);
   ImageReading reading = reading_of(options_);
   reading.group = group_;
-  reading.progress = [this, check, progress, total](std::int64_t done) {
-    progress->update(std::min(total, done * options_.world_size));
+  reading.progress = [this, check, progress](std::int64_t done) {
+    progress->update(done * options_.world_size);
     // Several end together, and what was trained is safe by now.
     if (group_ == nullptr) check();
   };
