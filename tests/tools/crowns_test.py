@@ -3,24 +3,14 @@
 import json
 import tempfile
 import unittest
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from unittest import mock
 
 from PIL import Image, ImageDraw
 
-TOOL = Path(__file__).parents[2] / "tools" / "prepare_crowns"
+from tool import load_tool
 
-
-def load_tool():
-    loader = SourceFileLoader("prepare_crowns", str(TOOL))
-    module = module_from_spec(spec_from_loader("prepare_crowns", loader))
-    loader.exec_module(module)
-    return module
-
-
-tool = load_tool()
+tool = load_tool("prepare_crowns")
 
 # xmin, ymin, xmax, ymax from 1 on, the last pixel included. The first tile shows all of the first, three quarters of
 # the second, a quarter of the third.
@@ -96,7 +86,7 @@ class Sets(unittest.TestCase):
             self.assertEqual(around.getbbox(), (1, 1, width + 1, height + 1))
 
     def test_no_photograph_is_on_both_sides(self):
-        photographs = load_tool().PHOTOGRAPHS
+        photographs = load_tool("prepare_crowns").PHOTOGRAPHS
         self.assertFalse(set(photographs["train"]) & set(photographs["val"]))
 
 

@@ -7,21 +7,11 @@ import os
 import struct
 import tempfile
 import unittest
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 
-TOOL = Path(__file__).parents[2] / "tools" / "prepare_fashion"
+from tool import load_tool
 
-
-def load_tool():
-    loader = SourceFileLoader("prepare_fashion", str(TOOL))
-    module = module_from_spec(spec_from_loader("prepare_fashion", loader))
-    loader.exec_module(module)
-    return module
-
-
-tool = load_tool()
+tool = load_tool("prepare_fashion")
 
 
 class Fashion(unittest.TestCase):
