@@ -13,6 +13,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace convmae {
@@ -316,6 +317,62 @@ TEST(Loader, ReusesTheMemoryOfBatchesThatWereLetGo) {
   std::set<const float*> buffers;
   while (const std::optional<Batch> batch = loader.next()) buffers.insert(batch->pixels.get());
   EXPECT_LE(buffers.size(), 2);
+}
+
+/// The same, some of them as floats.
+class MixedImages : public NumberedImages {
+ public:
+  using NumberedImages::NumberedImages;
+  void read(std::int64_t index, std::vector<std::uint8_t>& bytes) const override {
+    if (index % 9 != 0) return NumberedImages::read(index, bytes);
+    const std::string header = npy_header(PixelType::float32, {12, 10});
+    bytes.assign(header.begin(), header.end());
+    bytes.resize(header.size() + 120 * sizeof(float), 0);
+  }
+};
+
+/// Batches that may be bytes, as floats; how many were bytes.
+std::pair<std::vector<Seen>, int> run_with_bytes(const LoaderConfig& config,
+                                                 std::shared_ptr<const ImageSource> source,
+                                                 const TransformConfig& transform) {
+  Loader loader(std::move(source), transform, config, {.bytes = true});
+  std::pair<std::vector<Seen>, int> result;
+  while (std::optional<Batch> batch = loader.next()) {
+    EXPECT_NE(batch->pixels == nullptr, batch->bytes == nullptr);
+    if (batch->bytes) {
+      ++result.second;
+      batch->pixels = std::make_shared<float[]>(static_cast<std::size_t>(batch->count * 48));
+      for (std::int64_t i = 0; i < batch->count; ++i) {
+        normalise(batch->bytes.get() + i * 48, {8, 6}, transform.normalisation, /*flip=*/false,
+                  batch->pixels.get() + i * 48);
+      }
+    }
+    result.first.push_back(copy_of(*batch));
+  }
+  return result;
+}
+
+TEST(Loader, BytesAreTheSameNumbersBeforeTheyAreNormalised) {
+  const auto source = std::make_shared<NumberedImages>(64);
+  const auto [seen, in_bytes] = run_with_bytes(two_epochs(), source, small_crops());
+  EXPECT_EQ(in_bytes, 16);
+  EXPECT_EQ(seen, run(two_epochs(), source));
+}
+
+TEST(Loader, BatchesThatBytesCannotHoldAreFloats) {
+  LoaderConfig config = two_epochs();
+  config.on_bad_sample = OnBadSample::leave_out;
+  config.max_bad_share = 0.1;
+  config.shuffle = false;
+  const auto mixed = std::make_shared<MixedImages>(64, std::set<std::int64_t>{10, 17});
+  const auto [seen, in_bytes] = run_with_bytes(config, mixed, small_crops());
+  EXPECT_EQ(in_bytes, 0);  // 0, 9, 18, ... 63: each eight have one
+  EXPECT_EQ(seen, run(config, mixed));
+  const auto grey = std::make_shared<NumberedImages>(64, std::set<std::int64_t>{10, 17});
+  EXPECT_EQ(run_with_bytes(config, grey, small_crops()).first, run(config, grey));
+  TransformConfig erasing = small_crops();
+  erasing.random_erasing.emplace();
+  EXPECT_EQ(run_with_bytes(config, grey, erasing).second, 0);
 }
 
 TEST(Loader, RefusesNumbersThatMakeNoSense) {

@@ -4,16 +4,16 @@
 #include <utility>
 
 namespace convmae {
-namespace {
 
-constexpr std::align_val_t kAlignment{64};
+std::shared_ptr<std::byte[]> heap_memory(std::int64_t bytes) {
+  constexpr std::align_val_t kAlignment{64};
+  auto* const memory =
+      static_cast<std::byte*>(::operator new[](static_cast<std::size_t>(bytes), kAlignment));
+  return {memory, [](std::byte* buffer) { ::operator delete[](buffer, kAlignment); }};
+}
 
-}  // namespace
-
-void BufferPool::Free::operator()(float* buffer) const { ::operator delete[](buffer, kAlignment); }
-
-std::shared_ptr<float[]> BufferPool::take() {
-  Buffer buffer;
+std::shared_ptr<std::byte[]> BufferPool::take() const {
+  std::shared_ptr<std::byte[]> buffer;
   {
     const std::lock_guard lock(state_->mutex);
     if (!state_->idle.empty()) {
@@ -21,18 +21,16 @@ std::shared_ptr<float[]> BufferPool::take() {
       state_->idle.pop_back();
     }
   }
-  if (!buffer) {
-    const auto bytes = static_cast<std::size_t>(values_) * sizeof(float);
-    buffer.reset(static_cast<float*>(::operator new[](bytes, kAlignment)));
-  }
-  const auto give_back = [pool = std::weak_ptr<State>(state_)](float* returned) {
-    Buffer owner(returned);
+  if (!buffer) buffer = source_(bytes_);
+  std::byte* const bytes = buffer.get();
+  const auto give_back = [owner = std::move(buffer),
+                          pool = std::weak_ptr<State>(state_)](std::byte* /*bytes*/) mutable {
     if (const std::shared_ptr<State> state = pool.lock()) {
       const std::lock_guard lock(state->mutex);
       state->idle.push_back(std::move(owner));
     }
   };
-  return {buffer.release(), give_back};
+  return {bytes, give_back};
 }
 
 }  // namespace convmae

@@ -21,6 +21,9 @@ struct Batch {
   /// `[count, channels, height, width]`, normalised. Goes back to the loader's pool with its last
   /// owner, so a tensor can wrap it.
   std::shared_ptr<float[]> pixels;
+  /// Instead, where the loader was asked for them: `[count, height, width, channels]`, still to be
+  /// normalised.
+  std::shared_ptr<std::uint8_t[]> bytes;
   /// Positions in the global order of the epoch: what every random draw for a sample is keyed by.
   std::vector<std::int64_t> global_indices;
   /// Which images of the source these are (the replacement where one was bad).
@@ -31,6 +34,14 @@ struct Batch {
   std::shared_ptr<PaddedBatch> padded;
 };
 
+/// How the pixels of batches lie in memory.
+struct BatchMemory {
+  /// As bytes in batches where normalising them is all that is left to do: a quarter as much to
+  /// send to a device.
+  bool bytes = false;
+  MemorySource source = heap_memory;
+};
+
 /// A queue of images of one size: workers write their pixels where the batch has them. Every byte
 /// of a batch is a function of the source, the transform, the seed, the epoch, the step and the
 /// rank alone.
@@ -38,7 +49,8 @@ class Loader {
  public:
   /// Throws UserError if the numbers make no sense, if the source has less than one batch or if the
   /// system refuses a thread.
-  Loader(std::shared_ptr<const ImageSource> source, TransformConfig transform, LoaderConfig config);
+  Loader(std::shared_ptr<const ImageSource> source, TransformConfig transform, LoaderConfig config,
+         BatchMemory memory = {});
 
   /// As BatchQueue::next. Batches handed out outlive the loader.
   std::optional<Batch> next();
@@ -49,8 +61,9 @@ class Loader {
   std::int64_t bad_samples() const { return queue_.bad_samples(); }
 
  private:
+  Normalisation normalisation_;
+  Size size_;
   std::int64_t values_per_sample_;
-  BufferPool pool_;
   BatchQueue queue_;
 };
 

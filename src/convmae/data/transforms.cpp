@@ -35,15 +35,15 @@ NormalisingTable normalising_table(float mean, float std) {
 
 /// RGB, all planes in one pass over the pixels. `step` is 3, or -3 from right to left.
 template <std::int64_t step>
-void normalise_rgb(const Image& image, const std::array<NormalisingTable, 3>& tables, float* out) {
-  const std::int64_t width = image.width();
-  const std::int64_t plane = image.height() * width;
-  for (std::int64_t y = 0; y < image.height(); ++y) {
-    const std::uint8_t* from = image.row<std::uint8_t>(y) + (step < 0 ? (width - 1) * 3 : 0);
-    float* const red = out + y * width;
+void normalise_rgb(const std::uint8_t* pixels, Size size,
+                   const std::array<NormalisingTable, 3>& tables, float* out) {
+  const std::int64_t plane = size.height * size.width;
+  for (std::int64_t y = 0; y < size.height; ++y) {
+    const std::uint8_t* from = pixels + (y * size.width + (step < 0 ? size.width - 1 : 0)) * 3;
+    float* const red = out + y * size.width;
     float* const green = red + plane;
     float* const blue = green + plane;
-    for (std::int64_t x = 0; x < width; ++x, from += step) {
+    for (std::int64_t x = 0; x < size.width; ++x, from += step) {
       red[x] = tables[0][from[0]];
       green[x] = tables[1][from[1]];
       blue[x] = tables[2][from[2]];
@@ -51,14 +51,13 @@ void normalise_rgb(const Image& image, const std::array<NormalisingTable, 3>& ta
   }
 }
 
-void normalise_uint8(const Image& image, std::int64_t channel, const NormalisingTable& table,
-                     bool flip, float* out) {
-  const std::int64_t channels = image.channels();
+/// One of several channels.
+void normalise_channel(const std::uint8_t* pixels, Size size, std::int64_t channels,
+                       const NormalisingTable& table, bool flip, float* out) {
   const std::int64_t step = flip ? -channels : channels;
-  for (std::int64_t y = 0; y < image.height(); ++y) {
-    const std::uint8_t* from =
-        image.row<std::uint8_t>(y) + channel + (flip ? (image.width() - 1) * channels : 0);
-    for (std::int64_t x = 0; x < image.width(); ++x) *out++ = table[from[x * step]];
+  for (std::int64_t y = 0; y < size.height; ++y) {
+    const std::uint8_t* from = pixels + (y * size.width + (flip ? size.width - 1 : 0)) * channels;
+    for (std::int64_t x = 0; x < size.width; ++x) *out++ = table[from[x * step]];
   }
 }
 
@@ -137,24 +136,33 @@ void check_normalisation(const Normalisation& normalisation, std::int64_t channe
   }
 }
 
-void normalise(const Image& image, float scale, const Normalisation& normalisation, bool flip,
+void normalise(const std::uint8_t* pixels, Size size, const Normalisation& normalisation, bool flip,
                float* out) {
   const auto& [mean, std] = normalisation;
-  const bool is_uint8 = image.type() == PixelType::uint8;
-  if (is_uint8 && image.channels() == 3) {
+  const std::int64_t channels = std::ssize(mean);
+  if (channels == 3) {
     const std::array tables{normalising_table(mean[0], std[0]), normalising_table(mean[1], std[1]),
                             normalising_table(mean[2], std[2])};
-    return flip ? normalise_rgb<-3>(image, tables, out) : normalise_rgb<3>(image, tables, out);
+    return flip ? normalise_rgb<-3>(pixels, size, tables, out)
+                : normalise_rgb<3>(pixels, size, tables, out);
   }
+  for (std::int64_t c = 0; c < channels; ++c) {
+    const auto channel = static_cast<std::size_t>(c);
+    normalise_channel(pixels + c, size, channels, normalising_table(mean[channel], std[channel]),
+                      flip, out + c * size.height * size.width);
+  }
+}
+
+void normalise(const Image& image, float scale, const Normalisation& normalisation, bool flip,
+               float* out) {
+  if (image.type() == PixelType::uint8) {
+    return normalise(image.row<std::uint8_t>(0), image.size(), normalisation, flip, out);
+  }
+  const auto& [mean, std] = normalisation;
   const std::int64_t plane = image.height() * image.width();
   for (std::int64_t c = 0; c < image.channels(); ++c) {
     const auto channel = static_cast<std::size_t>(c);
-    if (is_uint8) {
-      normalise_uint8(image, c, normalising_table(mean[channel], std[channel]), flip,
-                      out + c * plane);
-    } else {
-      normalise_float(image, c, scale, mean[channel], std[channel], flip, out + c * plane);
-    }
+    normalise_float(image, c, scale, mean[channel], std[channel], flip, out + c * plane);
   }
 }
 
@@ -196,11 +204,15 @@ std::int64_t SampleTransform::values_per_sample() const {
 }
 
 void SampleTransform::apply(EncodedBytes encoded, const DrawKey& key, float* out) {
+  prepare(encoded, key);
+  write(key, out);
+}
+
+void SampleTransform::prepare(EncodedBytes encoded, const DrawKey& key) {
   try {
     decode(encoded, key);
     resize();
     augment(key);
-    write(key, out);
   } catch (...) {
     forget_giants();
     throw;
@@ -219,6 +231,7 @@ void SampleTransform::decode(EncodedBytes encoded, const DrawKey& key) {
                                                        : whole_image(stored);
   };
   part_ = decode_part(encoded, config_.decode, choose_part, decoded_);
+  scale_ = full_scale(decoded_.type());
   hint_ = has_hinted_ ? "" : hint_of_scale(decoded_);
 }
 
@@ -249,9 +262,28 @@ void SampleTransform::augment(const DrawKey& key) {
 }
 
 void SampleTransform::write(const DrawKey& key, float* out) const {
-  normalise(resized_, full_scale(decoded_.type()), config_.normalisation, flip_, out);
+  normalise(resized_, scale_, config_.normalisation, flip_, out);
   if (config_.random_erasing) {
     random_erase(*config_.random_erasing, key, resized_.channels(), resized_.size(), out);
+  }
+}
+
+bool SampleTransform::ends_in_bytes() const {
+  return resized_.type() == PixelType::uint8 && !config_.random_erasing;
+}
+
+void SampleTransform::write_bytes(std::uint8_t* out) const {
+  const std::int64_t channels = resized_.channels();
+  const std::int64_t values = resized_.width() * channels;
+  for (std::int64_t y = 0; y < resized_.height(); ++y, out += values) {
+    const std::uint8_t* const row = resized_.row<std::uint8_t>(y);
+    if (!flip_) {
+      std::copy_n(row, values, out);
+      continue;
+    }
+    for (std::int64_t x = 0; x < values; x += channels) {
+      std::copy_n(row + x, channels, out + values - channels - x);
+    }
   }
 }
 

@@ -49,9 +49,13 @@ struct Normalisation {
 /// Throws UserError if there is not one mean and one spread above 0 for each channel.
 void check_normalisation(const Normalisation& normalisation, std::int64_t channels);
 
-/// Writes `(x / full_scale - mean) / std`, in float32, as `[channels, height, width]`, mirrored
-/// left to right if `flip`. `out` has room for all values; `scale` is the full scale of the stored
-/// type.
+/// Writes `(x / 255 - mean) / std`, in float32, of pixels `[height, width, channels]` as
+/// `[channels, height, width]`, mirrored left to right if `flip`. `out` has room for all values.
+void normalise(const std::uint8_t* pixels, Size size, const Normalisation& normalisation, bool flip,
+               float* out);
+/// The same of an image: `(x / full_scale - mean) / std`; writes `[channels, height, width]`,
+/// mirrored left to right if `flip`. `out` has room for all values; `scale` is the full scale of
+/// the stored type.
 void normalise(const Image& image, float scale, const Normalisation& normalisation, bool flip,
                float* out);
 
@@ -83,6 +87,8 @@ class SampleTransform {
   /// Writes `[channels, output.height, output.width]` to `out`. Throws UserError if the bytes are
   /// not an image of that many channels. Keeps no memory of a giant image (Image::forget_giant).
   void apply(EncodedBytes encoded, const DrawKey& key, float* out);
+  /// The same without its last stage, `write`.
+  void prepare(EncodedBytes encoded, const DrawKey& key);
 
   /// What `apply` does, in this order, for whoever wants to time it or to look in between.
   void decode(EncodedBytes encoded, const DrawKey& key);
@@ -91,6 +97,11 @@ class SampleTransform {
   void forget_giants();
   void augment(const DrawKey& key);
   void write(const DrawKey& key, float* out) const;
+  /// Whether `write` only normalises 8-bit pixels, which may then as well be done later.
+  bool ends_in_bytes() const;
+  /// Those pixels, mirrored as `write` would, to `out` as `[output.height, output.width,
+  /// channels]`.
+  void write_bytes(std::uint8_t* out) const;
   /// The pixels as the last stage but `write` left them.
   const Image& pixels() const { return resized_; }
 
@@ -106,6 +117,7 @@ class SampleTransform {
   Image decoded_;
   Box part_;  ///< of `decoded_`, that is resized
   Image resized_;
+  float scale_ = 1;    ///< full scale of the decoded pixels
   bool flip_ = false;  ///< still to be done by `write`
   Image scratch_;
   Resizer resizer_;
