@@ -3,6 +3,7 @@
 #include "convmae/base/error.h"
 #include "convmae/model/classifier.h"
 #include "convmae/model/encoder/layers.h"
+#include "convmae/ops/device.h"
 
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
@@ -55,7 +56,7 @@ TEST(Compute, AModelComputesInTheTypeThatItIsGiven) {
 
 TEST(Compute, StartsWhatIsAskedFor) {
   const int threads = at::get_num_threads();
-  const Compute compute = start_compute({.threads = 2, .gemm = "aten"});
+  const Compute compute = start_compute({.device = "cpu", .threads = 2, .gemm = "aten"});
   EXPECT_EQ(at::get_num_threads(), 2);
   at::set_num_threads(threads);
   EXPECT_EQ(compute.threads, 2);
@@ -68,17 +69,24 @@ TEST(Compute, StartsWhatIsAskedFor) {
 }
 
 TEST(Compute, RefusesOtherNames) {
-  EXPECT_THROW(start_compute({.precision = "fp16"}), UserError);
-  EXPECT_THROW(start_compute({.gemm = "mkl"}), UserError);
-  EXPECT_THROW(validate_compute({.gemm = "mkl"}), UserError);
+  for (const ComputeOptions& options :
+       {ComputeOptions{.precision = "fp16"}, ComputeOptions{.gemm = "mkl"},
+        ComputeOptions{.device = "gpu"}}) {
+    EXPECT_THROW(start_compute(options), UserError);
+    EXPECT_THROW(validate_compute(options), UserError);
+  }
 }
 
 TEST(Compute, WritesOutWhatIsLeftToTheProgram) {
-  ComputeOptions options;
+  ComputeOptions options{.device = "cpu"};
   resolve_compute(options);
   EXPECT_GE(options.threads, 1);
+  EXPECT_EQ(options.precision, "fp32");
   EXPECT_EQ(options.gemm, to_string(default_gemm_backend(torch::kFloat)));
-  options = {.threads = 3, .gemm = "aten"};
+  options = {};
+  resolve_compute(options);
+  EXPECT_EQ(options.device, parse_device("auto").is_cpu() ? "cpu" : "cuda");
+  options = {.device = "cpu", .threads = 3, .gemm = "aten"};
   resolve_compute(options);
   EXPECT_EQ(options.threads, 3);
   EXPECT_EQ(options.gemm, "aten");

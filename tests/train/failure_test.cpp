@@ -47,6 +47,17 @@ TEST(Failure, OfMemoryIsKnownWhereverItWasAskedFor) {
   EXPECT_EQ(told_of(refuse).text, "there is not enough memory (another 77 bytes were needed)");
 }
 
+TEST(Failure, OfADevicesMemoryNamesTheAmount) {
+  // As libtorch says it of a GPU.
+  const Told told = told_of([] {
+    TORCH_CHECK_WITH(OutOfMemoryError, false,
+                     "CUDA out of memory. Tried to allocate 20.50 GiB. GPU 0 has a total capacity "
+                     "of 79.10 GiB of which 3.00 GiB is free.");
+  });
+  EXPECT_TRUE(told.out_of_memory);
+  EXPECT_EQ(told.text, "the device has not enough memory (another 20.50 GiB were needed)");
+}
+
 TEST(Failure, OfOtherKindsKeepTheirText) {
   const Told invariant = told_of([] { TORCH_CHECK(false, "three is no two"); });
   EXPECT_FALSE(invariant.out_of_memory);

@@ -3,8 +3,10 @@
 #include "convmae/base/cpu_clock.h"
 #include "convmae/benchmark/live_bytes.h"
 #include "convmae/benchmark/step_workload.h"
+#include "convmae/ops/device.h"
 #include "convmae/optim/optimizer.h"
 #include "convmae/optim/param_groups.h"
+#include "convmae/train/device_memory.h"
 
 #include <chrono>
 #include <functional>
@@ -72,12 +74,14 @@ StepBenchmark benchmark_steps(const StepBenchmarkOptions& options) {
     stepper.step(unmeasured);
     result.gemms = counter.counts();
   }
+  wait_for(options.compute.device);
   StepCost ours;
   StepCost dense;
   std::chrono::duration<double> wall{};
   for (std::int64_t i = 0; i < options.steps; ++i) {
     const Clock::time_point begin = Clock::now();
     stepper.step(ours);
+    if (options.against_dense || i + 1 == options.steps) wait_for(options.compute.device);
     wall += Clock::now() - begin;
     if (options.against_dense) stepper.dense_step(dense);
   }
@@ -88,6 +92,9 @@ StepBenchmark benchmark_steps(const StepBenchmarkOptions& options) {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
   result.peak_rss_bytes = static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
+  if (const auto memory = memory_of(options.compute.device)) {
+    result.peak_device_bytes = memory->most_in_use();
+  }
   if (options.task != BenchmarkTask::inference) {
     result.activation_bytes_per_image =
         stepper.activation_bytes() / static_cast<double>(options.batch_size);

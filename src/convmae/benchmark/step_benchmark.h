@@ -53,7 +53,8 @@ struct StepBenchmark {
   std::optional<StepCost> dense_cost;
   double wall_seconds = 0;  ///< of a step of ours
   double images_per_second = 0;
-  std::int64_t peak_rss_bytes = 0;  ///< of the process
+  std::int64_t peak_rss_bytes = 0;                ///< of the process
+  std::optional<std::int64_t> peak_device_bytes;  ///< of a device with memory of its own
   /// Bytes of tensors that a forward pass leaves for the backward pass.
   double activation_bytes_per_image = 0;
   std::map<ops::GemmShape, std::int64_t> gemms;  ///< of a step of ours

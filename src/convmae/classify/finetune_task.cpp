@@ -2,6 +2,7 @@
 
 #include "convmae/classify/classification_loss.h"
 #include "convmae/classify/classifier_images.h"
+#include "convmae/ops/device.h"
 #include "convmae/optim/param_groups.h"
 #include "convmae/train/batches.h"
 
@@ -38,8 +39,8 @@ Loss FinetuneTask::loss(const Batch& batch) {
                  options_.model_config.encoder.img_size},
                 labels, classes);
   const at::Tensor target =
-      at::from_blob(targets.data(), {batch.count, classes}, at::kFloat)
-          .to(input_.compute.device, at::kFloat, /*non_blocking=*/false, /*copy=*/true);
+      sent_to(input_.compute.device,
+              at::from_blob(targets.data(), {batch.count, classes}, at::kFloat).clone());
   const DropPath drop = draw_drop_path(drop_path_rates_, options_.seed, epoch, batch.global_indices,
                                        input_.compute.device);
   return {soft_target_cross_entropy(classifier_.forward(input_(batch), drop), target), {}};

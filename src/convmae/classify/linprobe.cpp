@@ -4,6 +4,7 @@
 #include "convmae/classify/classifier_run.h"
 #include "convmae/classify/finetune.h"
 #include "convmae/data/batch_plan.h"
+#include "convmae/ops/device.h"
 #include "convmae/optim/lars.h"
 #include "convmae/optim/param_groups.h"
 #include "convmae/train/batches.h"
@@ -119,11 +120,12 @@ class LinprobeTask : public Task {
     if (table_) {
       const at::Tensor rows = at::tensor(batch.samples);
       const auto chosen = [&](const at::Tensor& all) {
-        return all.index_select(0, rows).to(input_.compute.device);
+        return sent_to(input_.compute.device, all.index_select(0, rows));
       };
       return {probe_loss(chosen(table_->features), chosen(table_->labels)), {}};
     }
-    const at::Tensor labels = at::tensor(labels_of(batch, class_of_)).to(input_.compute.device);
+    const at::Tensor labels =
+        sent_to(input_.compute.device, at::tensor(labels_of(batch, class_of_)));
     return {probe_loss(encode(batch), labels), {}};
   }
 

@@ -74,7 +74,7 @@ class BenchOpsCommand {
 
  private:
   std::int64_t batch_size_ = 8;
-  ComputeOptions compute_{.threads = 1};
+  ComputeOptions compute_{.device = "cpu", .threads = 1};
   bool json_ = false;
   OptionTable table_;
 };

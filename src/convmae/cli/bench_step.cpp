@@ -73,6 +73,7 @@ void print_as_json(const Report& report) {
   json["config"] = nlohmann::ordered_json::parse(report.config());
   json["batch_size"] = report.options.batch_size;
   json["steps"] = report.options.steps;
+  json["device"] = report.compute.device;
   json["threads"] = report.compute.threads;
   json["gemm"] = report.compute.gemm;
   json["precision"] = report.compute.precision;
@@ -86,6 +87,7 @@ void print_as_json(const Report& report) {
   if (!report.is_dense()) json["gemm_gflops"] = report.gemm_gflops();
   if (report.trains()) json["activation_bytes_per_image"] = result.activation_bytes_per_image;
   json["peak_rss_bytes"] = result.peak_rss_bytes;
+  if (result.peak_device_bytes) json["peak_device_bytes"] = *result.peak_device_bytes;
   if (!report.gemms.empty()) {
     json["gemm_limit_cpu_seconds"] = report.limit_seconds();
     json["gemm_share"] = report.gemm_share();
@@ -158,6 +160,10 @@ void print_text(const Report& report) {
   }
   std::printf("%-28s %10.0f MB\n", "peak memory",
               static_cast<double>(result.peak_rss_bytes) / kMega);
+  if (result.peak_device_bytes) {
+    std::printf("%-28s %10.0f MB\n", "  on the device",
+                static_cast<double>(*result.peak_device_bytes) / kMega);
+  }
   if (!report.gemms.empty()) print_gemms(report);
 }
 
@@ -179,7 +185,9 @@ class BenchStepCommand {
     table_.add("steps", report_.options.steps, "Steps that are measured, after a first one");
     table_.add("threads", report_.compute.threads, "Threads that compute");
     table_.add("gemm", report_.compute.gemm, "Matrix products: auto, aten, onednn or native");
-    table_.add("precision", report_.compute.precision, "fp32, or bf16 where the CPU has it");
+    table_.add("device", report_.compute.device, "auto, cpu, cuda or cuda:NUMBER");
+    table_.add("precision", report_.compute.precision,
+               "fp32, or bf16 where the CPU has it; auto: bf16 on a GPU");
     table_.add("seed", report_.options.seed, "Of the model's weights");
     if (task == BenchmarkTask::pretrain) {
       table_.add("against", against_, "dense: the published dense formulation, in turn with ours");
@@ -220,7 +228,9 @@ class BenchStepCommand {
     choose_opponent();
     options.compute = start_compute(report_.compute);
     report_.result = benchmark_steps(options);
-    if (gemms_ && !report_.is_dense()) report_.gemms = measure_gemms(report_.result.gemms);
+    // The rates are those of a CPU's backends.
+    gemms_ = gemms_ && !report_.is_dense() && options.compute.device.is_cpu();
+    if (gemms_) report_.gemms = measure_gemms(report_.result.gemms);
     if (json_) {
       print_as_json(report_);
     } else {

@@ -163,7 +163,7 @@ class DetectEvalCommand {
   }
 
   void detect(Evaluated& evaluated, bool is_first) const {
-    const Compute compute = inference_.start();
+    const Compute compute = inference_.start(reading_.group());
     const std::filesystem::path file = model_file(checkpoint_);
     const LoadedDetector loaded = load_detector(file, compute);
     evaluated.origin.emplace_back("checkpoint", file.string());

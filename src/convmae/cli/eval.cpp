@@ -63,7 +63,7 @@ void print_as_json(const ClassificationMetrics& metrics, const std::vector<std::
 /// `is_first`: of several processes, which evaluate together, the one that has the results.
 void run(const EvalOptions& options, bool is_first) {
   if (!options.out.empty()) require_evaluation_directory(options.out);
-  const Compute compute = options.inference.start();
+  const Compute compute = options.inference.start(options.reading.group());
   const std::filesystem::path file = model_file(options.checkpoint);
   const LoadedClassifier loaded = load_classifier(file, compute);
   const std::shared_ptr<const ImageSource> source =

@@ -21,7 +21,7 @@ void FeatureFlags::add_to(CLI::App& command) {
 }
 
 FeatureModel FeatureFlags::load_model() const {
-  return FeatureModel::load(checkpoint_, num_heads_, inference_.start());
+  return FeatureModel::load(checkpoint_, num_heads_, inference_.start(reading_.group()));
 }
 
 ImageReading FeatureFlags::reading(ImageProgress& progress) const {

@@ -147,7 +147,11 @@ void InferenceFlags::add_to(CLI::App& command) {
 
 void InferenceFlags::add_upright_to(CLI::App& command) {
   add_max_pixels(command, decode_.max_pixels);
-  command.add_option("--precision", compute_.precision, "fp32, or bf16 where the CPU has it")
+  command.add_option("--device", compute_.device, "auto, cpu, cuda or cuda:NUMBER")
+      ->capture_default_str();
+  command
+      .add_option("--precision", compute_.precision,
+                  "fp32, or bf16 where the CPU has it; auto: bf16 on a GPU")
       ->capture_default_str();
   numbers_of<std::int64_t>(
       command.add_option("--threads", compute_.threads, "Threads that compute; 0: one a CPU"))

@@ -78,6 +78,8 @@ class ReadingFlags {
 
   /// The share of images that may be left out.
   double most_left_out() const { return on_bad_sample_ == "skip" ? 1 : 0; }
+  /// Null: this process reads all.
+  ProcessGroup* group() const { return group_; }
   /// What they say. Progress is shown, and images that are left out are named, through `progress`,
   /// which must outlive the reading.
   ImageReading reading(const DecodeOptions& decode, ImageProgress& progress) const;
@@ -100,7 +102,7 @@ class InferenceFlags {
   void add_upright_to(CLI::App& command);
 
   /// Starts what computes, once. Throws UserError as start_compute does.
-  Compute start() const { return start_compute(compute_); }
+  Compute start(ProcessGroup* group = nullptr) const { return start_compute(compute_, group); }
   const DecodeOptions& decode() const { return decode_; }
 
  private:

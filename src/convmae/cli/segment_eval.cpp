@@ -51,7 +51,7 @@ void print_table(const SegmentationMetrics& metrics, const std::vector<std::stri
 /// `is_first`: of several processes, which evaluate together, the one that has the results.
 void run(const SegmentEvalOptions& options, bool is_first) {
   if (!options.out.empty()) require_segmentation_directory(options.out);
-  const Compute compute = options.inference.start();
+  const Compute compute = options.inference.start(options.reading.group());
   const std::filesystem::path file = model_file(options.segmentor.checkpoint());
   const LoadedSegmentor loaded = load_segmentor(file, compute);
   const SegmentorInput input = options.segmentor.input(loaded, compute);

@@ -98,9 +98,12 @@ void TrainingFlags::add_saving() {
 void TrainingFlags::add_machine() {
   table_.group("Machine");
   table_.add("seed", options_.seed, "Decides every random draw");
+  table_.add("device", options_.device,
+             "auto, cpu, cuda or cuda:NUMBER; auto: a GPU if there is one");
   table_.add("threads", options_.threads, "Threads that compute; 0: one a CPU");
-  table_.add("gemm", options_.gemm, "Matrix products: auto, aten, onednn or native");
-  table_.add("precision", options_.precision, "fp32, or bf16: faster, where the CPU has it");
+  table_.add("gemm", options_.gemm, "Matrix products on a CPU: auto, aten, onednn or native");
+  table_.add("precision", options_.precision,
+             "fp32, or bf16: faster, where the CPU has it; auto: bf16 on a GPU");
   table_.add_command_line_only("dist_timeout", dist_timeout_,
                                "Seconds in which another process must answer");
   table_.add_command_line_only("json", json_, "Print JSON at the end");

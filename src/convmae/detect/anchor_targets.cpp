@@ -2,6 +2,7 @@
 
 #include "convmae/detect/box_loss.h"
 #include "convmae/detect/boxes.h"
+#include "convmae/ops/device.h"
 
 #include <ATen/ATen.h>
 
@@ -47,10 +48,13 @@ ProposalLosses proposal_losses(const AnchorOutput& output, std::span<const Ancho
       level_deltas.push_back(deltas_by_anchor(output.deltas[level][number]));
     }
     const auto& [positive, negative] = targets[image].sampled;
-    logits.push_back(at::cat(level_logits).index_select(0, at::cat({positive, negative})));
-    wanted.push_back(at::cat({at::ones(positive.sizes()), at::zeros(negative.sizes())}));
-    deltas.push_back(at::cat(level_deltas).index_select(0, positive));
-    wanted_deltas.push_back(targets[image].target_deltas);
+    const auto send = [&](const at::Tensor& host) {
+      return sent_to(level_logits.front().device(), host);
+    };
+    logits.push_back(at::cat(level_logits).index_select(0, send(at::cat({positive, negative}))));
+    wanted.push_back(send(at::cat({at::ones(positive.sizes()), at::zeros(negative.sizes())})));
+    deltas.push_back(at::cat(level_deltas).index_select(0, send(positive)));
+    wanted_deltas.push_back(send(targets[image].target_deltas));
   }
   const auto possible = static_cast<double>(config.batch) * static_cast<double>(targets.size());
   return {at::binary_cross_entropy_with_logits(at::cat(logits), at::cat(wanted), {}, {},

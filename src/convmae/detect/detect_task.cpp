@@ -3,6 +3,7 @@
 #include "convmae/data/objects/annotated_sample.h"
 #include "convmae/detect/detector_groups.h"
 #include "convmae/model/dense/batch_norm.h"
+#include "convmae/ops/device.h"
 #include "convmae/train/batches.h"
 
 #include <ATen/ATen.h>
@@ -70,7 +71,8 @@ Loss DetectTask::loss(const Batch& batch) {
   for (const Objects& objects : padded.objects) targets.push_back(targets_of(objects));
   const bool again = options_.recompute;
   NamedTensors losses = detector_->losses(
-      pixels_of(batch, options_.detector.encoder.in_chans).to(compute_.device, compute_.type),
+      sent_to(compute_.device, pixels_of(batch, options_.detector.encoder.in_chans))
+          .to(compute_.type),
       padded.contents, targets,
       {options_.seed, static_cast<std::uint64_t>(batch.epoch), batch.global_indices},
       {.drop_path_rate = options_.drop_path, .recompute = {again, again, again}});

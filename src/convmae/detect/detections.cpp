@@ -49,11 +49,12 @@ std::vector<Detections> choose_detections(const BoxOutput& output,
   const at::NoGradGuard no_grad;
   std::vector<Detections> detections;
   detections.reserve(images.size());
+  const BoxOutput host{output.logits.to(at::kCPU), output.deltas.to(at::kCPU)};
   std::int64_t begin = 0;
   for (std::size_t image = 0; image < images.size(); ++image) {
     const at::Tensor& boxes = proposals[image].boxes;
-    detections.push_back(detections_of_image(output.logits.narrow(0, begin, boxes.size(0)),
-                                             output.deltas.narrow(0, begin, boxes.size(0)), boxes,
+    detections.push_back(detections_of_image(host.logits.narrow(0, begin, boxes.size(0)),
+                                             host.deltas.narrow(0, begin, boxes.size(0)), boxes,
                                              images[image], config));
     begin += boxes.size(0);
   }

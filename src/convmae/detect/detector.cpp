@@ -2,6 +2,7 @@
 
 #include "convmae/detect/initialise_detector.h"
 #include "convmae/detect/roi_losses.h"
+#include "convmae/ops/device.h"
 
 #include <ATen/ATen.h>
 
@@ -175,9 +176,7 @@ InferencePass Detector::infer(const at::Tensor& images, std::span<const Size> si
   at::Tensor masks = at::zeros({0, mask_size(config_), mask_size(config_)}, at::kFloat);
   if (all.size(0) > 0) {
     pass.masks = look_at_masks(pass.proposals.levels, all, image_numbers(boxes));
-    masks = pass.masks.logits.index({at::arange(all.size(0), at::kLong), at::cat(classes)})
-                .to(at::kFloat)
-                .sigmoid();
+    masks = masks_of_classes(pass.masks.logits, at::cat(classes)).sigmoid().to(at::kCPU);
   }
   std::int64_t begin = 0;
   for (Detections& of_image : pass.detections) {
@@ -190,8 +189,13 @@ InferencePass Detector::infer(const at::Tensor& images, std::span<const Size> si
 NamedTensors Detector::losses(const at::Tensor& images, std::span<const Size> sizes,
                               std::span<const ObjectTargets> targets, const BatchKey& key,
                               const TrainingPassOptions& options) {
-  const TrainingDraws draws =
+  TrainingDraws draws =
       training_draws(config_, {images.size(2), images.size(3)}, options.drop_path_rate, key);
+  for (std::optional<BranchScales>& scales : draws.drop_path) {
+    if (!scales) continue;
+    scales->mixing = sent_to(images.device(), scales->mixing);
+    scales->mlp = sent_to(images.device(), scales->mlp);
+  }
   return train_on(images, sizes, targets, draws, options.recompute).losses;
 }
 

@@ -1,6 +1,7 @@
 #include "convmae/detect/pooler.h"
 
 #include "convmae/detect/boxes.h"
+#include "convmae/ops/device.h"
 #include "convmae/ops/roi_align.h"
 
 #include <ATen/TensorOperators.h>
@@ -38,12 +39,13 @@ at::Tensor pool_boxes(const std::vector<at::Tensor>& maps, const at::Tensor& box
     const at::Tensor& here =
         rows.emplace_back((levels == static_cast<std::int64_t>(level)).nonzero().squeeze(1));
     // Rows of numbers that lie as they are in memory, so that nothing is laid out anew below.
-    pooled.push_back(ops::roi_align(maps[level], boxes.index_select(0, here),
-                                    images.index_select(0, here), scale, config.output_size,
-                                    config.sampling_ratio)
+    const at::Device device = maps[level].device();
+    pooled.push_back(ops::roi_align(maps[level], sent_to(device, boxes.index_select(0, here)),
+                                    sent_to(device, images.index_select(0, here)), scale,
+                                    config.output_size, config.sampling_ratio)
                          .permute({0, 2, 3, 1}));
   }
-  const at::Tensor place = at::cat(rows).argsort();
+  const at::Tensor place = sent_to(maps.front().device(), at::cat(rows).argsort());
   return at::cat(pooled).index_select(0, place).permute({0, 3, 1, 2});
 }
 

@@ -23,9 +23,9 @@ struct PoolerConfig {
 /// boxes [R, 4] -> [R] int64: which of the maps each is read from, 0 for min_level.
 at::Tensor assign_levels(const at::Tensor& boxes, const PoolerConfig& config);
 
-/// maps: [N, C, H_l, W_l] from min_level to max_level; boxes [R, 4] in pixels of the image; images
-/// [R] int64 -> [R, C, output_size, output_size], channels last in memory, in the order of the
-/// boxes. Errors and gradients as those of ops::roi_align.
+/// maps: [N, C, H_l, W_l] from min_level to max_level; boxes [R, 4] in pixels of the image and
+/// images [R] int64, in host memory -> [R, C, output_size, output_size], channels last in memory,
+/// in the order of the boxes. Errors and gradients as those of ops::roi_align.
 at::Tensor pool_boxes(const std::vector<at::Tensor>& maps, const at::Tensor& boxes,
                       const at::Tensor& images, const PoolerConfig& config);
 

@@ -30,9 +30,11 @@ Candidates best_of_levels(const AnchorOutput& output, const std::vector<at::Tens
   std::vector<at::Tensor> logits;
   std::vector<at::Tensor> levels;
   for (std::size_t level = 0; level < anchors.size(); ++level) {
-    const at::Tensor all = logits_by_anchor(output.logits[level][image]);
+    // What becomes of boxes is decided in host memory, anchor by anchor.
+    const at::Tensor all = logits_by_anchor(output.logits[level][image]).to(at::kCPU);
     const auto [best, places] = all.topk(std::min(all.size(0), most));
-    const at::Tensor deltas = deltas_by_anchor(output.deltas[level][image]).index_select(0, places);
+    const at::Tensor deltas =
+        deltas_by_anchor(output.deltas[level][image]).to(at::kCPU).index_select(0, places);
     boxes.push_back(transform.decode(deltas, anchors[level].index_select(0, places)));
     logits.push_back(best);
     levels.push_back(at::full_like(places, static_cast<std::int64_t>(level)));

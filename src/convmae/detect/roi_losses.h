@@ -20,6 +20,10 @@ struct BoxLosses {
 BoxLosses box_losses(const BoxOutput& output, std::span<const RoiTargets> targets,
                      double smooth_l1_beta);
 
+/// The masks [R, M, M], float32, that logits [R, K, M, M] have for classes [R] int64 in host
+/// memory.
+at::Tensor masks_of_classes(const at::Tensor& logits, const at::Tensor& classes);
+
 /// The mean binary cross entropy of the masks of the boxes' own classes: logits [R, K, M, M],
 /// classes [R] int64, masks [R, M, M]. float32. The same without any.
 at::Tensor mask_loss(const at::Tensor& logits, const at::Tensor& classes, const at::Tensor& masks);

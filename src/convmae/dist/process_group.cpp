@@ -2,6 +2,7 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/dist/gpu_connections.h"
 
 #include <ATen/ATen.h>
 #include <c10/util/Logging.h>
@@ -156,6 +157,22 @@ ProcessGroup::~ProcessGroup() {
     while (!all_left() && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(20ms);
   } catch (const std::exception&) {
     return;  // whoever kept the store is gone
+  }
+}
+
+void ProcessGroup::compute_on(c10::Device device, std::int64_t devices) {
+  if (device.is_cpu()) return;
+  using Type = c10d::ProcessGroup::BackendType;
+  c10::intrusive_ptr<c10d::Backend> connections;
+  // NCCL refuses two processes on one GPU.
+  if (launch_.local_world_size <= devices) {
+    connections =
+        connect_gpus(parts_->store, static_cast<int>(rank()), static_cast<int>(size()), timeout_);
+  }
+  if (connections) {
+    parts_->group->setBackend(device.type(), Type::NCCL, connections);
+  } else {
+    parts_->group->setBackend(device.type(), Type::GLOO, parts_->connections);
   }
 }
 

@@ -3,6 +3,7 @@
 #include "convmae/dist/launch.h"
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
 #include <c10/util/intrusive_ptr.h>
 
 #include <chrono>
@@ -32,8 +33,8 @@ class ProcessLost : public std::runtime_error {
 
 /// The processes of a run, which compute one thing together: PyTorch's process group on Gloo. All
 /// of them must call the same functions in the same order, with tensors of the same shapes and
-/// types in the CPU's memory. Each throws ProcessLost when another process ends or is silent for
-/// `timeout`.
+/// types, in the CPU's memory or on the device of `compute_on`. Each throws ProcessLost when
+/// another process ends or is silent for `timeout`.
 class ProcessGroup {
  public:
   /// Meets the others. Throws UserError that says where, if they are not all there in time or if
@@ -48,6 +49,10 @@ class ProcessGroup {
   std::int64_t size() const { return launch_.world_size; }
   bool is_first() const { return launch_.rank == 0; }
   const Launch& launch() const { return launch_; }
+
+  /// From here on tensors may also lie on this device, of which a machine has so many. Where each
+  /// of its processes has one for itself, NCCL reduces there; else Gloo does in the CPU's memory.
+  void compute_on(c10::Device device, std::int64_t devices);
 
   /// The sum over all processes, in place.
   void sum(const at::Tensor& values);

@@ -1,10 +1,12 @@
 #include "convmae/model/compute.h"
 
 #include "convmae/base/cpus.h"
+#include "convmae/dist/process_group.h"
 #include "convmae/model/dense/batch_norm.h"
 #include "convmae/model/encoder/layers.h"
 #include "convmae/ops/compute_threads.h"
 #include "convmae/ops/cpu_features.h"
+#include "convmae/ops/device.h"
 #include "convmae/ops/precision.h"
 
 #include <ATen/Parallel.h>
@@ -13,23 +15,30 @@
 namespace convmae {
 
 void resolve_compute(ComputeOptions& options) {
+  const c10::Device device = parse_device(options.device);
+  const c10::ScalarType type = parse_precision(options.precision, device);
+  if (options.device == "auto") options.device = device.is_cpu() ? "cpu" : "cuda";
+  options.precision = precision_name(type);
   if (options.threads == 0) options.threads = usable_cpus();
-  if (options.gemm == "auto") {
-    options.gemm = to_string(default_gemm_backend(parse_precision(options.precision)));
-  }
+  if (!device.is_cpu()) options.gemm = to_string(GemmBackend::aten);
+  if (options.gemm == "auto") options.gemm = to_string(default_gemm_backend(type));
 }
 
 void validate_compute(const ComputeOptions& options) {
-  parse_precision(options.precision);
+  parse_precision(options.precision, parse_device(options.device));
   if (options.gemm != "auto") parse_gemm_backend(options.gemm);
 }
 
-Compute start_compute(const ComputeOptions& options) {
+Compute start_compute(const ComputeOptions& options, ProcessGroup* group) {
   Compute compute;
-  compute.type = parse_precision(options.precision);
+  compute.device = parse_device(options.device, group == nullptr ? 0 : group->launch().local_rank);
+  compute.type = parse_precision(options.precision, compute.device);
+  compute.group = group;
   if (options.gemm != "auto") {
     compute.gemm = GemmPolicy(parse_gemm_backend(options.gemm), compute.type);
   }
+  use_device(compute.device);
+  if (group != nullptr) group->compute_on(compute.device, num_gpus());
   use_compute_threads(options.threads);
   compute.threads = at::get_num_threads();
   return compute;

@@ -15,14 +15,15 @@ namespace convmae {
 
 /// The arithmetic that is asked for, under the names of the flags.
 struct ComputeOptions {
-  std::int64_t threads = 0;  ///< 0: one a CPU
-  std::string gemm = "auto";
-  std::string precision = "fp32";
+  std::string device = "auto";
+  std::int64_t threads = 0;   ///< 0: one a CPU
+  std::string gemm = "auto";  ///< of CPUs: others have one alone
+  std::string precision = "auto";
 };
 
 /// Writes out what was left to the program.
 void resolve_compute(ComputeOptions& options);
-/// Throws UserError for names that there are not, and for what this CPU lacks.
+/// Throws UserError for names that there are not, and for what this machine lacks.
 void validate_compute(const ComputeOptions& options);
 
 class ProcessGroup;
@@ -36,9 +37,10 @@ struct Compute {
   ProcessGroup* group = nullptr;  ///< null: this process is alone
 };
 
-/// What the options ask for. Starts the threads, so it is called once, before anything is computed.
-/// Throws UserError as validate_compute does, and if the system refuses the threads.
-Compute start_compute(const ComputeOptions& options);
+/// What the options ask for, by this process of the group, if there is one. Starts the threads, so
+/// it is called once, before anything is computed. Throws UserError as validate_compute does, and
+/// if the system refuses the threads.
+Compute start_compute(const ComputeOptions& options, ProcessGroup* group = nullptr);
 
 /// Moves what a model holds to the device, gives its layers the policy of their GEMMs and its batch
 /// norms the other processes, and returns it. Optimizers are made after that: what they remember

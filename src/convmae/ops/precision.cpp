@@ -6,15 +6,21 @@
 
 namespace convmae {
 
-c10::ScalarType parse_precision(const std::string& name) {
-  if (name == "fp32") return c10::kFloat;
-  if (name != "bf16") throw UserError("--precision must be fp32 or bf16, found " + quote(name));
-  if (!cpu_has_bf16()) {
+c10::ScalarType parse_precision(const std::string& name, c10::Device device) {
+  if (name == "fp32" || (name == "auto" && device.is_cpu())) return c10::kFloat;
+  if (name != "bf16" && name != "auto") {
+    throw UserError("--precision must be auto, fp32 or bf16, found " + quote(name));
+  }
+  if (device.is_cpu() && !cpu_has_bf16()) {
     throw UserError(
         "--precision bf16 needs a CPU with avx512_bf16 or amx_bf16, where it is fast; this one has "
         "neither: use --precision fp32");
   }
   return c10::kBFloat16;
+}
+
+std::string precision_name(c10::ScalarType type) {
+  return type == c10::kBFloat16 ? "bf16" : "fp32";
 }
 
 }  // namespace convmae

@@ -95,7 +95,8 @@ int pretrain(PretrainOptions& options, const RunContext& context) {
   return run.train(
       {.open_batches =
            [&](std::int64_t epoch, std::int64_t batch) {
-             return run.training_batches(training_transform(options), epoch, batch);
+             return run.training_batches(training_transform(options), epoch, batch,
+                                         /*takes_bytes=*/true);
            },
        .observers = evaluators.all(),
        .write_report =

@@ -19,13 +19,13 @@ std::shared_ptr<PretrainModel> model_of(const PretrainOptions& options, const Co
 
 PretrainTask::PretrainTask(const PretrainOptions& options, const Compute& compute)
     : options_(options),
-      device_(compute.device),
+      feed_(preprocessing_of(options), compute.device),
       model_(model_of(options, compute)),
       optimizer_(weight_decay_groups(*model_, options.weight_decay),
                  AdamWOptions{.beta1 = options.beta1, .beta2 = options.beta2}) {}
 
 Loss PretrainTask::loss(const Batch& batch) {
-  const at::Tensor images = images_of(batch, preprocessing_of(options_)).to(device_);
+  const at::Tensor images = feed_.images(batch);
   const at::Tensor noise = mask_noise(options_.seed, static_cast<std::uint64_t>(batch.epoch),
                                       batch.global_indices, model_->noise_length());
   return {model_->forward(images, noise, Predict::removed).loss, {}};

@@ -3,6 +3,7 @@
 #include "convmae/model/autoencoder/pretrain_model.h"
 #include "convmae/model/compute.h"
 #include "convmae/pretrain/pretrain_options.h"
+#include "convmae/train/pixel_feed.h"
 #include "convmae/train/task.h"
 
 #include <memory>
@@ -26,7 +27,7 @@ class PretrainTask : public Task {
 
  private:
   const PretrainOptions& options_;
-  at::Device device_;
+  PixelFeed feed_;
   std::shared_ptr<PretrainModel> model_;
   AdamW optimizer_;
 };

@@ -1,5 +1,7 @@
 #include "convmae/segment/bilinear_rows.h"
 
+#include "convmae/ops/device.h"
+
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -33,7 +35,8 @@ RowWeights row_weights(std::int64_t from, std::int64_t to, std::int64_t first, s
 }
 
 at::Tensor resized_rows(const at::Tensor& source, const RowWeights& weights, std::int64_t width) {
-  at::Tensor rows = at::matmul(weights.weights.to(source.options()), source);
+  at::Tensor rows =
+      at::matmul(sent_to(source.device(), weights.weights.to(source.scalar_type())), source);
   if (rows.size(2) == width) return rows;
   return at::upsample_bilinear2d(rows.unsqueeze(0), {rows.size(1), width}, /*align_corners=*/false)
       .squeeze(0);
@@ -48,7 +51,7 @@ at::Tensor resized_rows_backward(const at::Tensor& grad, const RowWeights& weigh
                                                            {1, grad.size(0), rows, w},
                                                            /*align_corners=*/false)
                               .squeeze(0);
-  return at::matmul(weights.weights.t().to(grad.options()), narrow);
+  return at::matmul(sent_to(grad.device(), weights.weights.to(grad.scalar_type())).t(), narrow);
 }
 
 std::int64_t strip_rows(std::int64_t per_row) {

@@ -2,6 +2,7 @@
 
 #include "convmae/data/sample.h"
 #include "convmae/model/dense/batch_norm.h"
+#include "convmae/ops/device.h"
 #include "convmae/segment/segmentor_groups.h"
 
 #include <ATen/ATen.h>
@@ -35,11 +36,11 @@ Loss SegmentTask::loss(const Batch& batch) {
   const auto [height, width] = padded.size;
   const std::int64_t channels = options_.model_config.encoder.in_chans;
   const at::Tensor images =
-      at::from_blob(padded.pixels.data(), {batch.count, channels, height, width}, at::kFloat)
-          .to(compute_.device, compute_.type);
-  const at::Tensor labels =
-      at::from_blob(padded.maps.data(), {batch.count, height, width}, at::kShort)
-          .to(compute_.device);
+      sent_to(compute_.device, at::from_blob(padded.pixels.data(),
+                                             {batch.count, channels, height, width}, at::kFloat))
+          .to(compute_.type);
+  const at::Tensor labels = sent_to(
+      compute_.device, at::from_blob(padded.maps.data(), {batch.count, height, width}, at::kShort));
   return segmentor_->loss(
       images, labels,
       {options_.seed, static_cast<std::uint64_t>(batch.epoch), batch.global_indices},

@@ -2,6 +2,7 @@
 
 #include "convmae/base/random.h"
 #include "convmae/model/initialise.h"
+#include "convmae/ops/device.h"
 #include "convmae/train/batches.h"
 
 #include <ATen/ATen.h>
@@ -79,8 +80,8 @@ Loss Segmentor::loss(const at::Tensor& images, const at::Tensor& labels, const B
         draw_drop_path(drop_path_rates_, key.seed, key.epoch, key.positions, images.device());
     if (config_.dropout > 0) {
       const at::Tensor both =
-          draw_dropout(config_.dropout, config_.channels + config_.aux_channels, key)
-              .to(images.device());
+          sent_to(images.device(),
+                  draw_dropout(config_.dropout, config_.channels + config_.aux_channels, key));
       dropout = both.narrow(1, 0, config_.channels);
       aux_dropout = both.narrow(1, config_.channels, config_.aux_channels);
     }

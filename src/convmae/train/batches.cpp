@@ -1,6 +1,7 @@
 #include "convmae/train/batches.h"
 
 #include "convmae/base/random.h"
+#include "convmae/ops/device.h"
 #include "convmae/train/single_pass.h"
 #include "convmae/train/step_images.h"
 
@@ -105,10 +106,12 @@ std::unique_ptr<Loader> training_loader(const TrainingOptions& options,
                                         TransformConfig transform, std::int64_t epoch,
                                         std::int64_t batch,
                                         std::function<void(const BadSample&)> report_bad,
-                                        std::function<void(const std::string&)> hint) {
+                                        std::function<void(const std::string&)> hint,
+                                        BatchMemory memory) {
   LoaderConfig order =
       training_order(options, source->size(), epoch, batch, std::move(report_bad), std::move(hint));
-  return std::make_unique<Loader>(std::move(source), std::move(transform), std::move(order));
+  return std::make_unique<Loader>(std::move(source), std::move(transform), std::move(order),
+                                  std::move(memory));
 }
 
 LoaderConfig single_pass(const ImageReading& reading, std::int64_t images) {
@@ -168,7 +171,7 @@ DropPath draw_drop_path(const std::vector<double>& rates, std::uint64_t seed, st
                          Purpose::drop_path);
     for (std::int64_t call = 0; call < count; ++call) values[call][i] = random.uniform();
   }
-  return drop_path(rates, draws.to(device));
+  return drop_path(rates, sent_to(device, draws));
 }
 
 }  // namespace convmae

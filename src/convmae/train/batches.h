@@ -78,7 +78,8 @@ std::unique_ptr<Loader> training_loader(const TrainingOptions& options,
                                         TransformConfig transform, std::int64_t epoch,
                                         std::int64_t batch,
                                         std::function<void(const BadSample&)> report_bad,
-                                        std::function<void(const std::string&)> hint);
+                                        std::function<void(const std::string&)> hint,
+                                        BatchMemory memory = {});
 
 /// Every image once, or this process's share of them, in the source's own order, centre-cropped.
 std::unique_ptr<Loader> evaluation_loader(const ImageReading& reading,

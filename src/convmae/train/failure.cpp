@@ -16,7 +16,10 @@ constexpr std::array<std::string_view, 5> kOfMemory = {
     "DefaultCPUAllocator: ", "out of memory", "Storage size calculation overflowed",
     "numel: integer multiplication overflow", "Cannot allocate memory"};
 
-constexpr std::string_view kBefore = "you tried to allocate ";
+/// What stands before the amount that was missing: bytes of the CPU's memory, or an amount with its
+/// unit, and a full stop, of a device's.
+constexpr std::string_view kBeforeBytes = "you tried to allocate ";
+constexpr std::string_view kBeforeAmount = "Tried to allocate ";
 
 }  // namespace
 
@@ -37,9 +40,14 @@ std::string failure_text(const std::exception& error) {
   const std::string_view text =
       of_torch == nullptr ? error.what() : of_torch->what_without_backtrace();
   if (!is_out_of_memory(error)) return std::string(text);
-  const std::size_t found = text.find(kBefore);
+  if (const std::size_t found = text.find(kBeforeAmount); found != std::string_view::npos) {
+    const std::string_view amount = text.substr(found + kBeforeAmount.size());
+    return "the device has not enough memory (another " +
+           std::string(amount.substr(0, amount.find(". "))) + " were needed)";
+  }
+  const std::size_t found = text.find(kBeforeBytes);
   if (found == std::string_view::npos) return "there is not enough memory";
-  std::string_view bytes = text.substr(found + kBefore.size());
+  std::string_view bytes = text.substr(found + kBeforeBytes.size());
   bytes = bytes.substr(0, bytes.find_first_not_of("0123456789"));
   return "there is not enough memory (another " + std::string(bytes) + " bytes were needed)";
 }

@@ -28,9 +28,13 @@ void StepNumbers::finish(const at::Tensor& grad_norm) {
 }
 
 void StepNumbers::share(ProcessGroup& group, std::span<double> counts) {
-  TORCH_CHECK(all_.is_cpu(), "numbers of a step are shared in the CPU's memory");
+  if (arrival_) {
+    // Who is lost shows here; a sum on the devices would wait for it until time runs out.
+    group.sum(at::zeros({1}));
+    arrival_->synchronize();
+  }
   at::Tensor sums = at::empty({all_.numel() + std::ssize(counts)}, at::kDouble);
-  sums.narrow(0, 0, all_.numel()).copy_(all_).div_(static_cast<double>(group.size()));
+  sums.narrow(0, 0, all_.numel()).copy_(host_).div_(static_cast<double>(group.size()));
   double* const shared = sums.mutable_data_ptr<double>() + all_.numel();
   std::ranges::copy(counts, shared);
   group.sum(sums);

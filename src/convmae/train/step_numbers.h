@@ -30,8 +30,8 @@ class StepNumbers {
   /// the host.
   void finish(const at::Tensor& grad_norm);
 
-  /// After `finish`, in the CPU's memory: makes losses and parts the means over all processes of a
-  /// group, and `counts` their sums.
+  /// After `finish`: waits for the numbers, and makes losses and parts the means over all processes
+  /// of a group, and `counts` their sums.
   void share(ProcessGroup& group, std::span<double> counts);
 
   /// [] bool on the device: whether all losses and the norm are finite.

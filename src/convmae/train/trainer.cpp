@@ -1,5 +1,6 @@
 #include "convmae/train/trainer.h"
 
+#include "convmae/base/error.h"
 #include "convmae/dist/gradient_reducer.h"
 #include "convmae/optim/gradients.h"
 #include "convmae/train/step_numbers.h"
@@ -125,17 +126,37 @@ struct Trainer::Pass {
       if (i > 0 && plan.group == nullptr && limits.signalled()) throw Interrupted();
       rescuing([&] {
         const Batch batch = next_batch();
-        const Loss loss = task.loss(batch);
-        step.numbers.add(loss);
-        step.images += batch.count;
-        const at::Tensor share = loss.total / static_cast<double>(step.batches);
-        if (reducer && i + 1 == step.batches) {
-          reducer->backward(share);
-        } else {
-          share.backward();
-        }
+        explaining_memory(batch, [&] {
+          const Loss loss = task.loss(batch);
+          step.numbers.add(loss);
+          step.images += batch.count;
+          const at::Tensor share = loss.total / static_cast<double>(step.batches);
+          if (reducer && i + 1 == step.batches) {
+            reducer->backward(share);
+          } else {
+            share.backward();
+          }
+        });
       });
     }
+  }
+
+  /// Where a device has no memory left for a batch, says what it would have needed.
+  template <typename Work>
+  void explaining_memory(const Batch& batch, const Work& work) {
+    try {
+      work();
+      return;
+    } catch (const c10::OutOfMemoryError&) {
+      if (plan.memory == nullptr) throw;
+    }
+    task.optimizer().zero_grad();
+    const std::string text = memory_needed(*plan.memory, batch, [this](const Batch& part) {
+      task.loss(part).total.backward();
+      task.optimizer().zero_grad();
+    });
+    task.discard();
+    throw UserError(text);
   }
 
   /// Makes what each process knows of a step the same for all.

@@ -4,6 +4,7 @@
 #include "convmae/optim/schedule.h"
 #include "convmae/train/accumulation.h"
 #include "convmae/train/batch_stream.h"
+#include "convmae/train/device_memory.h"
 #include "convmae/train/evaluation_plan.h"
 #include "convmae/train/observer.h"
 #include "convmae/train/step_guard.h"
@@ -34,6 +35,8 @@ struct TrainingPlan {
   /// For devices that the host does not wait for: they leave out steps that are not finite by
   /// themselves, and observers hear of a step when the next one is under way.
   bool reads_late = false;
+  /// Of the device, where it has some of its own: what says how large a batch may be.
+  DeviceMemory* memory = nullptr;
   /// The processes that train together, each on its own share of every micro-batch; null: this one
   /// is alone. Gradients and losses are means over all of them, and they end after the same step.
   /// Observers may be others in each; those that all have are called everywhere at the same time.

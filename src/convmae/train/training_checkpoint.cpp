@@ -38,6 +38,7 @@ nlohmann::ordered_json to_json(const TrainingState& state) {
       {"image_names", state.identity.image_names},
       {"image_classes", state.identity.image_classes},
       {"annotations", state.identity.annotations},
+      {"device", state.device},
       {"gemm", state.gemm},
       {"threads", state.threads},
       {"precision", state.precision},
@@ -73,6 +74,7 @@ TrainingState training_state_from_json(const nlohmann::ordered_json& json) {
   state.identity.image_names = json.value("image_names", "");
   state.identity.image_classes = json.value("image_classes", "");
   state.identity.annotations = json.value("annotations", "");
+  state.device = json.value("device", state.device);
   json.at("gemm").get_to(state.gemm);
   state.threads = count("threads", 1, kMostThreads);
   json.at("precision").get_to(state.precision);

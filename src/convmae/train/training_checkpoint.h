@@ -35,7 +35,8 @@ struct RunIdentity {
 struct TrainingState {
   RunPosition position;
   RunIdentity identity;
-  /// Backend of the GEMMs and number of compute threads: they decide the last bits.
+  /// Device, backend of the GEMMs and number of compute threads: they decide the last bits.
+  std::string device = "cpu";
   std::string gemm;
   std::int64_t threads = 0;
   std::string precision = "fp32";

@@ -1,5 +1,7 @@
 #include "convmae/model/encoder/position_resize.h"
 
+#include "convmae/ops/device.h"
+
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -48,7 +50,7 @@ at::Tensor relative_positions(const at::Tensor& table, std::int64_t queries, std
   const at::Tensor query = at::arange(queries, at::kLong).unsqueeze(1) * query_step;
   const at::Tensor key = at::arange(keys, at::kLong).unsqueeze(0) * key_step;
   const at::Tensor distance = query - key + static_cast<double>(keys - 1) * key_step;
-  return resized.index_select(0, distance.to(at::kLong).flatten().to(table.device()))
+  return resized.index_select(0, sent_to(table.device(), distance.to(at::kLong).flatten()))
       .view({queries, keys, table.size(1)});
 }
 

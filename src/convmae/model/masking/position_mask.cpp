@@ -1,6 +1,7 @@
 #include "convmae/model/masking/position_mask.h"
 
 #include "convmae/model/encoder/image_blocks.h"
+#include "convmae/ops/device.h"
 
 #include <ATen/ATen.h>
 
@@ -30,9 +31,10 @@ std::int64_t PositionMask::count_numbers(const Geometry& geometry, std::int64_t 
 }
 
 PositionMask PositionMask::to(at::Device device) const {
-  return {removed.to(device),
-          {gate.stage1.to(device), gate.stage2.to(device), gate.tokens.to(device)},
-          count};
+  return {
+      sent_to(device, removed),
+      {sent_to(device, gate.stage1), sent_to(device, gate.stage2), sent_to(device, gate.tokens)},
+      count};
 }
 
 PositionMask sample_positions(const at::Tensor& noise, double mask_ratio,

@@ -1,5 +1,7 @@
 #include "convmae/model/masking/visibility.h"
 
+#include "convmae/ops/device.h"
+
 #include <ATen/ATen.h>
 
 namespace convmae {
@@ -21,7 +23,7 @@ at::Tensor order_of(const at::Tensor& noise, Size grid) {
 at::Tensor Visibility::mask() const { return slot.flatten(1).lt(0).to(at::kFloat); }
 
 Visibility Visibility::to(at::Device device) const {
-  return {kept.to(device), slot.to(device), removed.to(device)};
+  return {sent_to(device, kept), sent_to(device, slot), sent_to(device, removed)};
 }
 
 Visibility visibility_of(const at::Tensor& kept, Size grid) {

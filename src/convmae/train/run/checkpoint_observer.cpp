@@ -43,8 +43,8 @@ void CheckpointObserver::write(const RunPosition& position) {
   tried_step_ = position.global_step;
   const Stopwatch watch(seconds_);
   const TrainingOptions& options = parts_.options;
-  const TrainingState state{position, parts_.identity, options.gemm, options.threads,
-                            options.precision};
+  const TrainingState state{position,     parts_.identity, options.device,
+                            options.gemm, options.threads, options.precision};
   parts_.log.sync();
   save_training_checkpoint(parts_.store.path_of(position.global_step), parts_.task.module(),
                            parts_.task.optimizer(), parts_.info(position), state,

@@ -53,17 +53,19 @@ void Resumption::share_state() {
 }
 
 void Resumption::keep_arithmetic(TrainingOptions& options) const {
+  if (options.device == "auto") options.device = state_.device;
+  if (options.precision == "auto") options.precision = state_.precision;
   if (options.gemm == "auto" && options.precision == state_.precision) options.gemm = state_.gemm;
   if (options.threads == 0) options.threads = state_.threads;
 }
 
 std::string Resumption::warning_of(const TrainingOptions& options) const {
-  if (options.gemm == state_.gemm && options.threads == state_.threads &&
-      options.precision == state_.precision) {
+  if (options.device == state_.device && options.gemm == state_.gemm &&
+      options.threads == state_.threads && options.precision == state_.precision) {
     return "";
   }
-  return "warning: the run had --gemm " + state_.gemm + " --threads " +
-         std::to_string(state_.threads) + " --precision " + state_.precision +
+  return "warning: the run had --device " + state_.device + " --gemm " + state_.gemm +
+         " --threads " + std::to_string(state_.threads) + " --precision " + state_.precision +
          "; with others it continues, but not with the same last bits";
 }
 

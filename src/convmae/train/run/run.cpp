@@ -82,8 +82,7 @@ void Run::open_images(bool needs_classes) {
 }
 
 void Run::open_images(const std::function<TrainingImages()>& open) {
-  compute_ = start_compute(options_);
-  compute_.group = group_;
+  compute_ = start_compute(options_, group_);
   if (resumption_) {
     const std::string warning = resumption_->warning_of(options_);
     if (!warning.empty()) say(warning);
@@ -322,6 +321,7 @@ Outcome Run::train_with(const RunParts& parts, ReportObserver& report) {
     if (group_ != nullptr) observers.push_back(&bad_samples);
     observers.push_back(&patience);  // when the others have scored
   }
+  const std::unique_ptr<DeviceMemory> memory = memory_of(compute_.device);
   Trainer trainer({.steps = *plan_,
                    .batches_per_unit = options_.unit / options_.shared_batch(),
                    .epochs = options_.epochs,
@@ -330,7 +330,9 @@ Outcome Run::train_with(const RunParts& parts, ReportObserver& report) {
                    .schedule = schedule_of(options_, plan_->steps_per_epoch()),
                    .clip_grad = options_.clip_grad,
                    .max_skipped_steps = options_.max_skipped_steps,
-                   .reads_late = !compute_.device.is_cpu(),
+                   // What processes agree upon after a step they read at once.
+                   .reads_late = !compute_.device.is_cpu() && group_ == nullptr,
+                   .memory = memory.get(),
                    .group = group_},
                   {.signalled = [this] { return interrupt_->signal() != 0; },
                    .seconds = seconds,

@@ -4,6 +4,7 @@
 #include "convmae/dist/process_group.h"
 #include "convmae/report/progress.h"
 #include "convmae/train/interrupt.h"
+#include "convmae/train/pixel_feed.h"
 #include "convmae/train/run/checkpoint_store.h"
 #include "convmae/train/run/report_observer.h"
 #include "convmae/train/run/resumption.h"
@@ -75,10 +76,12 @@ class Run final {
   /// Trains to the end, the time limit or a signal, and returns the exit code.
   int train(const RunParts& parts);
 
-  /// The training images through `transform`, from an epoch's micro-batch on.
+  /// The training images through `transform`, from an epoch's micro-batch on. `takes_bytes`: they
+  /// may come as Batch::bytes, where the device is another than the CPU.
   std::unique_ptr<BatchStream> training_batches(TransformConfig transform, std::int64_t epoch,
-                                                std::int64_t batch) {
-    return images_->training_batches(std::move(transform), epoch, batch);
+                                                std::int64_t batch, bool takes_bytes = false) {
+    return images_->training_batches(std::move(transform), epoch, batch,
+                                     batch_memory(compute_.device, takes_bytes));
   }
   /// The same in batches of samples that the task makes (Batch::padded).
   std::unique_ptr<BatchStream> training_samples(const SampleRecipe& recipe, std::int64_t epoch,

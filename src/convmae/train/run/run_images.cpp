@@ -60,9 +60,11 @@ void RunImages::list_bad_in(const std::filesystem::path& list) {
 }
 
 std::unique_ptr<BatchStream> RunImages::training_batches(TransformConfig transform,
-                                                         std::int64_t epoch, std::int64_t batch) {
+                                                         std::int64_t epoch, std::int64_t batch,
+                                                         BatchMemory memory) {
   return std::make_unique<LoadedBatches>(training_loader(options_, source(), std::move(transform),
-                                                         epoch, batch, replaced(), hinted()));
+                                                         epoch, batch, replaced(), hinted(),
+                                                         std::move(memory)));
 }
 
 std::unique_ptr<BatchStream> RunImages::training_samples(const SampleRecipe& recipe,

@@ -48,7 +48,7 @@ class RunImages {
   void list_bad_in(const std::filesystem::path& list);
   /// `source` through `transform`, from an epoch's micro-batch on. This object outlives it.
   std::unique_ptr<BatchStream> training_batches(TransformConfig transform, std::int64_t epoch,
-                                                std::int64_t batch);
+                                                std::int64_t batch, BatchMemory memory);
   /// The same in batches of samples (Batch::padded).
   std::unique_ptr<BatchStream> training_samples(const SampleRecipe& recipe, std::int64_t epoch,
                                                 std::int64_t batch);
