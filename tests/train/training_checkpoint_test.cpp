@@ -39,6 +39,7 @@ class TrainingCheckpoint : public testing::Test {
                       .image_names = "0123",
                       .image_classes = "4567",
                       .annotations = "89ab"};
+    state.device = "cuda";
     state.gemm = "aten";
     state.threads = 3;
     state.precision = "bf16";
@@ -99,6 +100,7 @@ TEST_F(TrainingCheckpoint, GivesBackModelOptimizerAndState) {
   const TrainingState state = training_state(file);
   EXPECT_EQ(state.position, some_state().position);
   EXPECT_EQ(state.identity, some_state().identity);
+  EXPECT_EQ(state.device, "cuda");
   EXPECT_EQ(state.gemm, "aten");
   EXPECT_EQ(state.precision, "bf16");
   EXPECT_EQ(state.threads, 3);
@@ -109,12 +111,15 @@ TEST_F(TrainingCheckpoint, GivesBackModelOptimizerAndState) {
 
 TEST_F(TrainingCheckpoint, TheStateOfAnEarlierVersionIsRead) {
   nlohmann::ordered_json json = to_json(some_state());
-  for (const char* const key : {"image_names", "image_classes", "annotations"}) json.erase(key);
+  for (const char* const key : {"image_names", "image_classes", "annotations", "device"}) {
+    json.erase(key);
+  }
   json["score"] = nullptr;  // which then stood for a loss that was not finite
   const TrainingState state = training_state_from_json(json);
   EXPECT_EQ(state.position, some_state().position);
   EXPECT_EQ(state.identity.image_names, "");
   EXPECT_EQ(state.identity.annotations, "");
+  EXPECT_EQ(state.device, "cpu");
   EXPECT_NO_THROW(check_identity(state.identity, some_state().identity));
   EXPECT_THROW(check_identity(some_state().identity, state.identity), UserError);
 }
