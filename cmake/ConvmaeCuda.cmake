@@ -39,11 +39,13 @@ else()
   message(STATUS "CUDA kernels: left out")
 endif()
 
-# convmae_cuda_sources(TARGET SOURCES file...): the objects TARGET_cuda, linked into TARGET where torch has CUDA
+# convmae_cuda_sources(TARGET SOURCES file... CALLERS file...): the objects TARGET_cuda, and the C++ sources that
+# start their kernels for operators, linked into TARGET where torch has CUDA
 #
 # The sources include no torch header, which nvcc takes 18 s for, so they need nothing that TARGET is compiled with.
+# The callers do, and no header of CUDA: any torch compiles them.
 function(convmae_cuda_sources target)
-  cmake_parse_arguments(arg "" "" "SOURCES" ${ARGN})
+  cmake_parse_arguments(arg "" "" "SOURCES;CALLERS" ${ARGN})
   if(NOT CONVMAE_COMPILES_CUDA)
     return()
   endif()
@@ -56,8 +58,12 @@ function(convmae_cuda_sources target)
     PRIVATE -Xcompiler=-Wall,-Wextra -Xptxas=-warn-spills
             "$<$<BOOL:${CONVMAE_WERROR}>:SHELL:-Werror all-warnings -Xcompiler=-Werror>")
   if(CONVMAE_HAS_CUDA)
-    target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_cuda>)
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_cuda> ${arg_CALLERS})
     target_compile_definitions(${target} PRIVATE CONVMAE_HAS_CUDA)
     target_link_libraries(${target} PRIVATE CUDA::cudart_static)
+  else()
+    add_library(${target}_cuda_callers OBJECT ${arg_CALLERS})
+    target_link_libraries(${target}_cuda_callers PRIVATE convmae_options)
+    convmae_use_torch(${target}_cuda_callers PRIVATE)
   endif()
 endfunction()

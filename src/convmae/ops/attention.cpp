@@ -4,6 +4,7 @@
 #include "convmae/ops/gemm.h"
 #include "convmae/ops/kernels/attention.h"
 #include "convmae/ops/kernels/dispatch.h"
+#include "convmae/ops/library_attention.h"
 #include "convmae/ops/linear.h"
 #include "convmae/ops/once_differentiable.h"
 
@@ -11,14 +12,11 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
-#include <ATen/ops/scaled_dot_product_attention.h>
-#include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <cstddef>
-#include <limits>
 #include <utility>
 #include <vector>
 
@@ -254,26 +252,6 @@ class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
   }
 };
 
-/// Where there is no kernel of ours: another device, half precision.
-Tensor library_attention(const Operands& operands, std::int64_t heads,
-                         const std::optional<Tensor>& visible, const ScoreBias& score_bias) {
-  const auto split = [heads](const Tensor& x) {
-    return x.unflatten(2, {heads, x.size(2) / heads}).transpose(1, 2);
-  };
-  std::optional<Tensor> mask;
-  if (visible) mask = visible->unsqueeze(1).unsqueeze(1);
-  if (!score_bias.empty()) {
-    const Tensor full =
-        full_bias(score_bias, operands.shape(heads)).to(operands.query.scalar_type());
-    mask = mask ? at::where(*mask, full, -std::numeric_limits<double>::infinity()) : full;
-  }
-  const auto parts = operands.key_value.chunk(2, 2);
-  return at::scaled_dot_product_attention(split(operands.query), split(parts[0]), split(parts[1]),
-                                          mask)
-      .transpose(1, 2)
-      .flatten(2);
-}
-
 /// Gives the bias a gradient of zeros where nothing was attended to.
 Tensor with_unused(Tensor out, const ScoreBias& bias) {
   for (const Tensor& x : {bias.table, bias.rows, bias.columns}) {
@@ -293,13 +271,15 @@ Tensor attention(const Tensor& first, const std::optional<Tensor>& second, std::
                            visible->scalar_type() == at::kBool),
               "attention: visible must be bool [B, tokens]");
   if (!score_bias.empty()) check(score_bias, operands.shape(heads));
+  const BiasForm form = first.is_cpu() ? BiasForm::whole : BiasForm::in_products;
   if (operands.query.numel() == 0 || operands.key_value.numel() == 0) {
-    return linear(with_unused(library_attention(operands, heads, visible, {}), score_bias),
-                  projection.weight, projection.bias);
+    const Tensor out = library_attention(first, second, heads, visible, {}, form);
+    return linear(with_unused(out, score_bias), projection.weight, projection.bias);
   }
+  // Another device, half precision.
   if (!has_kernel(first)) {
-    return linear(library_attention(operands, heads, visible, score_bias), projection.weight,
-                  projection.bias);
+    return linear(library_attention(first, second, heads, visible, score_bias, form),
+                  projection.weight, projection.bias);
   }
   const Tensor operand = projection.weight.matrix_in(first.scalar_type());
   TORCH_CHECK(operand.size(1) == operands.dim(), "attention: the projection must take ",

@@ -23,11 +23,13 @@ struct Projection {
 /// attended to; where there is none the projection sees zeros. Any floating type, with the types of
 /// ops/linear.h; bfloat16 is accumulated in float32. NaN and infinity of what may be attended to
 /// arrive as in float64, also those of the bias: minus infinity is a key that is not seen, and a
-/// query that sees nothing because of it gives NaN. Differentiable once, also for the bias. Throws
+/// query that sees nothing because of it gives NaN; on devices other than the CPU an infinite bias
+/// by rows and columns gives NaN too. Differentiable once, also for the bias. Throws
 /// c10::Error for other shapes.
 ///
-/// As one function with the projection it need not keep what it hands to that: the backward pass
-/// has the weights of the softmax in hand and makes it again.
+/// As one function with the projection it need not keep, on the CPU, what it hands to that: the
+/// backward pass has the weights of the softmax in hand and makes it again. Other devices attend by
+/// the library's kernels, which keep that and no scores.
 at::Tensor self_attention(const at::Tensor& qkv, std::int64_t heads, const Projection& projection,
                           const std::optional<at::Tensor>& visible = std::nullopt,
                           const ScoreBias& score_bias = {});

@@ -6,6 +6,7 @@
 
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/linear.h>
+#include <ATen/ops/mm.h>
 #include <c10/util/Exception.h>
 
 #include <atomic>
@@ -67,7 +68,7 @@ at::Tensor library_weight_gradient(const at::Tensor& grad, const at::Tensor& row
   const std::int64_t out = grad.size(1);
   const std::int64_t in = rows.size(1);
   const bool onednn = policy.backend(grad.scalar_type()) == GemmBackend::onednn;
-  if (onednn && m * in + out * in < m * out) {
+  if (onednn && grad.is_cpu() && m * in + out * in < m * out) {
     return library_gemm(rows.t(), grad.t(), std::nullopt, policy).t().contiguous();
   }
   return library_gemm(grad.t(), rows.t(), std::nullopt, policy);
@@ -104,9 +105,11 @@ at::Tensor ops::weight_gradient(const at::Tensor& grad, const at::Tensor& rows, 
   if (mkl_gemm::available() && native_gemm::takes(grad, rows, kAnyDepth)) {
     return mkl_gemm::weight_gradient(grad, rows).to(type);
   }
-  // The other libraries would round sums of bfloat16 factors to that.
-  const bool widen = grad.device().is_cpu() && grad.scalar_type() == at::kBFloat16;
-  const at::ScalarType factors = widen ? at::kFloat : grad.scalar_type();
+  const bool rounds = grad.scalar_type() == at::kBFloat16;
+  // CUDA's library gives float32 sums of bfloat16 factors.
+  if (grad.is_cuda() && rounds) return at::mm(grad.t(), rows, at::kFloat).to(type);
+  // The other libraries would round them to bfloat16.
+  const at::ScalarType factors = rounds ? at::kFloat : grad.scalar_type();
   return library_weight_gradient(grad.to(factors), rows.to(factors), gemm).to(type);
 }
 

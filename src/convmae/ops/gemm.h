@@ -21,8 +21,8 @@ at::Tensor linear_forward(const at::Tensor& rows, const at::Tensor& weight,
 /// grad [M, out] times weight [out, in]: [M, in].
 at::Tensor input_gradient(const at::Tensor& grad, const at::Tensor& weight, GemmPolicy gemm);
 /// The transpose of grad [M, out] times rows [M, in], in this type: [out, in]. Sums of bfloat16
-/// factors are float32 and rounded once, to the type. The libraries' come from MKL, the only one
-/// that gives them, whatever the backend.
+/// factors are float32 and rounded once, to the type. On the CPU the libraries' come from MKL, the
+/// only one that gives them, whatever the backend.
 at::Tensor weight_gradient(const at::Tensor& grad, const at::Tensor& rows, at::ScalarType type,
                            GemmPolicy gemm);
 /// The sum of grad [M, out] over its rows, in this type: [out]. Sums of types with fewer digits are

@@ -13,17 +13,19 @@ LinearInput::LinearInput(const at::Tensor& rows, const std::optional<at::Tensor>
 }
 
 LinearInput::LinearInput(std::span<const at::Tensor> saved) : rows_(saved.front()) {
-  if (saved.size() > 1) norm_.emplace(saved);
+  if (saved.size() > 1) norm_.emplace(saved.first(NormPass::kSaved));
+  if (saved.size() > NormPass::kSaved) kept_ = saved[NormPass::kSaved];
 }
 
 void LinearInput::save_to(std::vector<at::Tensor>& tensors) const {
   const auto more = norm_ ? norm_->saved() : std::vector<at::Tensor>{rows_};
   tensors.insert(tensors.end(), more.begin(), more.end());
+  if (norm_ && keeps_results(rows_)) tensors.push_back(norm_->result());
 }
 
 NormPass::Gradients LinearInput::backward(const at::Tensor& grad) {
   if (!norm_) return {grad, {}, {}};
-  return norm_->backward(grad, NormPass::Again::yes);
+  return norm_->backward(grad, kept_.defined() ? NormPass::Again::no : NormPass::Again::yes);
 }
 
 at::Tensor by_chunks(const at::Tensor& rows, std::int64_t out, const std::optional<Norm>& norm,
@@ -33,7 +35,7 @@ at::Tensor by_chunks(const at::Tensor& rows, std::int64_t out, const std::option
   const auto compute_of = [&](const at::Tensor& chunk) {
     return compute(norm ? NormPass(chunk, norm->weight, norm->bias, norm->eps).result() : chunk);
   };
-  if (rows.size(0) <= kRows) return compute_of(rows);
+  if (rows.size(0) <= kRows || !rows.is_cpu()) return compute_of(rows);
   at::Tensor result = at::empty({rows.size(0), out}, rows.options());
   for (std::int64_t first = 0; first < rows.size(0); first += kRows) {
     const std::int64_t count = std::min(kRows, rows.size(0) - first);

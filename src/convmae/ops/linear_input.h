@@ -13,8 +13,8 @@
 namespace convmae::ops {
 
 /// What goes into the first GEMM of a function: its rows [M, C] as they are, or what a LayerNorm
-/// makes of them. The norm's result is not kept for the backward pass: the norm's gradient reads
-/// the rows anyway, and writes it once more on the way.
+/// makes of them. On the CPU the norm's result is not kept for the backward pass: the norm's
+/// gradient reads the rows anyway, and writes it once more on the way.
 class LinearInput {
  public:
   /// Forward. The norm is there if its weight and bias are.
@@ -27,7 +27,10 @@ class LinearInput {
   void save_to(std::vector<at::Tensor>& tensors) const;
 
   /// The operand of the GEMM; in the backward pass, with a norm, only after backward().
-  const at::Tensor& operand() const { return norm_ ? norm_->result() : rows_; }
+  const at::Tensor& operand() const {
+    if (kept_.defined()) return kept_;
+    return norm_ ? norm_->result() : rows_;
+  }
 
   /// Whether the backward pass must have the gradient of the operand, for whatever gradient.
   bool has_norm() const { return norm_.has_value(); }
@@ -37,10 +40,12 @@ class LinearInput {
  private:
   at::Tensor rows_;
   std::optional<NormPass> norm_;
+  at::Tensor kept_;  ///< the norm's result, in a backward pass that need not make it again
 };
 
 /// Where no gradient is needed: `compute` of `rows` [M, C], or of their norm, some rows at a time:
-/// [M, out]. What lies between the GEMMs is small then, and still in the cache.
+/// [M, out]. What lies between the GEMMs is small then, and still in the cache. A device other than
+/// the CPU takes them all at once, for which it has to be told less often.
 at::Tensor by_chunks(const at::Tensor& rows, std::int64_t out, const std::optional<Norm>& norm,
                      const std::function<at::Tensor(const at::Tensor&)>& compute);
 

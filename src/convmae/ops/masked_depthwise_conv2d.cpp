@@ -1,8 +1,10 @@
 #include "convmae/ops/masked_depthwise_conv2d.h"
 
 #include "convmae/ops/cpu_features.h"
+#include "convmae/ops/kernel_choice.h"
 #include "convmae/ops/kernels/depthwise.h"
 #include "convmae/ops/kernels/dispatch.h"
+#include "convmae/ops/masked_depthwise_conv2d_passes.h"
 #include "convmae/ops/once_differentiable.h"
 
 #include <ATen/Parallel.h>
@@ -25,40 +27,7 @@ namespace {
 
 using at::Tensor;
 using OptionalTensor = std::optional<Tensor>;
-using Gradients = std::tuple<Tensor, Tensor, Tensor>;
-
-// ---- Checks: once, at the border ----
-
-void check_arguments(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
-                     const Tensor& kept, const Tensor& slot, at::IntArrayRef nesting) {
-  TORCH_CHECK(x.dim() == 4, "masked_depthwise_conv2d: x must be [B, V, P, C], found ", x.sizes());
-  const int64_t side = c10::multiply_integers(nesting);
-  TORCH_CHECK(side > 0 && x.size(2) == side * side, "masked_depthwise_conv2d: the nesting ",
-              nesting, " means ", side * side, " cells a block, found x ", x.sizes());
-  TORCH_CHECK(weight.dim() == 4 && weight.size(0) == x.size(3) && weight.size(1) == 1 &&
-                  weight.size(2) == weight.size(3) && weight.size(2) % 2 == 1 &&
-                  weight.size(2) <= depthwise_kernel::kMaxKernel,
-              "masked_depthwise_conv2d: weight must be [", x.size(3),
-              ", 1, k, k] with an odd k of at most ", depthwise_kernel::kMaxKernel, ", found ",
-              weight.sizes());
-  TORCH_CHECK(weight.scalar_type() == x.scalar_type() ||
-                  (x.scalar_type() == at::kBFloat16 && weight.scalar_type() == at::kFloat),
-              "masked_depthwise_conv2d: x is ", x.scalar_type(), " but weight is ",
-              weight.scalar_type());
-  if (bias) {
-    TORCH_CHECK(bias->dim() == 1 && bias->size(0) == x.size(3) &&
-                    bias->scalar_type() == weight.scalar_type(),
-                "masked_depthwise_conv2d: bias must be [", x.size(3), "] of type ",
-                weight.scalar_type(), ", found ", bias->sizes(), " of type ", bias->scalar_type());
-  }
-  TORCH_CHECK(kept.dim() == 2 && kept.size(0) == x.size(0) && kept.size(1) == x.size(1) &&
-                  kept.scalar_type() == at::kLong,
-              "masked_depthwise_conv2d: kept must be [", x.size(0), ", ", x.size(1),
-              "] int64, found ", kept.sizes(), " ", kept.scalar_type());
-  TORCH_CHECK(slot.dim() == 3 && slot.size(0) == x.size(0) && slot.scalar_type() == at::kLong,
-              "masked_depthwise_conv2d: slot must be [", x.size(0), ", h, w] int64, found ",
-              slot.sizes(), " ", slot.scalar_type());
-}
+using depthwise::Gradients;
 
 /// kept and slot come from the caller as data; a wrong number would be a read outside x. Here they
 /// lie in host memory: no device is waited for.
@@ -89,9 +58,6 @@ void check_indices(const Tensor& kept, const Tensor& slot) {
 // ---- CPU ----
 
 depthwise_kernel::Kernels kernels_for(const Tensor& x) {
-  TORCH_CHECK(has_kernel(x),
-              "masked_depthwise_conv2d: float32, float64 or bfloat16 expected, found ",
-              x.scalar_type());
   return for_this_cpu(depthwise_kernel::kernels_baseline, depthwise_kernel::kernels_avx2,
                       depthwise_kernel::kernels_avx512,
                       depthwise_kernel::kernels_avx512_bf16)(element_of(x));
@@ -150,14 +116,6 @@ class ProblemTables {
   depthwise_kernel::Problem problem_;
 };
 
-/// [C, 1, k, k] -> [k*k, C] in the accumulation type.
-Tensor taps_of(const Tensor& weight, at::ScalarType type) {
-  return weight.reshape({weight.size(0), weight.size(2) * weight.size(3)})
-      .t()
-      .to(type)
-      .contiguous();
-}
-
 void run_convolve(const ProblemTables& problem, const Tensor& x, const Tensor& taps,
                   const Tensor& bias, Tensor& out) {
   if (out.numel() == 0) return;
@@ -171,80 +129,73 @@ void run_convolve(const ProblemTables& problem, const Tensor& x, const Tensor& t
 
 Tensor forward_cpu(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
                    const Tensor& kept, const Tensor& slot, at::IntArrayRef nesting) {
-  check_arguments(x, weight, bias, kept, slot, nesting);
-  const Tensor blocks = x.contiguous();
+  depthwise::check_forward(x, weight, bias, kept, slot, nesting);
   const Tensor kept_rows = kept.contiguous();
   const Tensor slots = slot.contiguous();
   check_indices(kept_rows, slots);
+  if (kernel_choice() == KernelChoice::reference) {
+    return depthwise::reference_forward(x, weight, bias, kept, slot, nesting);
+  }
+  const Tensor blocks = x.contiguous();
   const at::ScalarType type = accumulation_type(x);
   Tensor out = at::empty_like(blocks);
-  run_convolve({blocks, weight, kept_rows, slots, nesting}, blocks, taps_of(weight, type),
-               bias ? bias->to(type).contiguous() : Tensor(), out);
+  run_convolve({blocks, weight, kept_rows, slots, nesting}, blocks,
+               depthwise::taps_of(weight, type), bias ? bias->to(type).contiguous() : Tensor(),
+               out);
   return out;
 }
 
 Gradients backward_cpu(const Tensor& grad, const Tensor& x, const Tensor& weight,
                        const Tensor& kept, const Tensor& slot, at::IntArrayRef nesting,
                        std::array<bool, 3> needed) {
-  check_arguments(x, weight, std::nullopt, kept, slot, nesting);
-  TORCH_CHECK(grad.sizes() == x.sizes() && grad.scalar_type() == x.scalar_type(),
-              "masked_depthwise_conv2d_backward: grad ", grad.sizes(), " does not match x ",
-              x.sizes());
-  const Tensor blocks = x.contiguous();
-  const Tensor grad_out = grad.contiguous();
+  depthwise::check_backward(grad, x, weight, kept, slot, nesting);
   const Tensor kept_rows = kept.contiguous();
   const Tensor slots = slot.contiguous();
   check_indices(kept_rows, slots);
+  if (kernel_choice() == KernelChoice::reference) {
+    return depthwise::reference_backward(grad, x, weight, kept, slot, nesting, needed);
+  }
+  const Tensor blocks = x.contiguous();
+  const Tensor grad_out = grad.contiguous();
   const ProblemTables problem(blocks, weight, kept_rows, slots, nesting);
   const at::ScalarType type = accumulation_type(x);
 
   Tensor grad_x;
   if (needed[0]) {
     grad_x = at::empty_like(blocks);
-    run_convolve(problem, grad_out, taps_of(weight.flip({2, 3}), type), Tensor(), grad_x);
+    run_convolve(problem, grad_out, depthwise::turned_taps_of(weight, type), Tensor(), grad_x);
   }
-  Tensor grad_weight;
-  Tensor grad_bias;
-  if (needed[1] || needed[2]) {
-    // A sum per image, then over images in their order: the same bits for any number of threads.
-    const int64_t images = x.size(0);
-    const int64_t taps = weight.size(2) * weight.size(3);
-    const int64_t channels = x.size(3);
-    Tensor sums = at::zeros({images, taps + 1, channels}, x.options().dtype(type));
-    if (blocks.numel() > 0) {
-      const auto taps_gradient = kernels_for(x).taps_gradient;
-      at::parallel_for(0, images, 1, [&](int64_t begin, int64_t end) {
-        for (int64_t image = begin; image < end; ++image) {
-          Tensor sum = sums.select(0, image);
-          taps_gradient(*problem, blocks.const_data_ptr(), grad_out.const_data_ptr(),
-                        sum.narrow(0, 0, taps).mutable_data_ptr(),
-                        sum.select(0, taps).mutable_data_ptr(), image);
-        }
-      });
-    }
-    const Tensor total = sums.sum(0);
-    if (needed[1]) {
-      grad_weight = total.narrow(0, 0, taps).t().reshape(weight.sizes()).to(weight.scalar_type());
-    }
-    if (needed[2]) grad_bias = total.select(0, taps).to(weight.scalar_type());
+  if (!needed[1] && !needed[2]) return {grad_x, Tensor(), Tensor()};
+  // A sum per image, then over images in their order: the same bits for any number of threads.
+  const int64_t images = x.size(0);
+  const int64_t taps = weight.size(2) * weight.size(3);
+  const Tensor sums = at::zeros({images, taps + 1, x.size(3)}, x.options().dtype(type));
+  if (blocks.numel() > 0) {
+    const auto taps_gradient = kernels_for(x).taps_gradient;
+    at::parallel_for(0, images, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t image = begin; image < end; ++image) {
+        Tensor sum = sums.select(0, image);
+        taps_gradient(*problem, blocks.const_data_ptr(), grad_out.const_data_ptr(),
+                      sum.narrow(0, 0, taps).mutable_data_ptr(),
+                      sum.select(0, taps).mutable_data_ptr(), image);
+      }
+    });
   }
-  return {grad_x, grad_weight, grad_bias};
+  return depthwise::gradients_of_sums(grad_x, sums, weight, needed);
 }
 
 // ---- Shapes only ----
 
 Tensor forward_meta(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
                     const Tensor& kept, const Tensor& slot, at::IntArrayRef nesting) {
-  check_arguments(x, weight, bias, kept, slot, nesting);
+  depthwise::check_forward(x, weight, bias, kept, slot, nesting);
   return at::empty(x.sizes(), x.options());
 }
 
 Gradients backward_meta(const Tensor& grad, const Tensor& x, const Tensor& weight,
                         const Tensor& kept, const Tensor& slot, at::IntArrayRef nesting,
                         std::array<bool, 3> needed) {
-  check_arguments(x, weight, std::nullopt, kept, slot, nesting);
-  TORCH_CHECK(grad.sizes() == x.sizes(), "masked_depthwise_conv2d_backward: grad ", grad.sizes(),
-              " does not match x ", x.sizes());
+  depthwise::check_backward(grad, x, weight, kept, slot, nesting);
   return {needed[0] ? at::empty(x.sizes(), x.options()) : Tensor(),
           needed[1] ? at::empty(weight.sizes(), weight.options()) : Tensor(),
           needed[2] ? at::empty({x.size(3)}, weight.options()) : Tensor()};

@@ -85,9 +85,11 @@ Tensor gelu_gradient(const Tensor& input, const Tensor& grad) {
   return grad_x;
 }
 
-/// gelu(input), and the gradient of the input for the gradient `grad` of that, which is
-/// overwritten.
-std::pair<Tensor, Tensor> gelu_values_and_gradient(const Tensor& input, const Tensor& grad) {
+/// gelu(input), which is `kept` if that is defined, and the gradient of the input for the gradient
+/// `grad` of that, which is overwritten.
+std::pair<Tensor, Tensor> gelu_values_and_gradient(const Tensor& input, const Tensor& kept,
+                                                   const Tensor& grad) {
+  if (kept.defined()) return {kept, gelu_gradient(input, grad)};
   if (!has_gelu_kernel(input)) return {at::gelu(input), at::gelu_backward(grad, input)};
   const Tensor x = input.contiguous();
   Tensor grad_x = grad.contiguous();
@@ -128,12 +130,13 @@ class MlpFunction : public torch::autograd::Function<MlpFunction> {
     TORCH_CHECK(weight2.scalar_type() == weight1.scalar_type(), "mlp: weights of two types");
     const LinearInput input(rows, norm_weight, norm_bias, eps);
     const Tensor hidden = linear_forward(input.operand(), operand1, bias1, gemm);
-    variable_list saved{operand1, operand2, hidden};
+    const Tensor values = gelu_values(hidden);
+    variable_list saved{operand1, operand2, hidden, keeps_results(rows) ? values : Tensor()};
     input.save_to(saved);
     context->save_for_backward(std::move(saved));
     context->saved_data["weight_type"] = weight1.scalar_type();
     context->saved_data["gemm"] = gemm.number();
-    return linear_forward(gelu_values(hidden), operand2, bias2, gemm);
+    return linear_forward(values, operand2, bias2, gemm);
   }
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
@@ -142,7 +145,8 @@ class MlpFunction : public torch::autograd::Function<MlpFunction> {
     const Tensor& operand1 = saved[0];
     const Tensor& operand2 = saved[1];
     const Tensor& hidden = saved[2];
-    LinearInput input{std::span(saved).subspan(3)};
+    const Tensor& kept = saved[3];
+    LinearInput input{std::span(saved).subspan(4)};
     const at::ScalarType weight_type = context->saved_data["weight_type"].toScalarType();
     const GemmPolicy gemm = GemmPolicy::of_number(context->saved_data["gemm"].toInt());
     const auto needs = [&](std::size_t number) { return context->needs_input_grad(number); };
@@ -151,14 +155,17 @@ class MlpFunction : public torch::autograd::Function<MlpFunction> {
     if (needs(6)) result[6] = bias_gradient(grad, weight_type);
     const bool needs_input = needs(0) || input.has_norm();
     if (!needs_input && !needs(1) && !needs(3)) {
-      if (needs(4)) result[4] = weight_gradient(grad, gelu_values(hidden), weight_type, gemm);
+      if (needs(4)) {
+        result[4] =
+            weight_gradient(grad, kept.defined() ? kept : gelu_values(hidden), weight_type, gemm);
+      }
       return result;
     }
     Tensor grad_hidden;
     {
       Tensor values;
       std::tie(values, grad_hidden) =
-          gelu_values_and_gradient(hidden, input_gradient(grad, operand2, gemm));
+          gelu_values_and_gradient(hidden, kept, input_gradient(grad, operand2, gemm));
       if (needs(4)) result[4] = weight_gradient(grad, values, weight_type, gemm);
     }
     if (needs(3)) result[3] = bias_gradient(grad_hidden, weight_type);

@@ -15,7 +15,8 @@ at::Tensor gelu(const at::Tensor& x);
 
 /// linear(gelu(linear(x, weight1, bias1, norm)), weight2, bias2) for x [..., in], with the types of
 /// ops/linear.h. Differentiable once. As one function it keeps for the backward pass x and the
-/// first GEMM alone: the GELU's result is computed again, which costs less than reading it back.
+/// first GEMM alone: the GELU's result is computed again, which costs a CPU less than reading it
+/// back. Other devices keep that too.
 at::Tensor mlp(const at::Tensor& x, const Operand& weight1, const at::Tensor& bias1,
                const Operand& weight2, const at::Tensor& bias2,
                const std::optional<Norm>& norm = std::nullopt);

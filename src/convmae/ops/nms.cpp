@@ -25,6 +25,13 @@ void check_arguments(const Tensor& boxes, const Tensor& scores, int64_t max_kept
   TORCH_CHECK(max_kept >= 0, "nms: max_kept must not be negative, found ", max_kept);
 }
 
+void check_groups(const Tensor& boxes, const Tensor& groups) {
+  TORCH_CHECK(
+      groups.dim() == 1 && groups.size(0) == boxes.size(0) && groups.scalar_type() == at::kLong,
+      "batched_nms: groups must be [", boxes.size(0), "] int64, found ", groups.sizes(), " ",
+      groups.scalar_type());
+}
+
 template <typename T>
 struct Corners {
   T x1, y1, x2, y2;
@@ -119,10 +126,7 @@ Tensor nms_cpu(const Tensor& boxes, const Tensor& scores, double iou_threshold, 
 Tensor batched_nms_cpu(const Tensor& boxes, const Tensor& scores, const Tensor& groups,
                        double iou_threshold, int64_t max_kept) {
   check_arguments(boxes, scores, max_kept);
-  TORCH_CHECK(
-      groups.dim() == 1 && groups.size(0) == boxes.size(0) && groups.scalar_type() == at::kLong,
-      "batched_nms: groups must be [", boxes.size(0), "] int64, found ", groups.sizes(), " ",
-      groups.scalar_type());
+  check_groups(boxes, groups);
   const Tensor corners = boxes.to(at::kFloat).contiguous();
   const Tensor order = by_descending_score(scores);
   if (boxes.size(0) > kMostShifted) {
@@ -134,6 +138,35 @@ Tensor batched_nms_cpu(const Tensor& boxes, const Tensor& scores, const Tensor& 
                              ? corners
                              : corners + (groups.to(at::kFloat) * (corners.max() + 1)).unsqueeze(1);
   return keep<float>(shifted, order, nullptr, iou_threshold, max_kept);
+}
+
+// ---- Other devices: the numbers of boxes are few, and who asks for them waits for them ----
+
+Tensor nms_elsewhere(const Tensor& boxes, const Tensor& scores, double iou_threshold,
+                     int64_t max_kept) {
+  return nms_cpu(boxes.to(at::kCPU), scores.to(at::kCPU), iou_threshold, max_kept)
+      .to(boxes.device());
+}
+
+Tensor batched_nms_elsewhere(const Tensor& boxes, const Tensor& scores, const Tensor& groups,
+                             double iou_threshold, int64_t max_kept) {
+  return batched_nms_cpu(boxes.to(at::kCPU), scores.to(at::kCPU), groups.to(at::kCPU),
+                         iou_threshold, max_kept)
+      .to(boxes.device());
+}
+
+// ---- Shapes only: as many as there may be ----
+
+Tensor nms_meta(const Tensor& boxes, const Tensor& scores, double /*iou_threshold*/,
+                int64_t max_kept) {
+  check_arguments(boxes, scores, max_kept);
+  return at::empty({std::min(boxes.size(0), max_kept)}, boxes.options().dtype(at::kLong));
+}
+
+Tensor batched_nms_meta(const Tensor& boxes, const Tensor& scores, const Tensor& groups,
+                        double iou_threshold, int64_t max_kept) {
+  check_groups(boxes, groups);
+  return nms_meta(boxes, scores, iou_threshold, max_kept);
 }
 
 }  // namespace
@@ -162,6 +195,16 @@ TORCH_LIBRARY_FRAGMENT(convmae, library) {
 TORCH_LIBRARY_IMPL(convmae, CPU, library) {
   library.impl("nms", nms_cpu);
   library.impl("batched_nms", batched_nms_cpu);
+}
+
+TORCH_LIBRARY_IMPL(convmae, CompositeExplicitAutograd, library) {
+  library.impl("nms", nms_elsewhere);
+  library.impl("batched_nms", batched_nms_elsewhere);
+}
+
+TORCH_LIBRARY_IMPL(convmae, Meta, library) {
+  library.impl("nms", nms_meta);
+  library.impl("batched_nms", batched_nms_meta);
 }
 
 }  // namespace convmae::ops

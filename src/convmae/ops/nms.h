@@ -17,8 +17,9 @@ constexpr std::int64_t kKeepAll = std::numeric_limits<std::int64_t>::max();
 ///
 /// Returns [K] int64, the numbers of the kept boxes by descending score, the first `max_kept` of
 /// them. float32 or float64, computed in that type, and float32 for other types. Throws c10::Error
-/// on other shapes. Takes time in proportion to N * K. Without gradient. Registered as
-/// convmae::nms.
+/// on other shapes. Takes time in proportion to N * K, on the CPU: boxes of another device are
+/// waited for. Without gradient. On the meta device, which knows no scores, all are kept.
+/// Registered as convmae::nms.
 at::Tensor nms(const at::Tensor& boxes, const at::Tensor& scores, double iou_threshold,
                std::int64_t max_kept = kKeepAll);
 

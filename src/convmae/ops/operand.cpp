@@ -23,7 +23,8 @@ at::Tensor Operand::matrix_in(at::ScalarType type) const {
 }
 
 bool OperandCache::is_current(const at::Tensor& weight) const {
-  return copy_.defined() && copy_.sizes() == weight.sizes() && data_ == weight.const_data_ptr() &&
+  return copy_.defined() && copy_.sizes() == weight.sizes() && memory_ &&
+         memory_->_unsafe_get_target() == weight.storage().unsafeGetStorageImpl() &&
          version_ == weight._version();
 }
 
@@ -33,7 +34,7 @@ Operand OperandCache::operand(const at::Tensor& weight, at::ScalarType type) {
     const at::NoGradGuard no_grad;
     // A new tensor, not the old one overwritten: a graph of the last step may still hold that.
     copy_ = weight.to(type);
-    data_ = weight.const_data_ptr();
+    memory_ = weight.storage().getWeakStorageImpl();
     version_ = weight._version();
   }
   return {weight, copy_};

@@ -3,8 +3,11 @@
 #include "convmae/ops/gemm_policy.h"
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/StorageImpl.h>
+#include <c10/util/intrusive_ptr.h>
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 namespace convmae::ops {
@@ -38,7 +41,8 @@ class OperandCache {
   bool is_current(const at::Tensor& weight) const;
 
   at::Tensor copy_;
-  const void* data_ = nullptr;
+  /// Of the weight; not its address, which a device may not have, and others get when it is freed.
+  std::optional<c10::weak_intrusive_ptr<c10::StorageImpl>> memory_;
   std::int64_t version_ = 0;
 };
 

@@ -1,9 +1,11 @@
 #include "convmae/ops/roi_align.h"
 
 #include "convmae/ops/cpu_features.h"
+#include "convmae/ops/kernel_choice.h"
 #include "convmae/ops/kernels/dispatch.h"
 #include "convmae/ops/kernels/roi_align.h"
 #include "convmae/ops/once_differentiable.h"
+#include "convmae/ops/roi_align_passes.h"
 #include "convmae/ops/roi_cells.h"
 
 #include <ATen/Parallel.h>
@@ -13,43 +15,12 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
-#include <cmath>
 #include <vector>
 
 namespace convmae::ops {
 namespace {
 
 using at::Tensor;
-
-// ---- Checks: once, at the border ----
-
-void check_grid(const RoiGrid& grid) {
-  TORCH_CHECK(
-      grid.height > 0 && grid.width > 0 && grid.sampling_ratio >= 0 && std::isfinite(grid.scale),
-      "roi_align: expected cells, a sampling ratio of 0 or more and a finite scale, found ",
-      grid.height, "x", grid.width, ", ", grid.sampling_ratio, " and ", grid.scale);
-}
-
-void check_boxes(const Tensor& boxes, const Tensor& images) {
-  TORCH_CHECK(boxes.dim() == 2 && boxes.size(1) == 4, "roi_align: boxes must be [R, 4], found ",
-              boxes.sizes());
-  TORCH_CHECK(
-      images.dim() == 1 && images.size(0) == boxes.size(0) && images.scalar_type() == at::kLong,
-      "roi_align: images must be [", boxes.size(0), "] int64, found ", images.sizes(), " ",
-      images.scalar_type());
-}
-
-void check_map(at::IntArrayRef map, const Tensor& boxes) {
-  TORCH_CHECK(map.size() == 4, "roi_align: the map must be [N, C, H, W], found ", map);
-  TORCH_CHECK(boxes.size(0) == 0 || (map[2] > 0 && map[3] > 0),
-              "roi_align: expected a map with pixels, found ", map);
-}
-
-/// Whether kernels of the type that x is computed in are there.
-void check_type(const Tensor& x) {
-  TORCH_CHECK(has_kernel(x), "roi_align: float32, float64 or bfloat16 expected, found ",
-              x.scalar_type());
-}
 
 /// Rows of channels and their weights, for the kernels.
 template <typename T>
@@ -74,15 +45,6 @@ roi_align_kernel::Kernels kernels_for(const Tensor& x) {
   return for_this_cpu(roi_align_kernel::kernels_baseline, roi_align_kernel::kernels_avx2,
                       roi_align_kernel::kernels_avx512,
                       roi_align_kernel::kernels_avx512_bf16)(element_of(x));
-}
-
-/// Channels last, as the kernels take them, in the type that is computed in.
-Tensor channels_last(const Tensor& map) {
-  return map.permute({0, 2, 3, 1}).to(accumulation_type(map)).contiguous();
-}
-/// And back, as a view in the type asked for.
-Tensor channels_first(const Tensor& map, at::ScalarType type) {
-  return map.to(type).permute({0, 3, 1, 2});
 }
 
 /// pixels [N, H, W, C] -> cells [R, height, width, C].
@@ -163,11 +125,12 @@ void scatter_cells(const Tensor& cells, const RoiCells<T>& table, const RoiGrid&
 Tensor forward_cpu(const Tensor& map, const Tensor& boxes, const Tensor& images, double scale,
                    int64_t height, int64_t width, int64_t sampling_ratio, bool aligned) {
   const RoiGrid grid{scale, height, width, sampling_ratio, aligned};
-  check_grid(grid);
-  check_boxes(boxes, images);
-  check_map(map.sizes(), boxes);
-  check_type(map);
-  const Tensor pixels = channels_last(map);
+  roi::check_forward(map, boxes, images, grid);
+  if (kernel_choice() == KernelChoice::reference) {
+    return roi::reference_forward(map, boxes, images, scale, height, width, sampling_ratio,
+                                  aligned);
+  }
+  const Tensor pixels = roi::channels_last(map);
   Tensor cells = at::empty({boxes.size(0), height, width, map.size(1)}, pixels.options());
   const auto run = [&](auto zero) {
     using T = decltype(zero);
@@ -178,21 +141,19 @@ Tensor forward_cpu(const Tensor& map, const Tensor& boxes, const Tensor& images,
   } else {
     run(0.0F);
   }
-  return channels_first(cells, map.scalar_type());
+  return roi::channels_first(cells, map.scalar_type());
 }
 
 Tensor backward_cpu(const Tensor& grad, const Tensor& boxes, const Tensor& images,
                     at::IntArrayRef map, double scale, int64_t height, int64_t width,
                     int64_t sampling_ratio, bool aligned) {
   const RoiGrid grid{scale, height, width, sampling_ratio, aligned};
-  check_grid(grid);
-  check_boxes(boxes, images);
-  check_map(map, boxes);
-  check_type(grad);
-  const std::vector<int64_t> expected{boxes.size(0), map[1], height, width};
-  TORCH_CHECK(grad.sizes() == expected, "roi_align_backward: grad must be ", expected, ", found ",
-              grad.sizes());
-  const Tensor cells = channels_last(grad);
+  roi::check_backward(grad, boxes, images, map, grid);
+  if (kernel_choice() == KernelChoice::reference) {
+    return roi::reference_backward(grad, boxes, images, map, scale, height, width, sampling_ratio,
+                                   aligned);
+  }
+  const Tensor cells = roi::channels_last(grad);
   Tensor pixels = at::zeros({map[0], map[2], map[3], map[1]}, cells.options());
   const auto run = [&](auto zero) {
     using T = decltype(zero);
@@ -203,16 +164,14 @@ Tensor backward_cpu(const Tensor& grad, const Tensor& boxes, const Tensor& image
   } else {
     run(0.0F);
   }
-  return channels_first(pixels, grad.scalar_type());
+  return roi::channels_first(pixels, grad.scalar_type());
 }
 
 // ---- Shapes only ----
 
 Tensor forward_meta(const Tensor& map, const Tensor& boxes, const Tensor& images, double scale,
                     int64_t height, int64_t width, int64_t sampling_ratio, bool aligned) {
-  check_grid({scale, height, width, sampling_ratio, aligned});
-  check_boxes(boxes, images);
-  check_map(map.sizes(), boxes);
+  roi::check_forward(map, boxes, images, {scale, height, width, sampling_ratio, aligned});
   return at::empty({boxes.size(0), height, width, map.size(1)}, map.options())
       .permute({0, 3, 1, 2});
 }
@@ -220,9 +179,7 @@ Tensor forward_meta(const Tensor& map, const Tensor& boxes, const Tensor& images
 Tensor backward_meta(const Tensor& grad, const Tensor& boxes, const Tensor& images,
                      at::IntArrayRef map, double scale, int64_t height, int64_t width,
                      int64_t sampling_ratio, bool aligned) {
-  check_grid({scale, height, width, sampling_ratio, aligned});
-  check_boxes(boxes, images);
-  check_map(map, boxes);
+  roi::check_backward(grad, boxes, images, map, {scale, height, width, sampling_ratio, aligned});
   return at::empty({map[0], map[2], map[3], map[1]}, grad.options()).permute({0, 3, 1, 2});
 }
 

@@ -27,8 +27,9 @@ struct RoiCells {
   RoiAxis<T> columns;
 };
 
-/// For boxes [R, 4] on maps of the size `map` {N, C, H, W}. T is float or double. Throws
-/// c10::Error for boxes that are not finite, too far away or on an image that there is none of.
+/// For boxes [R, 4] in host memory on maps of the size `map` {N, C, H, W}. T is float or double.
+/// Throws c10::Error for boxes that are not finite, too far away or on an image that there is none
+/// of.
 template <typename T>
 RoiCells<T> roi_cells(at::IntArrayRef map, const at::Tensor& boxes, const at::Tensor& images,
                       const RoiGrid& grid);

@@ -1,7 +1,9 @@
 #include "convmae/ops/score_bias.h"
 
+#include <ATen/TensorIndexing.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
 
 namespace convmae::ops {
 namespace {
@@ -88,26 +90,35 @@ Tensor full_bias(const ScoreBias& bias, const ScoreShape& scores) {
     const auto distance = [&](const Tensor& from, const Tensor& to) {
       return from.unsqueeze(2) - to.unsqueeze(1);
     };
-    const auto row_of = [&](const Tensor& place) { return place.floor_divide(grid.width); };
+    const auto row_of = [&](const Tensor& place) { return place.div(grid.width, "floor"); };
     const auto column_of = [&](const Tensor& place) { return place.remainder(grid.width); };
     const Tensor index =
         (distance(row_of(queries), row_of(keys)) + (grid.height - 1)) * (2 * grid.width - 1) +
         distance(column_of(queries), column_of(keys)) + (grid.width - 1);
-    sum = bias.table.flatten(1)
-              .index_select(1, index.flatten())
-              .unflatten(1, index.sizes())
-              .transpose(0, 1);
+    // Not gather, nor index_select: this one's gradient is the same bits every time, on a GPU too.
+    sum = bias.table.flatten(1).index({at::indexing::Slice(), index}).transpose(0, 1);
   }
   if (bias.rows.defined()) {
     const auto of_keys = [&](const Tensor& x, const Tensor& index) {
       return x.gather(3, index.unsqueeze(1).unsqueeze(1).expand(
                              {scores.images, scores.heads, scores.queries, scores.keys}));
     };
-    const Tensor decomposed = of_keys(bias.rows, keys.floor_divide(grid.width)) +
+    const Tensor decomposed = of_keys(bias.rows, keys.div(grid.width, "floor")) +
                               of_keys(bias.columns, keys.remainder(grid.width));
     sum = sum.defined() ? sum + decomposed : decomposed;
   }
   return sum;
+}
+
+Tensor keys_as_vectors(const ScoreBias& bias, const ScoreShape& scores) {
+  const BiasGrid grid = bias.grid();
+  const Tensor keys = places_of(bias.key_places, scores.keys, bias.rows).unsqueeze(2);
+  const auto is_one_of = [&](const Tensor& number, std::int64_t count) {
+    return number == at::arange(count, number.options());
+  };
+  return at::cat({is_one_of(keys.div(grid.width, "floor"), grid.height),
+                  is_one_of(keys.remainder(grid.width), grid.width)},
+                 2);
 }
 
 }  // namespace convmae::ops

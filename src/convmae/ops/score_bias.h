@@ -56,4 +56,8 @@ void check(const ScoreBias& bias, const ScoreShape& scores);
 /// All that the bias adds, in full: [B or 1, heads, R, N], differentiable.
 at::Tensor full_bias(const ScoreBias& bias, const ScoreShape& scores);
 
+/// What the rows and columns of a bias, one after the other, are multiplied with to give it for
+/// each key: [B or 1, N, h + w], 1 at the key's row and at h plus its column, else 0.
+at::Tensor keys_as_vectors(const ScoreBias& bias, const ScoreShape& scores);
+
 }  // namespace convmae::ops

@@ -1,13 +1,18 @@
 #include "convmae/ops/kernels/dispatch.h"
 
+#include "convmae/ops/kernel_choice.h"
+
 #include <c10/util/Exception.h>
 
 namespace convmae::ops {
 
-bool has_kernel(const at::Tensor& x) {
+bool has_element(const at::Tensor& x) {
   const auto type = x.scalar_type();
-  return x.device().is_cpu() &&
-         (type == at::kFloat || type == at::kDouble || type == at::kBFloat16);
+  return type == at::kFloat || type == at::kDouble || type == at::kBFloat16;
+}
+
+bool has_kernel(const at::Tensor& x) {
+  return x.device().is_cpu() && has_element(x) && kernel_choice() == KernelChoice::own;
 }
 
 Element element_of(const at::Tensor& x) {

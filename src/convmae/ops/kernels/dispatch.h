@@ -8,7 +8,10 @@
 
 namespace convmae::ops {
 
-/// Whether x is of a device and type that kernels of Element are there for.
+/// Whether x is of a type that kernels of Element are there for.
+bool has_element(const at::Tensor& x);
+/// Whether x is for the CPU's kernels: of their device and types, and they are to compute
+/// (kernel_choice.h).
 bool has_kernel(const at::Tensor& x);
 /// For x of these types. Throws c10::Error for others.
 Element element_of(const at::Tensor& x);
