@@ -7,6 +7,7 @@
 #include "support/processes.h"
 #include "support/shared_training.h"
 #include "support/small_models.h"
+#include "support/step_without_numbers.h"
 #include <memory>
 #include <string>
 
@@ -52,6 +53,18 @@ Trained finetune_by_positions(ProcessGroup* group) {
   Trained trained = train({.fill = fill_batch}, task, group);
   for (const auto& average : task.further_state().tensors) trained.tensors.push_back(average);
   return trained;
+}
+
+TEST(FinetuneTask, AStepOnADeviceReadsNoNumberBack) {
+  const FinetuneOptions options = small_options();
+  const std::vector<std::int64_t> class_of{0, 1, 2};
+  FinetuneTask task(options, class_of, {.encoder = options.model_config.encoder, .num_classes = 3},
+                    {.device = c10::kMeta, .type = at::kBFloat16});
+  Batch batch;
+  batch.count = 4;
+  batch.global_indices = {4, 5, 6, 7};
+  fill_batch(batch);
+  EXPECT_NO_THROW(take_step_without_numbers(task, batch));
 }
 
 TEST(FinetuneTask, IsTrainedBySeveralProcessesAsByOne) {

@@ -74,6 +74,7 @@ class BenchPretrain(ProgramTest):
         self.assert_user_error(run_program("bench", "pretrain", *SMALL, "--precision", "fp8"), "fp8")
         self.assert_user_error(run_program("bench", "pretrain", *SMALL, "--device", "gpu"), "gpu", "cuda:NUMBER")
         self.assert_user_error(run_program("bench", "pretrain", *SMALL, "--device", "cuda:99"), "cuda:99", "cpu")
+        self.assert_user_error(run_program("bench", "pretrain", *SMALL, "--kernel", "fast"), "fast", "reference")
         self.assert_user_error(run_program("bench", "pretrain", *SMALL, "--against", "sparse"), "sparse", "dense")
         self.assert_user_error(run_program("bench", "pretrain", *SMALL, "--against", "dense", "--method", "mae"), "mae")
         self.assert_user_error(run_program("bench"), "convmae bench --help")

@@ -177,29 +177,34 @@ TEST(AdamW, TheNumberOfThreadsChangesNoBit) {
 TEST(AdamW, AStepThatTheDeviceDecidesIsTheSameOrNone) {
   at::manual_seed(2);
   const at::Tensor start = at::randn({5, 3});
-  const auto optimizer_of = [](const at::Tensor& param) {
+  const auto optimizer_of = [](const at::Tensor& param, const at::Tensor& bias) {
     ParamGroup group;
     group.weight_decay = 0.1;
     group.lr_scale = 0.5;
-    group.names = {"weight", "frozen"};
-    group.params = {param, at::ones({2})};
+    group.names = {"weight", "frozen", "bias"};
+    group.params = {param, at::ones({2}), bias};
     return AdamW({group}, {});
   };
   const at::Tensor param = start.clone();
   const at::Tensor expected_param = start.clone();
-  AdamW optimizer = optimizer_of(param);
-  AdamW expected = optimizer_of(expected_param);
+  const at::Tensor bias = at::ones({3});
+  const at::Tensor expected_bias = at::ones({3});
+  AdamW optimizer = optimizer_of(param, bias);
+  AdamW expected = optimizer_of(expected_param, expected_bias);
   for (int step = 0; step < 4; ++step) {
     const at::Tensor grad = at::randn({5, 3});
     param.mutable_grad() = grad * std::nan("");
+    bias.mutable_grad() = grad[0];
     const auto version = param._version();
     optimizer.step_if(at::zeros({}, at::kBool), 0.1);
     param.mutable_grad() = grad.clone();
     optimizer.step_if(at::ones({}, at::kBool), 0.1);
     EXPECT_GT(param._version(), version) << "copies must learn of it";
     expected_param.mutable_grad() = grad.clone();
+    expected_bias.mutable_grad() = grad[0];
     expected.step(0.1);
     EXPECT_TRUE(at::allclose(param, expected_param, 1e-5, 1e-6));
+    EXPECT_TRUE(at::allclose(bias, expected_bias, 1e-5, 1e-6));
   }
   const auto state = optimizer.state_tensors();
   const auto expected_state = expected.state_tensors();

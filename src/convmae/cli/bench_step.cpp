@@ -77,6 +77,7 @@ void print_as_json(const Report& report) {
   json["threads"] = report.compute.threads;
   json["gemm"] = report.compute.gemm;
   json["precision"] = report.compute.precision;
+  json["kernel"] = report.compute.kernel;
   json["cpu"] = describe_cpu();
   json["cpu_seconds_per_step"] = result.cost.total();
   json["forward_cpu_seconds"] = result.cost.forward;
@@ -188,6 +189,8 @@ class BenchStepCommand {
     table_.add("device", report_.compute.device, "auto, cpu, cuda or cuda:NUMBER");
     table_.add("precision", report_.compute.precision,
                "fp32, or bf16 where the CPU has it; auto: bf16 on a GPU");
+    table_.add("kernel", report_.compute.kernel,
+               "own, or reference: the library's operators in place of ours");
     table_.add("seed", report_.options.seed, "Of the model's weights");
     if (task == BenchmarkTask::pretrain) {
       table_.add("against", against_, "dense: the published dense formulation, in turn with ours");

@@ -104,6 +104,8 @@ void TrainingFlags::add_machine() {
   table_.add("gemm", options_.gemm, "Matrix products on a CPU: auto, aten, onednn or native");
   table_.add("precision", options_.precision,
              "fp32, or bf16: faster, where the CPU has it; auto: bf16 on a GPU");
+  table_.add("kernel", options_.kernel,
+             "own, or reference: the library's operators in place of ours");
   table_.add_command_line_only("dist_timeout", dist_timeout_,
                                "Seconds in which another process must answer");
   table_.add_command_line_only("json", json_, "Print JSON at the end");

@@ -4,13 +4,16 @@
 #include "convmae/dist/process_group.h"
 #include "convmae/model/dense/batch_norm.h"
 #include "convmae/model/encoder/layers.h"
+#include "convmae/model/named_tensors.h"
 #include "convmae/ops/compute_threads.h"
 #include "convmae/ops/cpu_features.h"
 #include "convmae/ops/device.h"
+#include "convmae/ops/kernel_choice.h"
 #include "convmae/ops/precision.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
+#include <ATen/ops/empty_like.h>
 
 namespace convmae {
 
@@ -27,6 +30,7 @@ void resolve_compute(ComputeOptions& options) {
 void validate_compute(const ComputeOptions& options) {
   parse_precision(options.precision, parse_device(options.device));
   if (options.gemm != "auto") parse_gemm_backend(options.gemm);
+  parse_kernel_choice(options.kernel);
 }
 
 Compute start_compute(const ComputeOptions& options, ProcessGroup* group) {
@@ -37,6 +41,7 @@ Compute start_compute(const ComputeOptions& options, ProcessGroup* group) {
   if (options.gemm != "auto") {
     compute.gemm = GemmPolicy(parse_gemm_backend(options.gemm), compute.type);
   }
+  choose_kernels(parse_kernel_choice(options.kernel));
   use_device(compute.device);
   if (group != nullptr) group->compute_on(compute.device, num_gpus());
   use_compute_threads(options.threads);
@@ -44,8 +49,24 @@ Compute start_compute(const ComputeOptions& options, ProcessGroup* group) {
   return compute;
 }
 
+namespace {
+
+/// Of the meta device, which Module::to does not know: what is left of its tensors are shapes.
+void forget_numbers(torch::nn::Module& model) {
+  for (const auto& [name, tensor] : named_tensors(model)) {
+    const at::Tensor shape = at::empty_like(tensor, at::device(at::kMeta));
+    tensor.unsafeGetTensorImpl()->shallow_copy_from(shape.getIntrusivePtr());
+  }
+}
+
+}  // namespace
+
 torch::nn::Module& place(torch::nn::Module& model, const Compute& compute) {
-  model.to(compute.device);
+  if (compute.device.is_meta()) {
+    forget_numbers(model);
+  } else {
+    model.to(compute.device);
+  }
   set_gemm_policy(model, compute.gemm);
   set_process_group(model, compute.group);
   return model;

@@ -19,6 +19,7 @@ struct ComputeOptions {
   std::int64_t threads = 0;   ///< 0: one a CPU
   std::string gemm = "auto";  ///< of CPUs: others have one alone
   std::string precision = "auto";
+  std::string kernel = "own";
 };
 
 /// Writes out what was left to the program.
@@ -42,9 +43,9 @@ struct Compute {
 /// if the system refuses the threads.
 Compute start_compute(const ComputeOptions& options, ProcessGroup* group = nullptr);
 
-/// Moves what a model holds to the device, gives its layers the policy of their GEMMs and its batch
-/// norms the other processes, and returns it. Optimizers are made after that: what they remember
-/// lies where the parameters do.
+/// Moves what a model holds to the device (which may be meta: then only shapes are left), gives its
+/// layers the policy of their GEMMs and its batch norms the other processes, and returns it.
+/// Optimizers are made after that: what they remember lies where the parameters do.
 torch::nn::Module& place(torch::nn::Module& model, const Compute& compute);
 
 /// Name and value of everything about the machine that decides a run's numbers or speed.

@@ -43,8 +43,12 @@ AdamW::AdamW(std::vector<ParamGroup> groups, AdamWOptions options)
 void AdamW::move(double lr, const std::optional<at::Tensor>& admitted) {
   const at::NoGradGuard no_grad;
   last_lr_ = lr;
+  std::optional<at::Tensor> taken;     // 1 where this is a step
   std::optional<at::Tensor> left_out;  // 1 where nothing is to move
-  if (admitted) left_out = 1 - admitted->to(at::kFloat);
+  if (admitted) {
+    taken = admitted->to(at::kFloat);
+    left_out = 1 - *taken;
+  }
   std::size_t next_state = 0;
   for (const ParamGroup& group : groups()) {
     Tensors tensors;
@@ -58,8 +62,11 @@ void AdamW::move(double lr, const std::optional<at::Tensor>& admitted) {
       tensors.steps.push_back(state.step);
     }
     if (tensors.params.empty()) continue;
-    at::_foreach_add_(tensors.steps, 1);
-    if (left_out) at::_foreach_sub_(tensors.steps, *left_out);
+    if (taken) {
+      at::_foreach_add_(tensors.steps, *taken);
+    } else {
+      at::_foreach_add_(tensors.steps, 1);
+    }
     at::_fused_adamw_(tensors.params, tensors.grads, tensors.averages, tensors.squares,
                       /*max_exp_avg_sqs=*/{}, tensors.steps, lr * group.lr_scale, options_.beta1,
                       options_.beta2, group.weight_decay, options_.eps, /*amsgrad=*/false,
