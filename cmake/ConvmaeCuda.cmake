@@ -43,9 +43,14 @@ endif()
 # start their kernels for operators, linked into TARGET where torch has CUDA
 #
 # The sources include no torch header, which nvcc takes 18 s for, so they need nothing that TARGET is compiled with.
-# The callers do, and no header of CUDA: any torch compiles them.
+# The callers do, and no header of CUDA: they are compiled everywhere.
 function(convmae_cuda_sources target)
   cmake_parse_arguments(arg "" "" "SOURCES;CALLERS" ${ARGN})
+  if(NOT CONVMAE_HAS_CUDA)
+    add_library(${target}_cuda_callers OBJECT ${arg_CALLERS})
+    target_link_libraries(${target}_cuda_callers PRIVATE convmae_options)
+    convmae_use_torch(${target}_cuda_callers PRIVATE)
+  endif()
   if(NOT CONVMAE_COMPILES_CUDA)
     return()
   endif()
@@ -61,9 +66,5 @@ function(convmae_cuda_sources target)
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_cuda> ${arg_CALLERS})
     target_compile_definitions(${target} PRIVATE CONVMAE_HAS_CUDA)
     target_link_libraries(${target} PRIVATE CUDA::cudart_static)
-  else()
-    add_library(${target}_cuda_callers OBJECT ${arg_CALLERS})
-    target_link_libraries(${target}_cuda_callers PRIVATE convmae_options)
-    convmae_use_torch(${target}_cuda_callers PRIVATE)
   endif()
 endfunction()

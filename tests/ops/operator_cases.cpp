@@ -10,7 +10,6 @@
 
 #include "support/dense_map.h"
 #include <random>
-#include <utility>
 
 namespace convmae {
 namespace {
@@ -18,62 +17,59 @@ namespace {
 using Tensors = OperatorCase::Tensors;
 using Compute = decltype(OperatorCase::compute);
 
-at::Tensor random_numbers(at::IntArrayRef shape) {
+at::Tensor numbers(at::IntArrayRef shape) {
   return torch::randn(shape, torch::kDouble).to(torch::kBFloat16).to(torch::kDouble);
 }
 
 void add_linear(std::vector<OperatorCase>& all) {
   all.push_back({"linear",
-                 {random_numbers({2, 5, 6})},
-                 {random_numbers({8, 6}), random_numbers({8})},
+                 {numbers({2, 5, 6})},
+                 {numbers({8, 6}), numbers({8})},
                  {},
                  [](const Tensors& x, const Tensors& p, const Tensors&) {
                    return ops::linear(x[0], p[0], p[1]);
                  }});
   all.push_back({"linear without bias",
-                 {random_numbers({7, 6})},
-                 {random_numbers({8, 6, 1, 1})},
+                 {numbers({7, 6})},
+                 {numbers({8, 6, 1, 1})},
                  {},
                  [](const Tensors& x, const Tensors& p, const Tensors&) {
                    return ops::linear(x[0], p[0], std::nullopt);
                  }});
-  all.push_back(
-      {"linear of a norm",
-       {random_numbers({2, 5, 6})},
-       {random_numbers({8, 6}), random_numbers({8}), random_numbers({6}), random_numbers({6})},
-       {},
-       [](const Tensors& x, const Tensors& p, const Tensors&) {
-         return ops::linear(x[0], p[0], p[1], ops::Norm{p[2], p[3], 1e-5});
-       }});
+  all.push_back({"linear of a norm",
+                 {numbers({2, 5, 6})},
+                 {numbers({8, 6}), numbers({8}), numbers({6}), numbers({6})},
+                 {},
+                 [](const Tensors& x, const Tensors& p, const Tensors&) {
+                   return ops::linear(x[0], p[0], p[1], ops::Norm{p[2], p[3], 1e-5});
+                 }});
 }
 
 void add_mlp(std::vector<OperatorCase>& all) {
-  const Tensors weights{random_numbers({16, 6}), random_numbers({16}), random_numbers({6, 16}),
-                        random_numbers({6})};
+  const Tensors weights{numbers({16, 6}), numbers({16}), numbers({6, 16}), numbers({6})};
   all.push_back({"mlp",
-                 {random_numbers({3, 4, 6})},
+                 {numbers({3, 4, 6})},
                  weights,
                  {},
                  [](const Tensors& x, const Tensors& p, const Tensors&) {
                    return ops::mlp(x[0], p[0], p[1], p[2], p[3]);
                  }});
   Tensors with_norm = weights;
-  with_norm.insert(with_norm.end(), {random_numbers({6}), random_numbers({6})});
+  with_norm.insert(with_norm.end(), {numbers({6}), numbers({6})});
   all.push_back({"mlp of a norm",
-                 {random_numbers({3, 4, 6})},
+                 {numbers({3, 4, 6})},
                  with_norm,
                  {},
                  [](const Tensors& x, const Tensors& p, const Tensors&) {
                    return ops::mlp(x[0], p[0], p[1], p[2], p[3], ops::Norm{p[4], p[5], 1e-6});
                  }});
-  all.push_back({"gelu",
-                 {random_numbers({5, 7})},
-                 {},
-                 {},
-                 [](const Tensors& x, const Tensors&, const Tensors&) { return ops::gelu(x[0]); }});
+  all.push_back(
+      {"gelu", {numbers({5, 7})}, {}, {}, [](const Tensors& x, const Tensors&, const Tensors&) {
+         return ops::gelu(x[0]);
+       }});
   all.push_back({"layer_norm",
-                 {random_numbers({4, 5, 33})},
-                 {random_numbers({33}), random_numbers({33})},
+                 {numbers({4, 5, 33})},
+                 {numbers({33}), numbers({33})},
                  {},
                  [](const Tensors& x, const Tensors& p, const Tensors&) {
                    return ops::layer_norm(x[0], {p[0], p[1], 1e-6});
@@ -89,8 +85,8 @@ void add_depthwise(std::vector<OperatorCase>& all) {
     const at::Tensor kept = dense::random_kept(2, 12, visible, random);
     all.push_back({"masked_depthwise_conv2d " + std::to_string(kernel) + " of " +
                        std::to_string(visible) + " blocks",
-                   {random_numbers({2, visible, side * side, channels})},
-                   {random_numbers({channels, 1, kernel, kernel}), random_numbers({channels})},
+                   {numbers({2, visible, side * side, channels})},
+                   {numbers({channels, 1, kernel, kernel}), numbers({channels})},
                    {kept, dense::slot_of(kept, 3, 4)},
                    [nesting](const Tensors& x, const Tensors& p, const Tensors& places) {
                      return ops::masked_depthwise_conv2d(x[0], p[0], p[1], places[0], places[1],
@@ -105,17 +101,17 @@ void add_depthwise(std::vector<OperatorCase>& all) {
   }
 }
 
-/// Attention of 2 heads with 4 channels in 2 images of 2 x 3 places.
+/// Attention of 2 heads with 8 channels, which a GPU's kernels take, in 2 images of 2 x 3 places.
 void add_attention(std::vector<OperatorCase>& all) {
-  const Tensors projection{random_numbers({8, 8}), random_numbers({8})};
+  const Tensors projection{numbers({16, 16}), numbers({16})};
   const at::Tensor visible = torch::tensor({1, 0, 1, 1, 1, 0, 0, 1, 1, 1, 0, 1}, torch::kLong)
                                  .view({2, 6})
                                  .to(torch::kBool);
   const auto add = [&](const std::string& name, const Tensors& biases, const Tensors& places,
-                       Compute compute) {
-    Tensors activations{random_numbers({2, 6, 24})};
+                       const Compute& compute) {
+    Tensors activations{numbers({2, 6, 48})};
     activations.insert(activations.end(), biases.begin(), biases.end());
-    all.push_back({name, activations, projection, places, std::move(compute)});
+    all.push_back({name, activations, projection, places, compute});
   };
   add("self_attention", {}, {}, [](const Tensors& x, const Tensors& p, const Tensors&) {
     return ops::self_attention(x[0], 2, {p[0], p[1]});
@@ -124,26 +120,25 @@ void add_attention(std::vector<OperatorCase>& all) {
       [](const Tensors& x, const Tensors& p, const Tensors& places) {
         return ops::self_attention(x[0], 2, {p[0], p[1]}, places[0]);
       });
-  add("self_attention with a table", {random_numbers({2, 3, 5})}, {visible},
+  add("self_attention with a table", {numbers({2, 3, 5})}, {visible},
       [](const Tensors& x, const Tensors& p, const Tensors& places) {
         return ops::self_attention(x[0], 2, {p[0], p[1]}, places[0], {.table = x[1]});
       });
-  add("self_attention with rows and columns",
-      {random_numbers({2, 2, 6, 2}), random_numbers({2, 2, 6, 3})}, {},
+  add("self_attention with rows and columns", {numbers({2, 2, 6, 2}), numbers({2, 2, 6, 3})}, {},
       [](const Tensors& x, const Tensors& p, const Tensors&) {
         return ops::self_attention(x[0], 2, {p[0], p[1]}, std::nullopt,
                                    {.rows = x[1], .columns = x[2]});
       });
   const at::Tensor key_places = torch::tensor({5, 0, 3, 2, 1, 4, 0, 1, 4, 5, 2, 3}).view({2, 6});
   add("self_attention with all biases and places",
-      {random_numbers({2, 3, 5}), random_numbers({2, 2, 6, 2}), random_numbers({2, 2, 6, 3})},
-      {visible, key_places}, [](const Tensors& x, const Tensors& p, const Tensors& places) {
+      {numbers({2, 3, 5}), numbers({2, 2, 6, 2}), numbers({2, 2, 6, 3})}, {visible, key_places},
+      [](const Tensors& x, const Tensors& p, const Tensors& places) {
         return ops::self_attention(
             x[0], 2, {p[0], p[1]}, places[0],
             {.table = x[1], .rows = x[2], .columns = x[3], .key_places = places[1]});
       });
   all.push_back({"cross_attention",
-                 {random_numbers({2, 3, 8}), random_numbers({2, 6, 16})},
+                 {numbers({2, 3, 16}), numbers({2, 6, 32})},
                  projection,
                  {visible},
                  [](const Tensors& x, const Tensors& p, const Tensors& places) {
@@ -159,7 +154,7 @@ void add_roi_align(std::vector<OperatorCase>& all) {
   const at::Tensor images = torch::tensor({0, 1, 1, 0}, torch::kLong);
   for (const int64_t ratio : {0, 2}) {
     all.push_back({"roi_align " + std::to_string(ratio),
-                   {random_numbers({2, 3, 5, 7})},
+                   {numbers({2, 3, 5, 7})},
                    {},
                    {boxes, images},
                    [ratio](const Tensors& x, const Tensors&, const Tensors& places) {
@@ -205,7 +200,7 @@ std::vector<at::Tensor> result_and_gradients(const OperatorCase& c, at::Device d
   const Tensors p = leaves_of(c.parameters, device, parameter_type(type));
   const at::Tensor result = c.compute(x, p, at_place(c.places, device));
   torch::manual_seed(12);
-  result.backward(random_numbers(result.sizes()).to(device, type));
+  result.backward(numbers(result.sizes()).to(device, type));
   Tensors all{result.detach()};
   for (const Tensors& leaves : {x, p}) {
     for (const at::Tensor& leaf : leaves) all.push_back(leaf.grad());

@@ -17,7 +17,8 @@ struct Norm {
 /// parameter gradients in bfloat16, which lost a third of them over 1,500 rows. Any floating type,
 /// any device. Throws c10::Error on other shapes. Differentiable once.
 ///
-/// Before a Linear, hand the norm to that (ops/linear.h, ops/mlp.h): then its result is not kept.
+/// Before a Linear, hand the norm to that (ops/linear.h, ops/mlp.h): then the CPU does not keep its
+/// result.
 at::Tensor layer_norm(const at::Tensor& x, const Norm& norm);
 
 }  // namespace convmae::ops
