@@ -17,28 +17,28 @@ namespace {
 using Tensors = OperatorCase::Tensors;
 using Compute = decltype(OperatorCase::compute);
 
-at::Tensor numbers(at::IntArrayRef shape) {
+at::Tensor drawn(at::IntArrayRef shape) {
   return torch::randn(shape, torch::kDouble).to(torch::kBFloat16).to(torch::kDouble);
 }
 
 void add_linear(std::vector<OperatorCase>& all) {
   all.push_back({"linear",
-                 {numbers({2, 5, 6})},
-                 {numbers({8, 6}), numbers({8})},
+                 {drawn({2, 5, 6})},
+                 {drawn({8, 6}), drawn({8})},
                  {},
                  [](const Tensors& x, const Tensors& p, const Tensors&) {
                    return ops::linear(x[0], p[0], p[1]);
                  }});
   all.push_back({"linear without bias",
-                 {numbers({7, 6})},
-                 {numbers({8, 6, 1, 1})},
+                 {drawn({7, 6})},
+                 {drawn({8, 6, 1, 1})},
                  {},
                  [](const Tensors& x, const Tensors& p, const Tensors&) {
                    return ops::linear(x[0], p[0], std::nullopt);
                  }});
   all.push_back({"linear of a norm",
-                 {numbers({2, 5, 6})},
-                 {numbers({8, 6}), numbers({8}), numbers({6}), numbers({6})},
+                 {drawn({2, 5, 6})},
+                 {drawn({8, 6}), drawn({8}), drawn({6}), drawn({6})},
                  {},
                  [](const Tensors& x, const Tensors& p, const Tensors&) {
                    return ops::linear(x[0], p[0], p[1], ops::Norm{p[2], p[3], 1e-5});
@@ -46,30 +46,30 @@ void add_linear(std::vector<OperatorCase>& all) {
 }
 
 void add_mlp(std::vector<OperatorCase>& all) {
-  const Tensors weights{numbers({16, 6}), numbers({16}), numbers({6, 16}), numbers({6})};
+  const Tensors weights{drawn({16, 6}), drawn({16}), drawn({6, 16}), drawn({6})};
   all.push_back({"mlp",
-                 {numbers({3, 4, 6})},
+                 {drawn({3, 4, 6})},
                  weights,
                  {},
                  [](const Tensors& x, const Tensors& p, const Tensors&) {
                    return ops::mlp(x[0], p[0], p[1], p[2], p[3]);
                  }});
   Tensors with_norm = weights;
-  with_norm.insert(with_norm.end(), {numbers({6}), numbers({6})});
+  with_norm.insert(with_norm.end(), {drawn({6}), drawn({6})});
   all.push_back({"mlp of a norm",
-                 {numbers({3, 4, 6})},
+                 {drawn({3, 4, 6})},
                  with_norm,
                  {},
                  [](const Tensors& x, const Tensors& p, const Tensors&) {
                    return ops::mlp(x[0], p[0], p[1], p[2], p[3], ops::Norm{p[4], p[5], 1e-6});
                  }});
   all.push_back(
-      {"gelu", {numbers({5, 7})}, {}, {}, [](const Tensors& x, const Tensors&, const Tensors&) {
+      {"gelu", {drawn({5, 7})}, {}, {}, [](const Tensors& x, const Tensors&, const Tensors&) {
          return ops::gelu(x[0]);
        }});
   all.push_back({"layer_norm",
-                 {numbers({4, 5, 33})},
-                 {numbers({33}), numbers({33})},
+                 {drawn({4, 5, 33})},
+                 {drawn({33}), drawn({33})},
                  {},
                  [](const Tensors& x, const Tensors& p, const Tensors&) {
                    return ops::layer_norm(x[0], {p[0], p[1], 1e-6});
@@ -85,8 +85,8 @@ void add_depthwise(std::vector<OperatorCase>& all) {
     const at::Tensor kept = dense::random_kept(2, 12, visible, random);
     all.push_back({"masked_depthwise_conv2d " + std::to_string(kernel) + " of " +
                        std::to_string(visible) + " blocks",
-                   {numbers({2, visible, side * side, channels})},
-                   {numbers({channels, 1, kernel, kernel}), numbers({channels})},
+                   {drawn({2, visible, side * side, channels})},
+                   {drawn({channels, 1, kernel, kernel}), drawn({channels})},
                    {kept, dense::slot_of(kept, 3, 4)},
                    [nesting](const Tensors& x, const Tensors& p, const Tensors& places) {
                      return ops::masked_depthwise_conv2d(x[0], p[0], p[1], places[0], places[1],
@@ -103,13 +103,13 @@ void add_depthwise(std::vector<OperatorCase>& all) {
 
 /// Attention of 2 heads with 8 channels, which a GPU's kernels take, in 2 images of 2 x 3 places.
 void add_attention(std::vector<OperatorCase>& all) {
-  const Tensors projection{numbers({16, 16}), numbers({16})};
+  const Tensors projection{drawn({16, 16}), drawn({16})};
   const at::Tensor visible = torch::tensor({1, 0, 1, 1, 1, 0, 0, 1, 1, 1, 0, 1}, torch::kLong)
                                  .view({2, 6})
                                  .to(torch::kBool);
   const auto add = [&](const std::string& name, const Tensors& biases, const Tensors& places,
                        const Compute& compute) {
-    Tensors activations{numbers({2, 6, 48})};
+    Tensors activations{drawn({2, 6, 48})};
     activations.insert(activations.end(), biases.begin(), biases.end());
     all.push_back({name, activations, projection, places, compute});
   };
@@ -120,25 +120,25 @@ void add_attention(std::vector<OperatorCase>& all) {
       [](const Tensors& x, const Tensors& p, const Tensors& places) {
         return ops::self_attention(x[0], 2, {p[0], p[1]}, places[0]);
       });
-  add("self_attention with a table", {numbers({2, 3, 5})}, {visible},
+  add("self_attention with a table", {drawn({2, 3, 5})}, {visible},
       [](const Tensors& x, const Tensors& p, const Tensors& places) {
         return ops::self_attention(x[0], 2, {p[0], p[1]}, places[0], {.table = x[1]});
       });
-  add("self_attention with rows and columns", {numbers({2, 2, 6, 2}), numbers({2, 2, 6, 3})}, {},
+  add("self_attention with rows and columns", {drawn({2, 2, 6, 2}), drawn({2, 2, 6, 3})}, {},
       [](const Tensors& x, const Tensors& p, const Tensors&) {
         return ops::self_attention(x[0], 2, {p[0], p[1]}, std::nullopt,
                                    {.rows = x[1], .columns = x[2]});
       });
   const at::Tensor key_places = torch::tensor({5, 0, 3, 2, 1, 4, 0, 1, 4, 5, 2, 3}).view({2, 6});
   add("self_attention with all biases and places",
-      {numbers({2, 3, 5}), numbers({2, 2, 6, 2}), numbers({2, 2, 6, 3})}, {visible, key_places},
+      {drawn({2, 3, 5}), drawn({2, 2, 6, 2}), drawn({2, 2, 6, 3})}, {visible, key_places},
       [](const Tensors& x, const Tensors& p, const Tensors& places) {
         return ops::self_attention(
             x[0], 2, {p[0], p[1]}, places[0],
             {.table = x[1], .rows = x[2], .columns = x[3], .key_places = places[1]});
       });
   all.push_back({"cross_attention",
-                 {numbers({2, 3, 16}), numbers({2, 6, 32})},
+                 {drawn({2, 3, 16}), drawn({2, 6, 32})},
                  projection,
                  {visible},
                  [](const Tensors& x, const Tensors& p, const Tensors& places) {
@@ -154,7 +154,7 @@ void add_roi_align(std::vector<OperatorCase>& all) {
   const at::Tensor images = torch::tensor({0, 1, 1, 0}, torch::kLong);
   for (const int64_t ratio : {0, 2}) {
     all.push_back({"roi_align " + std::to_string(ratio),
-                   {numbers({2, 3, 5, 7})},
+                   {drawn({2, 3, 5, 7})},
                    {},
                    {boxes, images},
                    [ratio](const Tensors& x, const Tensors&, const Tensors& places) {
@@ -200,7 +200,7 @@ std::vector<at::Tensor> result_and_gradients(const OperatorCase& c, at::Device d
   const Tensors p = leaves_of(c.parameters, device, parameter_type(type));
   const at::Tensor result = c.compute(x, p, at_place(c.places, device));
   torch::manual_seed(12);
-  result.backward(numbers(result.sizes()).to(device, type));
+  result.backward(drawn(result.sizes()).to(device, type));
   Tensors all{result.detach()};
   for (const Tensors& leaves : {x, p}) {
     for (const at::Tensor& leaf : leaves) all.push_back(leaf.grad());
