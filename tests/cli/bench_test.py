@@ -43,6 +43,24 @@ class BenchPretrain(ProgramTest):
         aten = sum(2 * p["rows"] * p["in"] * p["out"] * p["calls"] / p["aten_gflops"] for p in products) / 1e9
         self.assertAlmostEqual(report["gemm_aten_ratio"] * best / aten, 1, places=6)
 
+    def test_products_are_listed_also_without_their_rates(self):
+        products = self.report("--no_products")["products"]
+        self.assertEqual(set(products[0]), {"kind", "rows", "in", "out", "calls"})
+
+    def test_a_profile_lists_the_operators_of_a_step(self):
+        report = self.report("--no_products", "--profile")
+        kernels = report["kernels"]
+        seconds = [kernel["seconds"] for kernel in kernels]
+        self.assertEqual(seconds, sorted(seconds, reverse=True))
+        self.assertGreater(min(seconds), -1e-9)  # what an operator calls is not counted twice
+        calls = {kernel["name"]: kernel["calls"] for kernel in kernels}
+        # In nano two blocks have a convolution; the optimizer steps once for each of two groups.
+        self.assertEqual(calls["convmae::masked_depthwise_conv2d_backward"], 2)
+        self.assertEqual(calls["aten::_fused_adamw_"], 2)
+        result = run_program("bench", "pretrain", *SMALL, "--no_products", "--profile")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertRegex(result.stdout, r"operators +calls +ms\n")
+
     def test_the_dense_formulation_takes_its_turn(self):
         report = self.report("--against", "dense", "--no_products")
         self.assertAlmostEqual(report["dense_ratio"],

@@ -99,6 +99,9 @@ StepBenchmark benchmark_steps(const StepBenchmarkOptions& options) {
     result.activation_bytes_per_image =
         stepper.activation_bytes() / static_cast<double>(options.batch_size);
   }
+  if (options.profile) {
+    result.kernels = profile_kernels([&] { stepper.step(unmeasured); }, options.compute.device);
+  }
   return result;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "convmae/benchmark/kernel_profile.h"
 #include "convmae/detect/detector_config.h"
 #include "convmae/model/compute.h"
 #include "convmae/model/config.h"
@@ -9,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <vector>
 
 namespace convmae {
 
@@ -37,6 +39,8 @@ struct StepBenchmarkOptions {
   /// Also run the published dense formulation (model/dense_formulation.h), step by step in turn
   /// with ours. Only for pretraining with Method::convmae and block-wise masks, in float32.
   bool against_dense = false;
+  /// Take one more step, under a profiler.
+  bool profile = false;
 };
 
 /// CPU seconds of a step, all threads.
@@ -58,6 +62,7 @@ struct StepBenchmark {
   /// Bytes of tensors that a forward pass leaves for the backward pass.
   double activation_bytes_per_image = 0;
   std::map<ops::GemmShape, std::int64_t> gemms;  ///< of a step of ours
+  std::vector<KernelTime> kernels;               ///< of a step of ours; empty if not asked for
 
   /// Of Linear layers alone, not of convolutions.
   double gemm_flops() const;

@@ -17,6 +17,7 @@
 #include <cmath>
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace convmae {
@@ -67,6 +68,29 @@ struct Report {
   }
 };
 
+/// Shapes always, rates where they were measured.
+void add_products(const Report& report, nlohmann::ordered_json& json) {
+  if (!report.gemms.empty()) {
+    json["gemm_limit_cpu_seconds"] = report.limit_seconds();
+    json["gemm_share"] = report.gemm_share();
+    json["gemm_aten_ratio"] = report.aten_ratio();
+  }
+  if (report.is_dense()) return;
+  for (const auto& [shape, calls] : report.result.gemms) {
+    json["products"].push_back({{"kind", kind_name(shape.kind)},
+                                {"rows", shape.rows},
+                                {"in", shape.in},
+                                {"out", shape.out},
+                                {"calls", calls}});
+  }
+  for (std::size_t i = 0; i < report.gemms.size(); ++i) {  // in the same order
+    const GemmRate& gemm = report.gemms[i];
+    json["products"][i]["aten_gflops"] = gemm.aten_gflops;
+    json["products"][i]["onednn_gflops"] = gemm.onednn_gflops;
+    if (gemm.native_gflops) json["products"][i]["native_gflops"] = *gemm.native_gflops;
+  }
+}
+
 void print_as_json(const Report& report) {
   const StepBenchmark& result = report.result;
   nlohmann::ordered_json json;
@@ -89,22 +113,10 @@ void print_as_json(const Report& report) {
   if (report.trains()) json["activation_bytes_per_image"] = result.activation_bytes_per_image;
   json["peak_rss_bytes"] = result.peak_rss_bytes;
   if (result.peak_device_bytes) json["peak_device_bytes"] = *result.peak_device_bytes;
-  if (!report.gemms.empty()) {
-    json["gemm_limit_cpu_seconds"] = report.limit_seconds();
-    json["gemm_share"] = report.gemm_share();
-    json["gemm_aten_ratio"] = report.aten_ratio();
-    for (const GemmRate& gemm : report.gemms) {
-      json["products"].push_back({{"kind", kind_name(gemm.shape.kind)},
-                                  {"rows", gemm.shape.rows},
-                                  {"in", gemm.shape.in},
-                                  {"out", gemm.shape.out},
-                                  {"calls", gemm.calls},
-                                  {"aten_gflops", gemm.aten_gflops},
-                                  {"onednn_gflops", gemm.onednn_gflops}});
-      if (gemm.native_gflops) {
-        json["products"].back()["native_gflops"] = *gemm.native_gflops;
-      }
-    }
+  add_products(report, json);
+  for (const KernelTime& kernel : result.kernels) {
+    json["kernels"].push_back(
+        {{"name", kernel.name}, {"calls", kernel.calls}, {"seconds", kernel.seconds}});
   }
   if (result.dense_cost) {
     json["dense_cpu_seconds_per_step"] = result.dense_cost->total();
@@ -129,6 +141,39 @@ void print_gemms(const Report& report) {
   std::printf("%-28s %10.3f\n", "products alone, at best", report.limit_seconds());
   std::printf("%-28s %8.0f %%\n", "  share of a step", kPercent * report.gemm_share());
   std::printf("%-28s %10.2f times as much\n", "  all of them by at::linear", report.aten_ratio());
+}
+
+/// Without what most names of kernels and of operators' nodes begin with.
+std::string brief_name(std::string name) {
+  for (const std::string_view part :
+       {"void ", "torch::autograd::CppNode<", "convmae::ops::",
+        "autograd::engine::evaluate_function: ", "at::native::", "(anonymous namespace)::"}) {
+    for (auto at = name.find(part); at != std::string::npos; at = name.find(part)) {
+      name.erase(at, part.size());
+    }
+  }
+  return name;
+}
+
+void print_kernels(const Report& report) {
+  constexpr std::size_t kLongest = 25;
+  constexpr double kMilli = 1e3;
+  std::printf("\n%-60s %7s %9s\n", report.options.compute.device.is_cpu() ? "operators" : "kernels",
+              "calls", "ms");
+  double rest = 0;
+  std::int64_t rest_calls = 0;
+  for (std::size_t i = 0; i < report.result.kernels.size(); ++i) {
+    const KernelTime& kernel = report.result.kernels[i];
+    if (i < kLongest) {
+      std::printf("  %-58.58s %7lld %9.3f\n", brief_name(kernel.name).c_str(),
+                  static_cast<long long>(kernel.calls), kMilli * kernel.seconds);
+    } else {
+      rest += kernel.seconds;
+      rest_calls += kernel.calls;
+    }
+  }
+  std::printf("  %-58s %7lld %9.3f\n", "all others", static_cast<long long>(rest_calls),
+              kMilli * rest);
 }
 
 void print_text(const Report& report) {
@@ -166,6 +211,7 @@ void print_text(const Report& report) {
                 static_cast<double>(*result.peak_device_bytes) / kMega);
   }
   if (!report.gemms.empty()) print_gemms(report);
+  if (!result.kernels.empty()) print_kernels(report);
 }
 
 void require_positive(const char* name, std::int64_t value) {
@@ -208,6 +254,8 @@ class BenchStepCommand {
     if (!report_.is_dense()) {
       table_.add("products", gemms_, "Measure every matrix product of a step on each backend");
     }
+    table_.add("profile", report_.options.profile,
+               "List the kernels of one more step, on the CPU its operators");
     table_.add_command_line_only("json", json_, "Print JSON");
   }
 
