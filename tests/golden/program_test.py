@@ -86,6 +86,18 @@ class Program(unittest.TestCase):
         rates = [point["lr"] for schedule in ours["schedules"] for point in schedule["points"]]
         self.assertGreaterEqual(min(rates), 0)
 
+    def test_arguments(self):
+        shutil.copy(GOLDEN / PRETRAIN, self.folder)
+        code, output = self.replay("--device", "cpu")
+        self.assertEqual(code, 0, output)
+        for arguments, message in ((["--device", "tpu"], "must be auto, cpu, cuda"), (["--gpu", "0"], "usage:")):
+            result = subprocess.run([PROGRAM, *arguments, self.folder], capture_output=True, text=True)
+            self.assertEqual((result.returncode, result.stdout), (2, ""))
+            self.assertIn(message, result.stderr)
+        result = subprocess.run([PROGRAM, "--help"], capture_output=True, text=True)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertIn("--device", result.stdout)
+
     def test_coco_files_are_evaluated_also_where_the_figures_are_missing(self):
         folder = self.folder / "coco_eval"
         folder.mkdir()

@@ -171,7 +171,7 @@ Verdict compare(const GoldenFile& file, const Replay& replay) {
       verdict.missing.push_back(view.name);
       continue;
     }
-    at::Tensor a = ours->second;
+    at::Tensor a = ours->second.cpu();
     at::Tensor b = to_tensor(view);
     if (view.name.starts_with("final.") && noisy_keys.contains(view.name.substr(6))) {
       a = without_key_bias(a);

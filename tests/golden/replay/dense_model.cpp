@@ -30,6 +30,7 @@ EncoderConfig encoder_of(const Json& config, const Json& img_size) {
 
 void load_state(const GoldenFile& file, torch::nn::Module& module) {
   set_gemm_policy(module, file.gemm());
+  module.to(file.device());
   const at::NoGradGuard no_grad;
   const auto copy = [&](const std::string& name, const at::Tensor& target) {
     const at::Tensor value = file.at(name);

@@ -33,13 +33,16 @@ at::Tensor to_tensor(const TensorView& view) {
   return tensor;
 }
 
-GoldenFile::GoldenFile(const std::filesystem::path& path, GemmPolicy gemm)
+GoldenFile::GoldenFile(const std::filesystem::path& path, GemmPolicy gemm, c10::Device device)
     : file_(path),
       config_(parse_metadata(file_, "config")),
       rounding_(parse_metadata(file_, "dev64")),
-      gemm_(gemm) {}
+      gemm_(gemm),
+      device_(device) {}
 
-at::Tensor GoldenFile::at(const std::string& name) const { return to_tensor(file_.at(name)); }
+at::Tensor GoldenFile::at(const std::string& name) const { return host(name).to(device_); }
+
+at::Tensor GoldenFile::host(const std::string& name) const { return to_tensor(file_.at(name)); }
 
 Tensors GoldenFile::with_prefix(const std::string& prefix) const {
   Tensors found;

@@ -20,6 +20,7 @@ std::vector<T> list(const Json& config, const char* key, std::vector<T> otherwis
 
 void load_parameters(const GoldenFile& file, torch::nn::Module& model) {
   set_gemm_policy(model, file.gemm());
+  model.to(file.device());
   const at::NoGradGuard no_grad;
   for (const auto& parameter : model.named_parameters()) {
     const at::Tensor value = file.at("param." + parameter.key());

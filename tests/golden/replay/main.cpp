@@ -1,10 +1,11 @@
-// convmae_golden [--dump OUT] DIR: replays golden files of the published code and compares.
+// convmae_golden [FLAGS] DIR: replays golden files of the published code and compares.
 
 #include "convmae/base/error.h"
 #include "convmae/base/json_text.h"
 #include "convmae/base/read_file.h"
 #include "convmae/base/standard_streams.h"
 #include "convmae/io/atomic_file.h"
+#include "convmae/ops/device.h"
 #include "convmae/ops/gemm_policy.h"
 
 #include <c10/util/Exception.h>
@@ -28,6 +29,7 @@ namespace {
 struct Kind {
   const char* prefix;
   Replay (*replay)(const GoldenFile&);
+  bool of_models = true;  ///< and so computed on the device that is asked for
 };
 
 // The first prefix of a file's name that fits decides.
@@ -36,21 +38,21 @@ constexpr std::array kKinds{Kind{"convmae_pretrain", replay_pretrain},
                             Kind{"fastconvmae", replay_pretrain},
                             Kind{"mae_pretrain", replay_pretrain},
                             Kind{"convmae_train", replay_train},
-                            Kind{"sincos", replay_sincos},
-                            Kind{"data_geometry", replay_data_geometry},
-                            Kind{"data_randaugment", replay_data_randaugment},
-                            Kind{"data_mixing", replay_data_mixing},
+                            Kind{"sincos", replay_sincos, false},
+                            Kind{"data_geometry", replay_data_geometry, false},
+                            Kind{"data_randaugment", replay_data_randaugment, false},
+                            Kind{"data_mixing", replay_data_mixing, false},
                             Kind{"convvit_finetune", replay_finetune},
                             Kind{"mae_vit_finetune", replay_finetune},
                             Kind{"convvit_train", replay_finetune_steps},
                             Kind{"convvit_linprobe", replay_linprobe},
-                            Kind{"pos_resize", replay_pos_resize},
+                            Kind{"pos_resize", replay_pos_resize, false},
                             Kind{"seg_backbone", replay_seg_backbone},
                             Kind{"det_alpha", replay_det_alpha},
                             Kind{"det_official", replay_det_official},
-                            Kind{"det_transforms", replay_det_transforms},
-                            Kind{"seg_transforms", replay_seg_transforms},
-                            Kind{"det_ops", replay_det_ops},
+                            Kind{"det_transforms", replay_det_transforms, false},
+                            Kind{"seg_transforms", replay_seg_transforms, false},
+                            Kind{"det_ops", replay_det_ops, false},
                             Kind{"det_maskrcnn", replay_detector},
                             Kind{"seg_upernet", replay_seg_upernet},
                             Kind{"seg_slide", replay_seg_slide}};
@@ -73,6 +75,12 @@ auto find_kind(const Kinds& kinds, const std::string& name) {
   return std::ranges::find_if(kinds,
                               [&](const auto& kind) { return name.starts_with(kind.prefix); });
 }
+
+/// What computes the files of models.
+struct Arithmetic {
+  GemmPolicy gemm;
+  c10::Device device = c10::kCPU;
+};
 
 struct Tally {
   int agree = 0;
@@ -108,7 +116,7 @@ void dump(const fs::path& path, const Tensors& tensors,
   std::vector<at::Tensor> alive;
   std::vector<TensorView> views;
   for (const auto& [key, tensor] : tensors) {
-    const at::Tensor& own = alive.emplace_back(tensor.detach().contiguous());
+    const at::Tensor& own = alive.emplace_back(tensor.detach().cpu().contiguous());
     const auto bytes = static_cast<std::size_t>(own.numel()) * own.element_size();
     views.push_back({key,
                      own.scalar_type() == at::kByte ? DType::u8 : DType::f32,
@@ -131,8 +139,8 @@ Json read_json(const fs::path& path) {
   return Json::parse(read_text_file(path, kJson), nullptr, /*allow_exceptions=*/false);
 }
 
-void run_file(const fs::path& path, GemmPolicy gemm, const std::optional<fs::path>& out,
-              Tally& tally) {
+void run_file(const fs::path& path, const Arithmetic& arithmetic,
+              const std::optional<fs::path>& out, Tally& tally) {
   const std::string name = path.stem().string();
   Replay replay;
   Verdict verdict;
@@ -149,7 +157,8 @@ void run_file(const fs::path& path, GemmPolicy gemm, const std::optional<fs::pat
       ++tally.skipped;
       return;
     }
-    const GoldenFile file(path, gemm);
+    const GoldenFile file(path, arithmetic.gemm,
+                          kind->of_models ? arithmetic.device : c10::Device(c10::kCPU));
     replay = kind->replay(file);
     verdict = compare(file, replay);
   }
@@ -231,13 +240,14 @@ void add_jobs(const fs::path& directory, const std::vector<std::string>& endings
   for (fs::path& file : files) jobs.push_back({std::move(file), run});
 }
 
-int run(const fs::path& directory, const std::optional<fs::path>& out, GemmPolicy gemm) {
+int run(const fs::path& directory, const std::optional<fs::path>& out,
+        const Arithmetic& arithmetic) {
   std::error_code error;
   const fs::directory_iterator listing(directory, error);
   if (error) throw UserError("cannot list " + directory.string() + ": " + error.message());
   std::vector<Job> jobs;
-  const auto run_one = [gemm](const fs::path& path, const std::optional<fs::path>& to,
-                              Tally& tally) { run_file(path, gemm, to, tally); };
+  const auto run_one = [&arithmetic](const fs::path& path, const std::optional<fs::path>& to,
+                                     Tally& tally) { run_file(path, arithmetic, to, tally); };
   add_jobs(directory, {".safetensors", ".json"}, run_one, jobs);
   add_jobs(directory / "pth", {".pth"}, run_pth, jobs);
   add_jobs(directory / "pth_bad", {".pth"}, run_bad_pth, jobs);
@@ -268,32 +278,59 @@ int run(const fs::path& directory, const std::optional<fs::path>& out, GemmPolic
   return tally.miss == 0 && done ? 0 : 1;
 }
 
+struct Arguments {
+  fs::path directory;
+  std::optional<fs::path> out;
+  Arithmetic arithmetic;
+};
+
+constexpr const char* kUsage =
+    "usage: convmae_golden [--dump OUT] [--gemm aten|onednn|native] [--device auto|cpu|cuda] DIR\n";
+
+/// Nothing if they are not what the usage says.
+std::optional<Arguments> parse(std::vector<std::string> words) {
+  Arguments arguments;
+  while (words.size() > 2) {
+    if (words[0] == "--dump") {
+      arguments.out = words[1];
+    } else if (words[0] == "--gemm") {
+      arguments.arithmetic.gemm = GemmPolicy(parse_gemm_backend(words[1]));
+    } else if (words[0] == "--device") {
+      arguments.arithmetic.device = parse_device(words[1]);
+    } else {
+      return std::nullopt;
+    }
+    words.erase(words.begin(), words.begin() + 2);
+  }
+  if (words.size() != 1 || words[0].starts_with("-")) return std::nullopt;
+  arguments.directory = words[0];
+  return arguments;
+}
+
 }  // namespace
 }  // namespace convmae::golden
 
 int main(int argc, char** argv) {
   convmae::hold_standard_streams();
-  std::vector<std::string> arguments(argv + 1, argv + argc);
-  std::optional<fs::path> out;
-  std::optional<std::string> gemm;
-  while (arguments.size() > 2 && (arguments[0] == "--dump" || arguments[0] == "--gemm")) {
-    if (arguments[0] == "--dump") out = arguments[1];
-    if (arguments[0] == "--gemm") gemm = arguments[1];
-    arguments.erase(arguments.begin(), arguments.begin() + 2);
-  }
-  if (arguments.size() != 1 || arguments[0].starts_with("-")) {
-    std::cerr
-        << "usage: convmae_golden [--dump OUT] [--gemm aten|onednn|native] DIR\n"
-           "Replays the golden files of the published code in DIR and prints a line per file\n"
-           "with the worst error. --dump writes what was computed to OUT; --gemm overrules the\n"
-           "backend of matrix products. Exits 1 on a miss, and if nothing was compared that should "
-           "be.\n";
-    return 2;
-  }
+  const std::vector<std::string> words(argv + 1, argv + argc);
   try {
-    convmae::GemmPolicy policy;
-    if (gemm) policy = convmae::GemmPolicy(convmae::parse_gemm_backend(*gemm));
-    const int code = convmae::golden::run(arguments[0], out, policy);
+    if (words == std::vector<std::string>{"--help"}) {
+      std::cout
+          << convmae::golden::kUsage
+          << "Replays the golden files of the published code in DIR and prints a line per file\n"
+             "with the worst error. --dump writes what was computed to OUT; --gemm overrules the\n"
+             "backend of matrix products; --device is where models compute. Exits 1 on a miss,\n"
+             "and if nothing was compared that should be.\n";
+      return convmae::deliver_standard_output() ? 0 : convmae::kReaderGoneCode;
+    }
+    const auto arguments = convmae::golden::parse(words);
+    if (!arguments) {
+      std::cerr << convmae::golden::kUsage;
+      return 2;
+    }
+    convmae::use_device(arguments->arithmetic.device);
+    const int code =
+        convmae::golden::run(arguments->directory, arguments->out, arguments->arithmetic);
     return convmae::deliver_standard_output() || code != 0 ? code : convmae::kReaderGoneCode;
   } catch (const std::exception& e) {
     std::cerr << "convmae_golden: error: " << e.what() << "\n";

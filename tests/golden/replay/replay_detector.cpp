@@ -79,12 +79,12 @@ DetectorInput input_of(const GoldenFile& file, Size network) {
   std::vector<at::Tensor> padded;
   for (std::int64_t i = 0; i < file.config().at("num_images").get<std::int64_t>(); ++i) {
     const at::Tensor image =
-        (file.at("in.image" + std::to_string(i)).to(at::kFloat) - mean) / deviation;
+        (file.host("in.image" + std::to_string(i)).to(at::kFloat) - mean) / deviation;
     input.sizes.push_back({image.size(1), image.size(2)});
     padded.push_back(at::constant_pad_nd(
         image, {0, network.width - image.size(2), 0, network.height - image.size(1)}));
   }
-  input.images = at::stack(padded);
+  input.images = at::stack(padded).to(file.device());
   return input;
 }
 
@@ -159,8 +159,8 @@ void replay_inference(const GoldenFile& file, Detector& detector, Tensors& out) 
 
 ObjectTargets golden_objects(const GoldenFile& file, std::size_t image) {
   ObjectTargets objects;
-  objects.boxes = file.at(numbered("in.gt", image, ".boxes"));
-  objects.classes = file.at(numbered("in.gt", image, ".classes")).to(at::kLong);
+  objects.boxes = file.host(numbered("in.gt", image, ".boxes"));
+  objects.classes = file.host(numbered("in.gt", image, ".classes")).to(at::kLong);
   for (const Json& object : file.config().at("gt").at(image)) {
     objects.masks.emplace_back(object.at("polygons").get<std::vector<Polygon>>());
   }
@@ -178,7 +178,7 @@ ObjectTargets with_pixels(ObjectTargets objects, Size image) {
 /// The reference's permutations: of the positive ones, then of the negative ones.
 SubsetDraw draws_in_turn(const GoldenFile& file, const std::string& name) {
   const auto order = [&](const char* kind) {
-    const at::Tensor numbers = file.at(name + kind).to(at::kLong).contiguous();
+    const at::Tensor numbers = file.host(name + kind).to(at::kLong).contiguous();
     const auto* const data = numbers.const_data_ptr<std::int64_t>();
     return std::vector<std::int64_t>(data, data + numbers.numel());
   };
@@ -233,7 +233,7 @@ void replay_training(const GoldenFile& file, Detector& detector, Tensors& out) {
   add_proposals(pass.proposals, out);
   add_targets(pass, objects, input.sizes, config, out);
   add_heads(pass.boxes, pass.masks, out);
-  at::Tensor total = at::zeros({1});
+  at::Tensor total = at::zeros({1}, input.images.options());
   for (const auto& [name, loss] : pass.losses) {
     out["out." + name] = loss.view(1);
     total = total + loss;

@@ -22,7 +22,8 @@ void add_latents(MaskedAutoencoder& model, const at::Tensor& images, const at::T
   const auto passes = model.passes(noise);
   std::int64_t first_rank = 0;
   std::int64_t group = 0;
-  for (const Visibility& visibility : passes) {
+  for (const Visibility& on_host : passes) {
+    const Visibility visibility = on_host.to(images.device());
     const std::int64_t count = visibility.num_visible();
     const std::int64_t views = visibility.rows() / images.size(0);
     std::vector<at::Tensor> ids;
@@ -43,7 +44,7 @@ void add_latents(MaskedAutoencoder& model, const at::Tensor& images, const at::T
 
 void add_latents(MaskedAutoencoderVit& model, const at::Tensor& images, const at::Tensor& noise,
                  const at::Tensor& ids_shuffle, Tensors& out) {
-  const Visibility visibility = model.sample(noise);
+  const Visibility visibility = model.sample(noise).to(images.device());
   const at::Tensor latent = model.encode(images, visibility);
   const std::int64_t count = visibility.num_visible();
   out["out.latent"] =
@@ -57,7 +58,7 @@ void add_training(const GoldenFile& file, bool norm_pix_loss, Tensors& out) {
   const std::string suffix = norm_pix_loss ? "norm" : "raw";
   const auto model = load_pretrain_model(file, norm_pix_loss);
   const at::Tensor loss =
-      model->forward(file.at("in.imgs"), file.at("in.noise"), Predict::removed).loss;
+      model->forward(file.at("in.imgs"), file.host("in.noise"), Predict::removed).loss;
   loss.backward();
   out["out.loss_" + suffix] = loss.detach().view({1});
   for (const auto& parameter : model->named_parameters()) {
@@ -77,7 +78,7 @@ Replay replay_pretrain(const GoldenFile& file) {
   const at::NoGradGuard no_grad;
   const auto model = load_pretrain_model(file, /*norm_pix_loss=*/true);
   const at::Tensor images = file.at("in.imgs");
-  const at::Tensor noise = file.at("in.noise");
+  const at::Tensor noise = file.host("in.noise");
   const PretrainOutput output = model->forward(images, noise, Predict::all);
   const at::Tensor ids_shuffle = noise.argsort(/*stable=*/true, 1, false);
   replay.tensors["out.pred"] = output.pred;
@@ -88,10 +89,10 @@ Replay replay_pretrain(const GoldenFile& file) {
   replay.tensors["out.target_norm"] =
       normalise_blocks(image_to_blocks(images, grid, {block}).flatten(2));
   if (const auto vit = std::dynamic_pointer_cast<MaskedAutoencoderVit>(model)) {
-    add_latents(*vit, images, noise, ids_shuffle, replay.tensors);
+    add_latents(*vit, images, noise, ids_shuffle.to(file.device()), replay.tensors);
   } else {
-    add_latents(dynamic_cast<MaskedAutoencoder&>(*model), images, noise, ids_shuffle,
-                replay.tensors);
+    add_latents(dynamic_cast<MaskedAutoencoder&>(*model), images, noise,
+                ids_shuffle.to(file.device()), replay.tensors);
   }
   return replay;
 }

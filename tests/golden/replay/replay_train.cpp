@@ -25,7 +25,7 @@ Replay replay_train(const GoldenFile& file) {
   const auto iters_per_epoch = config.at("iters_per_epoch").get<std::int64_t>();
 
   const at::Tensor images = file.at("in.imgs");
-  const at::Tensor noise = file.at("in.noise");
+  const at::Tensor noise = file.host("in.noise");
   std::vector<float> losses;
   std::vector<float> norms;
   for (std::int64_t step = 0; step < steps; ++step) {
