@@ -170,14 +170,20 @@ def published_step(method, task, batch_size):
     return model, lambda: -(target * torch.log_softmax(model(images), 1)).sum(1).mean()
 
 
-def run_published(options):
-    """The child process: so many steps of the published model."""
+def make_importable(checkout):
+    """After this the checkout's modules can be imported."""
     import numpy
-    import torch
 
     numpy.float = float  # gone from NumPy since the code was written
     stand_in_for_timm()
-    sys.path.insert(0, options.checkout)
+    sys.path.insert(0, checkout)
+
+
+def run_published(options):
+    """The child process: so many steps of the published model."""
+    import torch
+
+    make_importable(options.checkout)
     torch.set_num_threads(1)
     torch.manual_seed(0)
     training = options.task != "inference"
