@@ -113,14 +113,14 @@ photos() {
 pretrain() {
   local name=$1
   shift
-  "$tree/convmae" ${launched:-} pretrain --out "$work/$name" --save_every_epochs 0 --panel_images 0 --warmup_steps 20 \
+  "$tree/convmae" ${launched:-} pretrain --out "$work/$name" --save_every_epochs 0 --panel_images 0 --warmup_steps 5 \
     --json "$@" >"$work/$name.json"
 }
 
-readonly small='--model nano --input_size 64 --lr 1e-3 --threads 1 --num_workers 1'
+readonly small='--model nano --input_size 64 --precision fp32 --lr 1e-3 --threads 1 --num_workers 1'
 
 stage_curve() {
-  pretrain curve --data "$(photos 16)" $small --batch_size 16 --steps 200 --precision fp32 $device
+  pretrain curve --data "$(photos 16)" $small --batch_size 16 --steps 200 $device
   "$python" bench/gpu_curve.py "$work/curve/steps.jsonl"
 }
 
@@ -135,7 +135,7 @@ stage_ranks() {
   pretrain one "${run[@]}" --batch_size 16
   pretrain again "${run[@]}" --batch_size 16
   launched='launch --nproc 2' pretrain two "${run[@]}" --batch_size 8
-  echo "repeatable $(cmp "$work"/{one,again}/weights.safetensors >&2 && echo 1 || echo 0) of_1"
+  echo "repeatable $(cmp "$work"/{one,again}/steps.jsonl >&2 && echo 1 || echo 0) of_1" # losses and norms of 20 steps
   "$python" bench/gpu_curve.py "$work/two/steps.jsonl" --like "$work/one/steps.jsonl"
 }
 
