@@ -141,7 +141,7 @@ stage_ranks() {
 
 stage_sanitizer() {
   local code=0
-  operators "$work/sanitizer.txt" $(choose 'compute-sanitizer --tool memcheck' env) || code=$?
+  operators "$work/sanitizer.txt" $(choose 'compute-sanitizer --tool memcheck --error-exitcode 9' env) || code=$?
   if [ -z "$dry_run" ]; then sed -n 's/.*ERROR SUMMARY: \([0-9]*\).*/errors \1 errors/p' "$work/sanitizer.txt"; fi
   return "$code"
 }
