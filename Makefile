@@ -4,7 +4,7 @@
 JOBS ?= $(shell nproc)
 
 .DEFAULT_GOAL := build
-.PHONY: help build test demo demo-classify demo-detect demo-segment format format-check tidy tidy-changed sanitize \
+.PHONY: help build test demo demo-classify demo-detect demo-segment evidence format format-check tidy tidy-changed sanitize \
         sanitize-quick sanitize-threads test-launchers bench clean
 
 help:            ## Show this list
@@ -32,6 +32,12 @@ demo-detect:     ## Train a small detector on composed pictures (about 15 minute
 
 demo-segment:    ## Train a small segmentor on composed pictures (about 20 minutes) and show what it makes of others
 	@tools/demo_segment
+
+evidence: build  ## Repeat three of the comparisons in docs/evidence.md with one seed, and make its tables again (an hour on two cores)
+	@tools/prepare_fashion
+	@build/convmae study $(addprefix configs/studies/,$(addsuffix _fashion.toml,pretrained methods masked_conv)) \
+	  --seeds 1 --parallel $(JOBS) --out runs/evidence-once
+	@build/convmae study configs/studies/*_fashion.toml --lines docs/evidence --tables docs/evidence.md >/dev/null
 
 format:          ## Format the C++ sources
 	@tools/setup lint

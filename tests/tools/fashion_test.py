@@ -47,8 +47,17 @@ class Fashion(unittest.TestCase):
             classes = [number * 7 % 10 for number in self.read(name, "train")]
             self.assertEqual([classes.count(c) for c in range(10)], [per_class] * 10)
 
+    def test_draws_have_equal_shares_and_differ(self):
+        draws = {}
+        for name, per_class in (("100-0-0", 10), ("100-0-1", 10), ("100-4-2", 10), ("1000-0-0", 100)):
+            draws[name] = self.read(f"draws/{name}", "train")
+            classes = [number * 7 % 10 for number in draws[name]]
+            self.assertEqual([classes.count(c) for c in range(10)], [per_class] * 10)
+            self.assertFalse(set(draws[name]) & set(self.read("probe", "t10k")))
+        self.assertEqual(len({tuple(numbers) for numbers in draws.values()}), len(draws))
+
     def test_every_set_is_tested_on_all_test_images(self):
-        for name in ("all", "labels-100", "labels-1000"):
+        for name in ("all", "bank", "labels-100", "labels-1000"):
             self.assertEqual(self.read(name, "t10k"), list(range(self.TEST)))
 
     def test_the_probe_is_held_out_from_pretraining_and_from_the_labels(self):

@@ -80,6 +80,7 @@ void add_features(CLI::App& app, CommandLine& line);
 void add_knn(CLI::App& app, CommandLine& line);
 void add_stats(CLI::App& app);
 void add_compare(CLI::App& app);
+void add_study(CLI::App& app, CommandLine& line);
 void add_launch(CLI::App& app, CommandLine& line);
 
 }  // namespace convmae

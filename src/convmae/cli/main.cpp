@@ -95,6 +95,7 @@ int run(convmae::CommandLine& line, int argc, char** argv) {
   convmae::add_knn(app, line);
   convmae::add_stats(app);
   convmae::add_compare(app);
+  convmae::add_study(app, line);
   convmae::add_launch(app, line);
   convmae::add_help(app);
   convmae::let_last_value_count(app);
