@@ -38,16 +38,16 @@ class _Head(nn.Module):
         expect(global_pool in (None, own), f"this model pools by {own!r}, found global_pool {global_pool!r}: load it anew")
         self.num_classes = num_classes
         self.classes = None
-        like = next(self.parameters())
         if num_classes == 0:
             self.head = nn.Identity()
             return
-        linear = nn.Linear(self.num_features, num_classes)
-        if linear.weight.device.type != "meta":
-            nn.init.normal_(linear.weight, std=0.01 if self.probe else 2e-5)
-            nn.init.zeros_(linear.bias)
-        head = nn.Sequential(nn.BatchNorm1d(self.num_features, affine=False, eps=PROBE_EPS), linear) if self.probe else linear
-        self.head = head.to(device=like.device, dtype=like.dtype) if linear.weight.device.type != "meta" else head
+        parameter = next(self.parameters())
+        like = {"device": parameter.device, "dtype": parameter.dtype}
+        linear = nn.Linear(self.num_features, num_classes, **like)
+        nn.init.normal_(linear.weight, std=0.01 if self.probe else 2e-5)
+        nn.init.zeros_(linear.bias)
+        norm = nn.BatchNorm1d(self.num_features, affine=False, eps=PROBE_EPS, **like) if self.probe else None
+        self.head = nn.Sequential(norm, linear) if self.probe else linear
 
     def forward(self, images):
         """[B, K]"""

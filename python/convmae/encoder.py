@@ -38,17 +38,17 @@ class EncoderParts:
 def check_images(images, config, parameter):
     """Errors in words for what would else fail deep inside."""
     expect(images.dim() == 4 and images.shape[1] == config.in_chans,
-           f"images must be [batch, {config.in_chans}, height, width], found {list(images.shape)}")
+           lambda: f"images must be [batch, {config.in_chans}, height, width], found {list(images.shape)}")
     block = config.block
     expect(images.shape[2] % block == 0 and images.shape[3] % block == 0 and min(images.shape[2:]) > 0,
-           f"the sides of images must be multiples of {block}, found {list(images.shape[2:])}: resize or pad them")
+           lambda: f"the sides of images must be multiples of {block}, found {list(images.shape[2:])}: resize or pad them")
     expect(images.is_floating_point(),
-           f"images must be normalised numbers, found {images.dtype}: see the model's `preprocessing`")
+           lambda: f"images must be normalised numbers, found {images.dtype}: see the model's `preprocessing`")
     if images.dtype != parameter.dtype:
         expect(torch.is_autocast_enabled(images.device.type),
-               f"images are {images.dtype} but the model is {parameter.dtype}: convert one of them, or use autocast")
+               lambda: f"images are {images.dtype} but the model is {parameter.dtype}: convert one of them, or use autocast")
     expect(images.device == parameter.device,
-           f"images are on {images.device} but the model is on {parameter.device}: move one of them")
+           lambda: f"images are on {images.device} but the model is on {parameter.device}: move one of them")
 
 
 def chosen_maps(count, indices):

@@ -6,5 +6,6 @@ class ConvmaeError(ValueError):
 
 
 def expect(holds, message):
+    """`message` is a text, or makes one: sizes in a text are made numbers of by tracing, whether it is needed or not."""
     if not holds:
-        raise ConvmaeError(message)
+        raise ConvmaeError(message() if callable(message) else message)

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from . import operators
+from .arrangement import nested_of_raster
 from .masking import take_blocks
 from .positions import relative_bias
 
@@ -53,6 +54,7 @@ class ConvBlock(nn.Module):
     def __init__(self, dim, mlp_ratio, kernel, nesting, eps=CONV_EPS):
         super().__init__()
         self.nesting = tuple(nesting)
+        self.order = nested_of_raster(self.nesting)
         self.drop_path_rate = 0.0
         self.norm1 = nn.LayerNorm(dim, eps=eps)
         self.conv1 = nn.Conv2d(dim, dim, 1)
@@ -64,7 +66,7 @@ class ConvBlock(nn.Module):
     def forward(self, x, visibility, grid):
         """x [rows, V, P, C] of the visible blocks."""
         mixed = operators.pointwise(x, self.conv1, self.norm1)
-        mixed = operators.depthwise(mixed, self.attn, visibility, grid, self.nesting)
+        mixed = operators.depthwise(mixed, self.attn, visibility, grid, self.nesting, self.order)
         x = x + drop_path(operators.pointwise(mixed, self.conv2), self.drop_path_rate, self.training)
         return x + drop_path(self.mlp(x, self.norm2), self.drop_path_rate, self.training)
 

@@ -90,15 +90,17 @@ def _make_features(file, about):
     return ConvVit(about.config)
 
 
-def _make_classifier(file, about):
+def _make_classifier(file, about, num_classes, drop_path_rate):
+    made = VitClassifier if about.config.is_vit else ConvVitClassifier
+    if num_classes is not None:
+        return made(about.config, num_classes, drop_path_rate=drop_path_rate)
     head = next((file.tensors[name] for end in ("head.weight", "head.1.weight")
                  if (name := about.prefix + end) in file.tensors), None)
-    expect(head is not None, f"{file.path!r} holds no classifier (it has no head.weight): load it without a task, or "
-                             "create a classifier and give it these weights")
+    expect(head is not None, f"{file.path!r} holds no classifier (it has no head.weight): give num_classes for a new head, "
+                             "or load it without a task")
     probe = f"{about.prefix}head.1.weight" in file.tensors
     pool = about.task.get("pool") or ("mean" if f"{about.prefix}fc_norm.weight" in file.tensors else "token")
-    made = VitClassifier if about.config.is_vit else ConvVitClassifier
-    model = made(about.config, head.shape[0], pool, probe)
+    model = made(about.config, head.shape[0], pool, probe, drop_path_rate)
     model.classes = about.task.get("classes")
     if probe:
         for name, parameter in model.named_parameters():
@@ -124,45 +126,51 @@ _MAKERS = {"features": _make_features, "classify": _make_classifier, "pretrain":
            "segment": _make_segmentor}
 
 
-def load(path, task=None, num_heads=None):
+def load(path, task=None, num_heads=None, num_classes=None, drop_path_rate=0.0):
     """The model in a file of this program or of the published code, with published names, in evaluation mode.
 
     task None or "features": the encoder; images -> a list of maps. "classify": images -> logits. "pretrain": images,
     noise -> loss. "segment": images -> logits a map. Sizes come from the file's own description, else from its shapes;
-    `num_heads` is needed where neither tells it. Throws ConvmaeError for what a file does not hold."""
+    `num_heads` is needed where neither tells it. For the task "classify", `num_classes` means a new head on the file's
+    encoder, and `drop_path_rate` the share of branches that training leaves out in the last block. Throws ConvmaeError
+    for what a file does not hold."""
     task = task or "features"
     expect(task in TASKS, f"no task is named {task!r}: choose one of {', '.join(TASKS)}")
     file = read_weights(path)
     about = _describe(file, num_heads)
+    expect(task == "classify" or (num_classes is None and drop_path_rate == 0),
+           "num_classes and drop_path_rate are for the task classify: leave them out")
+    more = (num_classes, drop_path_rate) if task == "classify" else ()
     with torch.device("meta"):
-        model = _MAKERS[task](file, about)
-    _fill(model, file, about.prefix)
+        model = _MAKERS[task](file, about, *more)
+    _fill(model, file, about.prefix, new=("head.", "fc_norm.") if num_classes is not None else ())
+    if num_classes is not None:
+        model.reset_classifier(num_classes)
     model.preprocessing = about.preprocessing
     return model.eval()
 
 
-def _fill(model, file, prefix):
+def _fill(model, file, prefix, new=()):
+    """Gives a model on the meta device the file's weights; what begins with one of `new` starts anew."""
     averaged = f"ema.{prefix}head.weight" in file.tensors
-    state = {}
+    state, tables = {}, set()
     for name, wanted in model.state_dict().items():
         stored = file.tensors.get(f"ema.{prefix}{name}") if averaged else None
         stored = file.tensors.get(prefix + name) if stored is None else stored
-        if stored is None and name.rpartition(".")[2] in ("pos_embed", "decoder_pos_embed"):
-            continue  # a fixed table may be left out
+        if name.startswith(new):
+            stored = (torch.ones if name == "fc_norm.weight" else torch.zeros)(wanted.shape)
+        elif stored is None and name.rpartition(".")[2] in ("pos_embed", "decoder_pos_embed"):
+            stored = torch.zeros(wanted.shape)
+            tables.add(name)
         expect(stored is not None, f"{file.path!r} lacks the tensor {prefix + name!r}: give a whole checkpoint")
         expect(stored.shape == wanted.shape, f"tensor {prefix + name!r} of {file.path!r} has the shape "
                                              f"{list(stored.shape)}, but the model needs {list(wanted.shape)}")
         state[name] = stored.to(torch.float32 if wanted.is_floating_point() else wanted.dtype).contiguous()
-    missing = [name for name in model.state_dict() if name not in state]
-    if missing:
-        model.load_state_dict(state, strict=False, assign=True)
-        for part in model.modules():
-            for name, parameter in list(part.named_parameters(recurse=False)):
-                if parameter.is_meta:
-                    setattr(part, name, torch.nn.Parameter(torch.zeros(parameter.shape), parameter.requires_grad))
+    model.load_state_dict(state, assign=True)
+    if tables:  # fixed ones may be left out
+        kept = {name: value.clone() for name, value in state.items() if name.endswith("pos_embed") and name not in tables}
         model.set_tables()
-    else:
-        model.load_state_dict(state, assign=True)
+        model.load_state_dict(kept, strict=False)
 
 
 def create(name, task=None, num_classes=1000, pool="mean", drop_path_rate=0.0, **sizes):

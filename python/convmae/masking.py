@@ -62,6 +62,8 @@ def take_blocks(blocks, chosen):
     """Of blocks [B, L, ...] the chosen ones [rows, n], where rows are views of the B images, one view behind another."""
     images, length = blocks.shape[:2]
     rows, count = chosen.shape
-    image = torch.arange(rows, device=chosen.device).remainder(images).unsqueeze(1)
-    index = (image * length + chosen).flatten()
+    image = torch.arange(images, device=chosen.device)
+    if rows != images:
+        image = image.repeat(rows // images)
+    index = (image.unsqueeze(1) * length + chosen).flatten()
     return blocks.flatten(0, 1).index_select(0, index).view(rows, count, *blocks.shape[2:])

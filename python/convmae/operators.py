@@ -73,18 +73,19 @@ def patches(x, conv, nesting):
     return native.linear(x, weight, conv.bias) if native.serves(x) else F.linear(x, weight, conv.bias)
 
 
-def depthwise(x, conv, visibility, grid, nesting):
-    """A depthwise convolution of the visible blocks [rows, V, P, C], for which others are zero."""
+def depthwise(x, conv, visibility, grid, nesting, order):
+    """A depthwise convolution of the visible blocks [rows, V, P, C], for which others are zero. `order` is
+    `nested_of_raster(nesting)`."""
     if _serves(x, conv):
-        return native.depthwise(x, conv.weight, conv.bias, visibility.kept, visibility.slot, nesting)
+        return native.depthwise(x, conv.weight, conv.bias, visibility.kept, grid, order)
     rows, count, cells, channels = x.shape
     whole = count == grid[0] * grid[1]
     if not whole:
-        # Rows of all images and one of zeros, which stands for what is not there.
-        flat = F.pad(x.reshape(rows * count, cells * channels), (0, 0, 0, 1))
+        # A row of zeros, which stands for what is not there, and those of all images.
+        flat = F.pad(x.reshape(rows * count, cells * channels), (0, 0, 1, 0))
         slot = visibility.slot.flatten(1)
         first = torch.arange(rows, device=slot.device).unsqueeze(1) * count
-        index = torch.where(slot >= 0, first + slot, rows * count)
+        index = torch.where(slot >= 0, first + slot + 1, 0)
         x = flat.index_select(0, index.flatten()).view(rows, -1, cells, channels)
     blocks = image_to_blocks(conv(blocks_to_map(x, grid, nesting)), grid, nesting)
     return blocks if whole else take_blocks(blocks, visibility.kept)

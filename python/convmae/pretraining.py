@@ -60,9 +60,9 @@ class _Decoder(nn.Module):
         tokens = operators.linear(latent, self.decoder_embed)
         rows, count, dim = tokens[:, extra:].shape
         slot = visibility.slot.flatten(1)
-        known = torch.cat([tokens[:, extra:].reshape(rows * count, dim), self.mask_token.view(1, dim).to(tokens.dtype)])
+        known = torch.cat([self.mask_token.view(1, dim).to(tokens.dtype), tokens[:, extra:].reshape(rows * count, dim)])
         first = torch.arange(rows, device=slot.device).unsqueeze(1) * count
-        x = known.index_select(0, torch.where(slot >= 0, first + slot, rows * count).flatten())
+        x = known.index_select(0, torch.where(slot >= 0, first + slot + 1, 0).flatten())
         x = torch.cat([tokens[:, :extra], x.view(rows, -1, dim)], 1) + self.decoder_pos_embed.to(tokens.dtype)
         last = len(self.decoder_blocks) - 1
         for number, block in enumerate(self.decoder_blocks):
@@ -77,12 +77,12 @@ class _Decoder(nn.Module):
         """Of every view: its sum of squared errors, their number, predictions and mask."""
         config = self.config
         expect(tuple(images.shape[2:]) == config.img_size,
-               f"pretraining takes images of {config.img_size}, for which its decoder has positions, found "
+               lambda: f"pretraining takes images of {config.img_size}, for which its decoder has positions, found "
                f"{tuple(images.shape[2:])}: resize them, or create another model")
         if noise is None:
             noise = torch.rand(images.shape[0], config.num_blocks, device=images.device)
         expect(tuple(noise.shape) == (images.shape[0], config.num_blocks),
-               f"noise must be [{images.shape[0]}, {config.num_blocks}], found {list(noise.shape)}")
+               lambda: f"noise must be [{images.shape[0]}, {config.num_blocks}], found {list(noise.shape)}")
         targets = image_to_blocks(images, config.grid, (config.block,)).flatten(2)
         for visibility in self._views(noise.to(images.device), mask_ratio):
             latent = self.encode(images, visibility)

@@ -158,15 +158,22 @@ class Files(unittest.TestCase):
             self.refused(self.folder / "encoder.safetensors", "no classifier", task="classify")
             self.refused(self.folder / "encoder.safetensors", "no segmentor", task="segment")
 
-    def test_a_missing_table_is_that_of_sines(self):
-        from convmae.positions import sincos_table
-
-        made = created(embed_dim=(8, 12, 384), num_heads=6, position="sincos")
+    def test_a_missing_tensor_is_named(self):
+        made = created(embed_dim=(8, 12, 384), num_heads=6)
         state = made.state_dict()
         del state["patch_embed1.proj.bias"]
         save_file(state, self.folder / "a.safetensors")
         self.refused(self.folder / "a.safetensors", "lacks the tensor 'patch_embed1.proj.bias'")
-        self.assertTrue(torch.equal(convmae.create("convmae_nano").pos_embed, sincos_table(192, (14, 14))))
+
+    def test_a_new_head_on_an_encoder(self):
+        made = created(embed_dim=(8, 12, 384), num_heads=6)
+        save_file(made.state_dict(), self.folder / "a.safetensors")
+        model = convmae.load(self.folder / "a.safetensors", task="classify", num_classes=5, drop_path_rate=0.1)
+        images = images_of(made.config)
+        self.assertEqual(model(images).shape, (2, 5))
+        self.assertTrue(model.pos_embed.requires_grad)
+        agree(self, model.forward_features(images), made(images)[2])
+        self.refused(self.folder / "a.safetensors", "for the task classify", num_classes=5)
 
     def test_widths_of_no_named_model_need_their_heads(self):
         save_file(created().state_dict(), self.folder / "a.safetensors")

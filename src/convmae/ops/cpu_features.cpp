@@ -1,7 +1,6 @@
 #include "convmae/ops/cpu_features.h"
 
-#include <ATen/Version.h>
-
+#include <algorithm>
 #include <array>
 #include <cpuid.h>
 #include <cstdlib>
@@ -28,15 +27,24 @@ bool has_amx() { return (cpuid(7).edx >> 22 & 1U) != 0; }
 
 bool has_avx512_bf16() { return (cpuid(7, 1).eax >> 5 & 1U) != 0; }
 
-KernelLevel find_kernel_level() {
-  const std::string capability = at::get_cpu_capability();
-  if (capability == "AVX512") {
-    const char* const cap = std::getenv("ATEN_CPU_CAPABILITY");
-    const bool capped = cap != nullptr && std::string_view(cap) == "avx512";
-    return has_avx512_bf16() && !capped ? KernelLevel::avx512_bf16 : KernelLevel::avx512;
+/// By what ATen asks of a CPU for its own kernels.
+KernelLevel level_of_cpu() {
+  if (!__builtin_cpu_supports("fma")) return KernelLevel::baseline;
+  if (__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq")) {
+    return has_avx512_bf16() ? KernelLevel::avx512_bf16 : KernelLevel::avx512;
   }
-  if (capability == "AVX2") return KernelLevel::avx2;
-  return KernelLevel::baseline;
+  return __builtin_cpu_supports("avx2") ? KernelLevel::avx2 : KernelLevel::baseline;
+}
+
+KernelLevel find_kernel_level() {
+  const KernelLevel level = level_of_cpu();
+  const char* const variable = std::getenv("ATEN_CPU_CAPABILITY");
+  const std::string_view cap = variable == nullptr ? "" : variable;
+  if (cap == "default") return KernelLevel::baseline;
+  if (cap == "avx2") return std::min(level, KernelLevel::avx2);
+  if (cap == "avx512") return std::min(level, KernelLevel::avx512);
+  return level;
 }
 
 std::string brand() {

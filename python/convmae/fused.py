@@ -1,0 +1,198 @@
+"""Kernels and matrix products together: a norm's result and a GELU's are computed again in the backward pass, not kept.
+
+Parameters may be of a higher precision than x: they are converted for the products.
+"""
+
+from typing import List, Optional, Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .kernels import LOADED, kernels, new_like, refuse_second_derivative, sum_type
+
+
+def _as(parameter, x):
+    return None if parameter is None else parameter.to(x.dtype)
+
+
+def _rows(x):
+    return x.reshape(-1, x.shape[-1])
+
+
+def _weight_gradient(grad, x, weight):
+    """Of rows of both."""
+    # Libraries take long to turn over factors of bfloat16.
+    turned = kernels.transpose(grad) if grad.dtype == torch.bfloat16 else grad.t()
+    return (turned @ x).to(weight.dtype)
+
+
+def _bias_gradient(grad, weight):
+    return kernels.column_sums(grad).to(weight.dtype)
+
+
+def _nothing(x):
+    return x.new_empty(0)
+
+
+def _gelu_both(grad, x):
+    if x.dtype == torch.float64:
+        return F.gelu(x), torch.ops.aten.gelu_backward(grad, x)
+    return tuple(kernels.gelu_both(grad, x))
+
+
+def gelu(x):
+    """There is no kernel for float64."""
+    return F.gelu(x) if x.dtype == torch.float64 else kernels.gelu(x)
+
+
+if LOADED:
+    from torch.library import custom_op
+
+    @custom_op("convmae::linear", mutates_args=())
+    def _linear(x: Tensor, weight: Tensor, bias: Optional[Tensor], norm_weight: Optional[Tensor],
+                norm_bias: Optional[Tensor], eps: float) -> Tuple[Tensor, Tensor, Tensor]:
+        """Linear of norm(x), where there is a norm; and the norm's means and inverse deviations."""
+        mean = inverse_deviation = None
+        y = x
+        if norm_weight is not None:
+            y, mean, inverse_deviation = kernels.layer_norm(x, norm_weight, norm_bias, eps)
+        y = F.linear(y, _as(weight, x), _as(bias, x))
+        return y, *(_nothing(x) if part is None else part for part in (mean, inverse_deviation))
+
+    @_linear.register_fake
+    def _(x, weight, bias, norm_weight, norm_bias, eps):
+        rows = 0 if norm_weight is None else x.numel() // x.shape[-1]
+        type_ = x.dtype if norm_weight is None else sum_type(x)
+        return (x.new_empty(*x.shape[:-1], weight.shape[0]), x.new_empty(rows, dtype=type_), x.new_empty(rows, dtype=type_))
+
+    @custom_op("convmae::linear_backward", mutates_args=())
+    def _linear_backward(grad: Tensor, x: Tensor, weight: Tensor, norm_weight: Optional[Tensor],
+                         norm_bias: Optional[Tensor], mean: Tensor, inverse_deviation: Tensor,
+                         needs: List[bool]) -> Tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """`needs`: the gradients of x, weight and bias."""
+        grad, rows = _rows(grad).contiguous(), _rows(x)
+        grad_x = grad_weight = grad_bias = grad_scale = grad_shift = None
+        if norm_weight is not None:
+            grad_x, grad_scale, grad_shift, rows = kernels.layer_norm_backward(
+                grad @ _as(weight, x), rows, norm_weight, norm_bias, mean, inverse_deviation)
+        elif needs[0]:
+            grad_x = grad @ _as(weight, x)
+        if needs[1]:
+            grad_weight = _weight_gradient(grad, rows, weight)
+        if needs[2]:
+            grad_bias = _bias_gradient(grad, weight)
+        grad_x = None if grad_x is None else grad_x.view(x.shape)
+        return tuple(_nothing(x) if part is None else part
+                     for part in (grad_x, grad_weight, grad_bias, grad_scale, grad_shift))
+
+    @_linear_backward.register_fake
+    def _(grad, x, weight, norm_weight, norm_bias, mean, inverse_deviation, needs):
+        norm = norm_weight is not None
+        return (new_like(x) if needs[0] or norm else _nothing(x), new_like(weight) if needs[1] else _nothing(x),
+                weight.new_empty(weight.shape[0]) if needs[2] else _nothing(x),
+                new_like(norm_weight) if norm else _nothing(x), new_like(norm_bias) if norm else _nothing(x))
+
+    def _keep_linear(ctx, inputs, output):
+        x, weight, _, norm_weight, norm_bias, _ = inputs
+        ctx.save_for_backward(x, weight, norm_weight, norm_bias, *output[1:])
+        ctx.mark_non_differentiable(*output[1:])
+
+    def _linear_gradients(ctx, grad, *_):
+        refuse_second_derivative()
+        needs = list(ctx.needs_input_grad[:5])
+        found = kernels.linear_backward(grad, *ctx.saved_tensors, needs[:3])
+        return (*(part if need else None for part, need in zip(found, needs)), None)
+
+    _linear.register_autograd(_linear_gradients, setup_context=_keep_linear)
+
+    @custom_op("convmae::mlp", mutates_args=())
+    def _mlp(x: Tensor, weight1: Tensor, bias1: Tensor, weight2: Tensor, bias2: Tensor, norm_weight: Tensor,
+             norm_bias: Tensor, eps: float) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Two Linears of norm(x) with a GELU between; what the first gives, and the norm's means and deviations."""
+        y, mean, inverse_deviation = kernels.layer_norm(x, norm_weight, norm_bias, eps)
+        hidden = F.linear(y, _as(weight1, x), _as(bias1, x))
+        return F.linear(gelu(hidden), _as(weight2, x), _as(bias2, x)), hidden, mean, inverse_deviation
+
+    @_mlp.register_fake
+    def _(x, weight1, bias1, weight2, bias2, norm_weight, norm_bias, eps):
+        rows = x.numel() // x.shape[-1]
+        return (x.new_empty(*x.shape[:-1], weight2.shape[0]), x.new_empty(*x.shape[:-1], weight1.shape[0]),
+                x.new_empty(rows, dtype=sum_type(x)), x.new_empty(rows, dtype=sum_type(x)))
+
+    @custom_op("convmae::mlp_backward", mutates_args=())
+    def _mlp_backward(grad: Tensor, x: Tensor, weight1: Tensor, weight2: Tensor, norm_weight: Tensor, norm_bias: Tensor,
+                      hidden: Tensor, mean: Tensor, inverse_deviation: Tensor, needs: List[bool]
+                      ) -> Tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """`needs`: the gradients of weight1, bias1, weight2 and bias2."""
+        grad = _rows(grad).contiguous()
+        values, inner = _gelu_both(grad @ _as(weight2, x), _rows(hidden))
+        found = [None, None, _weight_gradient(grad, values, weight2) if needs[2] else None,
+                 _bias_gradient(grad, weight2) if needs[3] else None]
+        del values
+        grad_x, grad_scale, grad_shift, y = kernels.layer_norm_backward(
+            inner @ _as(weight1, x), _rows(x), norm_weight, norm_bias, mean, inverse_deviation)
+        found[0] = _weight_gradient(inner, y, weight1) if needs[0] else None
+        found[1] = _bias_gradient(inner, weight1) if needs[1] else None
+        return grad_x.view(x.shape), *(_nothing(x) if part is None else part for part in found), grad_scale, grad_shift
+
+    @_mlp_backward.register_fake
+    def _(grad, x, weight1, weight2, norm_weight, norm_bias, hidden, mean, inverse_deviation, needs):
+        parts = (new_like(weight1), weight1.new_empty(weight1.shape[0]), new_like(weight2), weight2.new_empty(weight2.shape[0]))
+        return (new_like(x), *(part if need else _nothing(x) for part, need in zip(parts, needs)), new_like(norm_weight),
+                new_like(norm_bias))
+
+    def _keep_mlp(ctx, inputs, output):
+        x, weight1, _, weight2, _, norm_weight, norm_bias, _ = inputs
+        ctx.save_for_backward(x, weight1, weight2, norm_weight, norm_bias, *output[1:])
+        ctx.mark_non_differentiable(*output[1:])
+
+    def _mlp_gradients(ctx, grad, *_):
+        refuse_second_derivative()
+        needs = list(ctx.needs_input_grad[:7])
+        found = kernels.mlp_backward(grad, *ctx.saved_tensors, needs[1:5])
+        return (*(part if need else None for part, need in zip(found, needs)), None)
+
+    _mlp.register_autograd(_mlp_gradients, setup_context=_keep_mlp)
+
+    @custom_op("convmae::projected_attention", mutates_args=())
+    def _projected(qkv: Tensor, heads: int, weight: Tensor, bias: Optional[Tensor]) -> Tuple[Tensor, Tensor]:
+        """Linear of attention(qkv), and the logarithms of the softmax's denominators."""
+        out, log_sum = kernels.attention(qkv, heads)
+        return F.linear(out, _as(weight, qkv), _as(bias, qkv)), log_sum
+
+    @_projected.register_fake
+    def _(qkv, heads, weight, bias):
+        batch, tokens, _ = qkv.shape
+        return (qkv.new_empty(batch, tokens, weight.shape[0]),
+                qkv.new_empty(batch, heads, tokens, dtype=sum_type(qkv)))
+
+    @custom_op("convmae::projected_attention_backward", mutates_args=())
+    def _projected_backward(grad: Tensor, qkv: Tensor, heads: int, weight: Tensor, log_sum: Tensor, needs: List[bool]
+                            ) -> Tuple[Tensor, Tensor, Tensor]:
+        """`needs`: the gradients of weight and bias."""
+        grad = grad.contiguous()
+        grad_qkv, out = kernels.attention_backward(grad @ _as(weight, qkv), qkv, log_sum, heads)
+        grad = _rows(grad)
+        return (grad_qkv, _weight_gradient(grad, _rows(out), weight) if needs[0] else _nothing(qkv),
+                _bias_gradient(grad, weight) if needs[1] else _nothing(qkv))
+
+    @_projected_backward.register_fake
+    def _(grad, qkv, heads, weight, log_sum, needs):
+        return (new_like(qkv), new_like(weight) if needs[0] else _nothing(qkv),
+                weight.new_empty(weight.shape[0]) if needs[1] else _nothing(qkv))
+
+    def _keep_projected(ctx, inputs, output):
+        ctx.heads = inputs[1]
+        ctx.save_for_backward(inputs[0], inputs[2], output[1])
+        ctx.mark_non_differentiable(output[1])
+
+    def _projected_gradients(ctx, grad, _):
+        refuse_second_derivative()
+        qkv, weight, log_sum = ctx.saved_tensors
+        needs = [ctx.needs_input_grad[number] for number in (0, 2, 3)]
+        found = kernels.projected_attention_backward(grad, qkv, ctx.heads, weight, log_sum, needs[1:])
+        found = [part if need else None for part, need in zip(found, needs)]
+        return found[0], None, *found[1:]
+
+    _projected.register_autograd(_projected_gradients, setup_context=_keep_projected)
