@@ -7,7 +7,6 @@
 #include <torch/utils.h>
 
 #include "support/small_segmentor.h"
-#include "support/step_without_numbers.h"
 #include <cmath>
 #include <string>
 #include <vector>
@@ -80,12 +79,6 @@ TEST(SegmentTask, StatisticsMoveWithStepsThatAreTaken) {
   loss_of(task);
   task.commit();
   EXPECT_FALSE(at::equal(running_mean(task), before));
-}
-
-TEST(SegmentTask, AStepOnADeviceReadsNoNumberBack) {
-  const SegmentOptions options = small_options();
-  SegmentTask task(options, options.segmentor, {.device = c10::kMeta, .type = at::kBFloat16});
-  EXPECT_NO_THROW(take_step_without_numbers(task, some_batch()));
 }
 
 TEST(SegmentTask, WeighsClasses) {
