@@ -7,6 +7,8 @@
     model = convmae.create("convmae_base")             # new ones
 """
 
+import sys
+
 from .classifier import ConvVitClassifier, VitClassifier
 from .config import ModelConfig, SegmentorConfig, preset
 from .encoder import ConvVit
@@ -15,8 +17,12 @@ from .loading import Preprocessing, create, load
 from .native import native_available, plain
 from .pretraining import MaskedConvVit, MaskedVit, Reconstruction
 from .segmentor import Segmentor
+from .timm_models import register as register_timm
 from .vit import Vit
 
 __all__ = ["ConvVit", "ConvVitClassifier", "ConvmaeError", "MaskedConvVit", "MaskedVit", "ModelConfig", "Preprocessing",
            "Reconstruction", "Segmentor", "SegmentorConfig", "Vit", "VitClassifier", "create", "load", "native_available", "plain",
-           "preset"]
+           "preset", "register_timm"]
+
+if "timm" in sys.modules:
+    register_timm()

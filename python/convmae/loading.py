@@ -175,7 +175,8 @@ def _fill(model, file, prefix, new=()):
 
 def create(name, task=None, num_classes=1000, pool="mean", drop_path_rate=0.0, **sizes):
     """A new model of named sizes ("convmae_base", "fastconvmae_small", "mae_large"), which `sizes` overrule under the
-    program's names (img_size=(32, 32), embed_dim=...). Parameters start as the published code's do."""
+    program's names (img_size=(32, 32), embed_dim=...). Parameters start as the published code's do, and positions as sines
+    and cosines."""
     task = task or "features"
     expect(task in TASKS[:3], f"no new model is made for the task {task!r}: choose one of {', '.join(TASKS[:3])}")
     config = preset(name, **sizes)
