@@ -1,5 +1,6 @@
 """`convmae compare`: the curves of several runs on one page."""
 
+import json
 import unittest
 import xml.etree.ElementTree
 
@@ -29,11 +30,27 @@ class Compare(ClassifierTest):
                              "--title", "A <title>")
         self.assertEqual((result.returncode, result.stdout), (0, f"comparison: {page}\n"), result.stderr)
         both = ["first", "second"]
-        self.assertEqual(charts(page), [("Accuracy on held-out images", both), ("Held-out loss", both),
-                                        ("Training loss", both), ("Held-out loss", ["masks"]),
-                                        ("Training loss", ["masks"])])
+        # Each along epochs, images and CPU time.
+        self.assertEqual(charts(page), [chart for chart in [
+            ("Accuracy on held-out images", both), ("Held-out loss", both), ("Training loss", both),
+            ("Held-out loss", ["masks"]), ("Training loss", ["masks"])] for _ in range(3)])
+        for label in ("epoch", "images", "CPU minutes"):
+            self.assertIn(f">{label}<", page.read_text())
         self.assertIn("A &lt;title&gt;", page.read_text())
         self.assertIn("finetune --data", page.read_text())
+
+    def test_cpu_time_is_counted_over_the_whole_run(self):
+        self.pretrain("--epochs", 3, "--batch_size", 10)
+        seconds = [json.loads(line)["cpu_seconds"] for line in
+                   (self.run_directory / "log.txt").read_text().splitlines()[1:]]
+        self.assertEqual(sorted(set(seconds)), seconds)
+        self.assertGreater(seconds[0], 0)
+        # A run of before that was noted has the other charts.
+        log = self.run_directory / "log.txt"
+        log.write_text(log.read_text().replace("cpu_seconds", "other_seconds"))
+        page = self.folder / "page.html"
+        self.assertEqual(run_program("compare", self.run_directory, "--out", page).returncode, 0)
+        self.assertEqual([title for title, _ in charts(page)], ["Training loss"] * 2)
 
     def test_errors(self):
         page = self.folder / "page.html"

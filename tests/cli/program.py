@@ -108,7 +108,7 @@ def steps(run):
 
 def epochs(run):
     """The epoch lines of the log, without the header and without what the clock decides."""
-    clock = {"seconds", "images_per_second", "data_share"}
+    clock = {"seconds", "cpu_seconds", "images_per_second", "data_share"}
     lines = [json.loads(line) for line in (run / "log.txt").read_text().splitlines()]
     return [{k: v for k, v in line.items() if k not in clock} for line in lines[1:]]
 

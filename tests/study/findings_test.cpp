@@ -23,7 +23,7 @@ struct Finished {
         line.task = task.key;
         line.outcome.cpu_seconds = 10;
         line.outcome.steps = 100;
-        line.cpu = "a CPU";
+        line.outcome.cpu = "a CPU";
         lines.push_back(line);
       }
     }

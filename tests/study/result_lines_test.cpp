@@ -24,9 +24,9 @@ ResultLine some_line() {
                   .epochs = 2,
                   .steps = 20,
                   .curve_epochs = {0, 1},
-                  .curve_values = {10, 20}};
-  line.cpu = "a CPU";
-  line.commit = "abc";
+                  .curve_values = {10, 20},
+                  .cpu = "a CPU",
+                  .commit = "abc"};
   line.command = "knn --data labelled";
   return line;
 }

@@ -26,7 +26,7 @@ std::vector<ResultLine> lines_of(const StudyPlan& plan) {
     line.task = task.key;
     line.outcome.value = (use.arm == "masked" ? 60 : 50) + static_cast<double>(use.seed);
     line.outcome.cpu_seconds = 90;
-    line.cpu = "a CPU";
+    line.outcome.cpu = "a CPU";
     lines.push_back(line);
   }
   return lines;

@@ -85,15 +85,17 @@ TEST_F(TaskFiles, NeighboursTrainNothing) {
 }
 
 TEST_F(TaskFiles, ARunTellsItsCurve) {
-  write_run(pretraining_,
-            R"({"version": "1", "images": 80, "probe": {"knn_top1_at_start": 0.1}}
+  write_run(
+      pretraining_,
+      R"({"version": "1", "images": 80, "cpu": "a CPU", "commit": "abc", "probe": {"knn_top1_at_start": 0.1}}
 {"epoch": 0, "epochs_done": 1, "train_loss": 0.9, "knn_top1": 0.2}
 {"epoch": 1, "epochs_done": 2, "train_loss": 0.5}
 )",
-            "finished", R"({"train_loss": 0.5})");
+      "finished", R"({"train_loss": 0.5})");
   const TaskOutcome outcome = outcome_of(pretraining_, paths_);
   EXPECT_EQ(outcome.value, 0.5);
   EXPECT_EQ(outcome.images, 80);
+  EXPECT_EQ(outcome.cpu + outcome.commit, "a CPUabc");
   EXPECT_EQ(outcome.steps, 40);
   EXPECT_EQ(outcome.epochs, 2);
   EXPECT_THAT(outcome.curve_epochs, ElementsAre(0, 1));

@@ -126,7 +126,7 @@ double StudyFindings::evaluation_cpu_seconds(const std::string& arm,
 
 std::vector<std::string> StudyFindings::cpus() const {
   std::set<std::string> names;
-  for (const ResultLine& line : lines_) names.insert(line.cpu);
+  for (const ResultLine& line : lines_) names.insert(line.outcome.cpu);
   return {names.begin(), names.end()};
 }
 

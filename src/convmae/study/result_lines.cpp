@@ -55,8 +55,8 @@ Json to_json(const ResultLine& line) {
             {"seed", line.use.seed},
             {"draw", line.use.draw},
             {"value", line.outcome.value},
-            {"cpu", line.cpu},
-            {"commit", line.commit},
+            {"cpu", line.outcome.cpu},
+            {"commit", line.outcome.commit},
             {"cpu_seconds", line.outcome.cpu_seconds},
             {"images", line.outcome.images},
             {"epochs", line.outcome.epochs},
@@ -78,8 +78,8 @@ ResultLine result_line_from(const Json& json, const std::string& place) {
   fields.take("seed", line.use.seed);
   fields.take("draw", line.use.draw);
   fields.take("value", line.outcome.value);
-  fields.take("cpu", line.cpu);
-  fields.take("commit", line.commit);
+  fields.take("cpu", line.outcome.cpu);
+  fields.take("commit", line.outcome.commit);
   fields.take("cpu_seconds", line.outcome.cpu_seconds);
   fields.take("images", line.outcome.images);
   fields.take("epochs", line.outcome.epochs);

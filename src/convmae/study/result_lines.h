@@ -22,6 +22,8 @@ struct TaskOutcome {
   /// A score on held-out images by epochs of training.
   std::vector<double> curve_epochs;
   std::vector<double> curve_values;
+  std::string cpu;     ///< what computed it
+  std::string commit;  ///< of the program that did
 };
 
 /// A line of a study's results: all that its tables are made of.
@@ -29,8 +31,6 @@ struct ResultLine {
   TaskUse use;
   std::string task;  ///< its key
   TaskOutcome outcome;
-  std::string cpu;      ///< what computed
-  std::string commit;   ///< of the program
   std::string command;  ///< of the task, without the names of its directories
 };
 

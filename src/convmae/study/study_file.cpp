@@ -109,8 +109,12 @@ class StudyReader {
   }
 
   void read_seeds(const Json& json) {
-    std::int64_t count = 0;
-    if (json.contains("seeds") && take_json(json["seeds"], count)) {
+    std::int64_t count = 1;
+    if (!json.contains("seeds")) {
+      study_.seeds = {0};
+      return;
+    }
+    if (take_json(json["seeds"], count)) {
       if (count < 1 || count > kMostSeeds) fail("'seeds' must be from 1 to 1000, or a list");
       for (std::int64_t seed = 0; seed < count; ++seed) study_.seeds.push_back(seed);
       return;

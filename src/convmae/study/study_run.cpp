@@ -168,8 +168,9 @@ class PlanRun {
     ResultLine line;
     line.outcome = outcome_of(task, paths_);
     line.outcome.cpu_seconds = cpu_seconds_of(task.key);
-    line.cpu = options_.cpu;
-    line.commit = options_.commit;
+    // What trains says it itself: it may be of an earlier program.
+    if (line.outcome.cpu.empty()) line.outcome.cpu = options_.cpu;
+    if (line.outcome.commit.empty()) line.outcome.commit = options_.commit;
     line.command = typed_text(words_of(task.command, task.flags));
     const double value = line.outcome.value;
     add_lines(task, std::move(line));

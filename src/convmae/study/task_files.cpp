@@ -72,6 +72,8 @@ void read_curve(const StudyTask& task, const Path& log, TaskOutcome& outcome) {
     double value = 0;
     if (json.is_object() && json.contains("images")) {
       outcome.images = whole_in(json, "/images");
+      outcome.cpu = json.value("cpu", "");
+      outcome.commit = json.value("commit", "");
       const bool probed = json.contains("probe") && json["probe"].contains("knn_top1_at_start");
       if (!probed || !take_json(json["probe"]["knn_top1_at_start"], value)) return;
     } else if (!json.is_object() || !json.contains("epochs_done") || !json.contains(score.key) ||

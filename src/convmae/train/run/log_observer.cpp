@@ -2,6 +2,12 @@
 
 namespace convmae {
 
+void LogObserver::begin(const Moment& /*now*/) {
+  // A run that continues goes on counting where its log ends.
+  if (!log_.epochs().empty()) cpu_seconds_ = log_.epochs().back().value("cpu_seconds", 0.0);
+  watch_ = CpuStopwatch();
+}
+
 void LogObserver::evaluated(const Moment& now, const Scores& scores) {
   nlohmann::ordered_json json;
   json["train_loss"] = now.mean_loss();
@@ -16,10 +22,12 @@ void LogObserver::evaluated(const Moment& now, const Scores& scores) {
   json["step"] = now.position.global_step;
   json["skipped_steps"] = now.position.skipped_in_epoch;
   json["seconds"] = now.speed.epoch_seconds;
+  json["cpu_seconds"] = cpu_seconds_;
   json["images_per_second"] = now.speed.epoch_images_per_second;
   json["data_share"] = now.speed.epoch_wait_share;
   if (!now.epoch_complete()) json["incomplete"] = true;
   log_.add_epoch(json);
+  watch_ = CpuStopwatch();
 }
 
 }  // namespace convmae

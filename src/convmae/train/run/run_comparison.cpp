@@ -7,22 +7,69 @@
 #include "convmae/train/run/run_charts.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <functional>
+#include <string_view>
 #include <utility>
 
 namespace convmae {
 namespace {
 
 constexpr std::size_t kColours = 6;
+constexpr double kMinute = 60;
+
+/// A score of held-out images in a log.
+struct LoggedScores {
+  const char* title;  ///< of its chart
+  const char* name;   ///< in the table
+  const char* key;
+  const char* part;  ///< of the header, which has it before the first step
+  const char* start_key;
+  double share;  ///< what makes a share of 1 of it
+};
+
+/// What runs of a kind are called, and their scores.
+struct RunKind {
+  const char* title;
+  std::vector<LoggedScores> scores;
+};
+
+const std::array<RunKind, 4>& run_kinds() {
+  constexpr double kPercent = 0.01;
+  static const std::array<RunKind, 4> kinds{
+      RunKind{
+          "Classification",
+          {{"Accuracy on held-out images", "top-1", "test_acc1", "val", "test_acc1", kPercent}}},
+      RunKind{"Detection",
+              {{"Box AP on held-out images", "box AP", "box_AP", "val", "box_AP", kPercent},
+               {"Mask AP on held-out images", "mask AP", "mask_AP", "val", "mask_AP", kPercent}}},
+      RunKind{"Segmentation",
+              {{"Mean IoU on held-out images", "mIoU", "test_miou", "val", "test_miou", kPercent}}},
+      RunKind{"Pretraining",
+              {{"Nearest neighbours", "nearest neighbours", "knn_top1", "probe",
+                "knn_top1_at_start", 1}}},
+  };
+  return kinds;
+}
 
 bool classifies(const RunHistory& run) { return run.header().contains("classes"); }
 
-Series accuracy(const RunHistory& run) { return accuracy_series(run, "", "test_acc1", 0); }
+const RunKind& kind_of(const RunHistory& run) {
+  const std::string command = run.header().value("command", std::string());
+  const auto has = [&command](std::string_view words) {
+    return command.find(words) != std::string::npos;
+  };
+  if (!classifies(run)) return run_kinds()[3];
+  return run_kinds()[has(" detect train ") ? 1 : has(" segment train ") ? 2 : 0];
+}
 
-Series neighbours(const RunHistory& run) {
-  return measured_series(run, "", "knn_top1", 0, header_value(run, "probe", "knn_top1_at_start"));
+Series score_series(const RunHistory& run, const LoggedScores& score) {
+  Series series =
+      measured_series(run, "", score.key, 0, header_value(run, score.part, score.start_key));
+  for (double& value : series.y) value *= score.share;
+  return series;
 }
 
 Series held_out_loss(const RunHistory& run) {
@@ -33,15 +80,53 @@ Series held_out_loss(const RunHistory& run) {
 
 Series training_loss(const RunHistory& run) { return training_loss_series(run).back(); }
 
+/// Along what curves are drawn.
+enum class Along { epochs, images, cpu_time };
+
+/// CPU minutes after so many epochs: between the lines that say it, evenly. NaN where none does.
+double cpu_minutes_after(const RunHistory& run, double epochs) {
+  double before_epochs = 0;
+  double before = 0;
+  for (const auto& line : run.epochs()) {
+    const double seconds = value_of(line, "cpu_seconds");
+    const double at = value_of(line, "epochs_done");
+    if (!std::isfinite(seconds) || at <= before_epochs) continue;
+    if (epochs <= at) {
+      return std::lerp(before, seconds, (epochs - before_epochs) / (at - before_epochs)) / kMinute;
+    }
+    before_epochs = at;
+    before = seconds;
+  }
+  return epochs <= before_epochs ? before / kMinute : std::nan("");
+}
+
+/// `series`, which is by epochs, along something else; empty if the run does not say what.
+Series placed(Series series, const RunHistory& run, Along along) {
+  if (along == Along::epochs) return series;
+  const double images = value_of(run.header(), "images");
+  for (double& place : series.x) {
+    place = along == Along::images ? place * images : cpu_minutes_after(run, place);
+  }
+  const bool known = std::ranges::all_of(series.x, [](double x) { return std::isfinite(x); });
+  return known ? series : Series();
+}
+
+const char* label_of(Along along) {
+  if (along == Along::epochs) return "epoch";
+  return along == Along::images ? "images" : "CPU minutes";
+}
+
+using Runs = std::vector<const ComparedRun*>;
+using Curve = std::function<Series(const RunHistory&)>;
+
 /// One curve of every run that has it, runs in their order.
-Chart chart_of(std::string title, const std::vector<const ComparedRun*>& runs,
-               const std::function<Series(const RunHistory&)>& curve) {
+Chart chart_of(std::string title, const Runs& runs, const Curve& curve, Along along) {
   Chart chart;
   chart.title = std::move(title);
-  chart.x_label = "epoch";
+  chart.x_label = label_of(along);
   chart.wide = true;
   for (const ComparedRun* run : runs) {
-    Series series = curve(run->history);
+    Series series = placed(curve(run->history), run->history, along);
     if (series.x.empty()) continue;
     if (chart.series.size() == kColours) {
       throw UserError("a chart can tell " + std::to_string(kColours) +
@@ -54,35 +139,63 @@ Chart chart_of(std::string title, const std::vector<const ComparedRun*>& runs,
   return chart;
 }
 
-Chart share_chart(std::string title, const std::vector<const ComparedRun*>& runs,
-                  const std::function<Series(const RunHistory&)>& curve) {
-  Chart chart = chart_of(std::move(title), runs, curve);
-  chart.percent = true;
-  chart.from_zero = true;
-  chart.y_scale = AxisScale::linear;
-  return chart;
+/// The same along epochs, images and CPU time.
+void add_charts(std::vector<Chart>& charts, const std::string& title, const Runs& runs,
+                const Curve& curve, bool shares) {
+  for (const Along along : {Along::epochs, Along::images, Along::cpu_time}) {
+    Chart chart = chart_of(title, runs, curve, along);
+    if (chart.series.empty()) continue;
+    if (shares) {
+      chart.percent = true;
+      chart.from_zero = true;
+      chart.y_scale = AxisScale::linear;
+    }
+    charts.push_back(std::move(chart));
+  }
 }
 
-void add_unless_empty(std::vector<Chart>& charts, Chart chart) {
-  if (!chart.series.empty()) charts.push_back(std::move(chart));
+Section section_of(const RunKind& kind, const Runs& runs) {
+  Section section{.title = kind.title};
+  for (const LoggedScores& score : kind.scores) {
+    const auto curve = [&score](const RunHistory& run) { return score_series(run, score); };
+    add_charts(section.charts, score.title, runs, curve, /*shares=*/true);
+  }
+  add_charts(section.charts, "Held-out loss", runs, held_out_loss, /*shares=*/false);
+  add_charts(section.charts, "Training loss", runs, training_loss, /*shares=*/false);
+  return section;
 }
 
 std::string last_of(const Series& series, std::string (*format)(double)) {
   return series.y.empty() ? "" : format(series.y.back());
 }
 
+/// The last of each score of a run: "82.1 % top-1".
+std::string scores_of(const RunHistory& run) {
+  std::string text;
+  for (const LoggedScores& score : kind_of(run).scores) {
+    const Series series = score_series(run, score);
+    if (series.y.empty()) continue;
+    if (!text.empty()) text += ", ";
+    text.append(format_fixed(100 * series.y.back(), 1)).append(" % ").append(score.name);
+  }
+  return text;
+}
+
 Table ends(const std::vector<ComparedRun>& runs) {
   Table table{.title = "Where they ended",
-              .header = {"run", "epochs", "training loss", "held-out loss",
-                         "top-1, held-out images", "nearest neighbours"},
+              .header = {"run", "epochs", "images", "CPU minutes", "training loss", "held-out loss",
+                         "held-out images"},
               .rows = {}};
   const auto number = [](double value) { return format_number(value); };
-  const auto share = [](double value) { return format_fixed(100 * value, 1) + " %"; };
   for (const auto& [name, run] : runs) {
-    const double epochs = last_value(run, "epochs_done");
-    table.rows.push_back({name, std::isfinite(epochs) ? format_number(epochs) : "0",
-                          last_of(training_loss(run), number), last_of(held_out_loss(run), number),
-                          last_of(accuracy(run), share), last_of(neighbours(run), share)});
+    const double last = last_value(run, "epochs_done");
+    const double epochs = std::isfinite(last) ? last : 0;
+    const double images = epochs * value_of(run.header(), "images");
+    const double minutes = cpu_minutes_after(run, epochs);
+    table.rows.push_back(
+        {name, format_number(epochs), std::isfinite(images) ? format_count(images) : "",
+         std::isfinite(minutes) ? format_fixed(minutes, 1) : "",
+         last_of(training_loss(run), number), last_of(held_out_loss(run), number), scores_of(run)});
   }
   return table;
 }
@@ -99,31 +212,21 @@ Table commands(const std::vector<ComparedRun>& runs) {
 
 void write_comparison(const std::filesystem::path& page, const std::string& title,
                       const std::vector<ComparedRun>& runs) {
-  std::vector<const ComparedRun*> pretraining;
-  std::vector<const ComparedRun*> classification;
-  for (const ComparedRun& run : runs) {
-    (classifies(run.history) ? classification : pretraining).push_back(&run);
-  }
-  Section classes{.title = "Classification"};
-  add_unless_empty(classes.charts,
-                   share_chart("Accuracy on held-out images", classification, accuracy));
-  add_unless_empty(classes.charts, chart_of("Held-out loss", classification, held_out_loss));
-  add_unless_empty(classes.charts, chart_of("Training loss", classification, training_loss));
-  Section masks{.title = "Pretraining"};
-  add_unless_empty(masks.charts, share_chart("Nearest neighbours", pretraining, neighbours));
-  add_unless_empty(masks.charts, chart_of("Held-out loss", pretraining, held_out_loss));
-  add_unless_empty(masks.charts, chart_of("Training loss", pretraining, training_loss));
-  Section all{.title = "The runs"};
-  all.tables = {ends(runs), commands(runs)};
-
   ReportData data;
   data.title = title;
   data.subtitle = std::to_string(runs.size()) + " runs";
   data.footer = "convmae " + program_version();
   data.status = RunStatus::finished;
-  for (Section* section : {&classes, &masks}) {
-    if (!section->charts.empty()) data.sections.push_back(std::move(*section));
+  for (const RunKind& kind : run_kinds()) {
+    Runs alike;
+    for (const ComparedRun& run : runs) {
+      if (&kind_of(run.history) == &kind) alike.push_back(&run);
+    }
+    Section section = section_of(kind, alike);
+    if (!section.charts.empty()) data.sections.push_back(std::move(section));
   }
+  Section all{.title = "The runs"};
+  all.tables = {ends(runs), commands(runs)};
   data.sections.push_back(std::move(all));
   write_report(page, data);
 }
