@@ -27,8 +27,8 @@ namespace convmae::golden {
 namespace {
 
 struct Kind {
-  const char* prefix;
-  Replay (*replay)(const GoldenFile&);
+  const char* prefix = nullptr;
+  Replay (*replay)(const GoldenFile&) = nullptr;
   bool of_models = true;  ///< and so computed on the device that is asked for
 };
 
