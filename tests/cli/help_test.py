@@ -15,7 +15,7 @@ from segments import write_pairs
 
 COMMANDS = ("", "pretrain", "finetune", "linprobe", "eval", "predict", "reconstruct", "info",
             "bench", "bench pretrain", "bench finetune", "bench inference", "bench detect",
-            "bench segment", "bench ops", "bench data", "bench weights", "inspect", "convert",
+            "bench segment", "bench ops", "bench data", "bench weights", "inspect", "convert", "export",
             "features", "knn", "stats", "compare", "detect", "detect train", "detect predict",
             "detect eval", "detect check", "segment", "segment train", "segment eval", "segment predict",
             "segment check", "launch", "help")

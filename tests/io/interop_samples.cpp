@@ -2,6 +2,7 @@
 // writes the checkpoints given once more into it.
 
 #include "convmae/io/atomic_file.h"
+#include "convmae/io/onnx/onnx.h"
 #include "convmae/io/pth/pth.h"
 #include "convmae/io/pth/pth_writer.h"
 #include "convmae/io/safetensors/safetensors.h"
@@ -92,6 +93,38 @@ void write_events(const std::filesystem::path& directory) {
   resumed.text("command", "convmae **pretrain**", 3);
 }
 
+/// y = x W + 1 with every kind of attribute on the way, its weights inside and beside it.
+void write_models(const std::filesystem::path& directory) {
+  static const std::vector<float> kWeights = [] {
+    std::vector<float> values(3UL * 200);
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i) / 8;
+    return values;
+  }();
+  static constexpr std::array<float, 1> kOne = {1};
+  OnnxModel model;
+  model.name = "sample";
+  model.producer_version = "1";
+  model.inputs = {{"x", DType::f32, {"batch", std::int64_t{2}, std::int64_t{3}}}};
+  model.outputs = {{"y", DType::f32, {"batch", std::int64_t{2}, std::int64_t{200}}}};
+  model.nodes = {{"LeakyRelu", {"x"}, {"positive"}, {{"alpha", 1.0F}}},
+                 {"Transpose", {"positive"}, {"t"}, {{"perm", std::vector<std::int64_t>{0, 2, 1}}}},
+                 {"Transpose", {"t"}, {"same"}, {{"perm", std::vector<std::int64_t>{0, 2, 1}}}},
+                 {"MatMul", {"same", "w"}, {"product"}, {}},
+                 {"Pad", {"product", "none", "one"}, {"padded"}, {{"mode", "constant"}}},
+                 {"Concat", {"padded"}, {"whole"}, {{"axis", std::int64_t{-1}}}},
+                 {"Add", {"whole", "one"}, {"y"}, {}}};
+  static constexpr std::array<std::int64_t, 6> kNone = {};
+  const auto bytes_of = [](const auto& values) {
+    return [&values] { return std::as_bytes(std::span(values)); };
+  };
+  model.weights = {{"w", DType::f32, {3, 200}, bytes_of(kWeights)},
+                   {"one", DType::f32, {}, bytes_of(kOne)},
+                   {"none", DType::i64, {6}, bytes_of(kNone)}};
+  model.metadata = {{"classes", R"(["猫"])"}};
+  write_onnx(directory / "sample.onnx", model);
+  write_onnx(directory / "sample.beside.onnx", model, /*most_inside=*/1024);
+}
+
 }  // namespace
 }  // namespace convmae
 
@@ -104,6 +137,7 @@ int main(int argc, char** argv) {
   convmae::write_tensors(directory / "sample.safetensors");
   convmae::write_checkpoint(directory / "sample.pth");
   convmae::write_events(directory);
+  convmae::write_models(directory);
   for (const char* const path : std::span(argv, static_cast<std::size_t>(argc)).subspan(2)) {
     const convmae::PthFile file(path);
     convmae::write_pth(directory / file.path().filename(), file.root());

@@ -13,6 +13,8 @@ import unittest
 import zipfile
 
 import numpy as np
+import onnx
+import onnxruntime
 import torch
 from safetensors import safe_open
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -142,6 +144,22 @@ class Interop(unittest.TestCase):
         text = events.Tensors("command")[0]
         self.assertEqual(text.tensor_proto.string_val[0], b"convmae **pretrain**")
 
+    def test_onnx(self):
+        x = np.arange(12, dtype=np.float32).reshape(2, 2, 3) - 6
+        weights = np.arange(600, dtype=np.float32).reshape(3, 200) / 8
+        for name, files in (("sample", 1), ("sample.beside", 2)):
+            path = os.path.join(self.directory, f"{name}.onnx")
+            self.assertEqual(len(glob.glob(path + "*")), files)
+            onnx.checker.check_model(path, full_check=True)
+            model = onnx.load(path, load_external_data=False)
+            self.assertEqual({entry.key: entry.value for entry in model.metadata_props},
+                             {"classes": '["猫"]'})
+            outside = [item.name for item in model.graph.initializer if item.data_location == 1]
+            self.assertEqual(outside, ["w"] if files == 2 else [])
+            session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+            (y,) = session.run(None, {"x": x})
+            np.testing.assert_array_equal(y, x @ weights + 1)
+
     def test_a_file_is_written_synchronised_and_renamed_in_this_order(self):
         if shutil.which("strace") is None:
             self.skipTest("strace is not installed")
@@ -160,7 +178,7 @@ class Interop(unittest.TestCase):
                         if calls[-1:] != [call[1] + kind]:
                             calls.append(call[1] + kind)
             once = ["write", "fsync", "rename", "fsyncdirectory"]
-            self.assertEqual(calls, once + once)
+            self.assertEqual(calls, 5 * once)  # a model with its weights beside it is two files
 
 
 if __name__ == "__main__":

@@ -76,6 +76,7 @@ void add_segment_eval(CLI::App& segment, CommandLine& line);
 void add_segment_predict(CLI::App& segment, CommandLine& line);
 void add_inspect(CLI::App& app);
 void add_convert(CLI::App& app);
+void add_export(CLI::App& app);
 void add_features(CLI::App& app, CommandLine& line);
 void add_knn(CLI::App& app, CommandLine& line);
 void add_stats(CLI::App& app);

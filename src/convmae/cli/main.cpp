@@ -91,6 +91,7 @@ int run(convmae::CommandLine& line, int argc, char** argv) {
   convmae::add_segment(app, line);
   convmae::add_inspect(app);
   convmae::add_convert(app);
+  convmae::add_export(app);
   convmae::add_features(app, line);
   convmae::add_knn(app, line);
   convmae::add_stats(app);

@@ -48,20 +48,23 @@ CheckpointInfo encoder_info(const WeightFile& file, const Architecture& architec
   return info;
 }
 
-std::shared_ptr<Encoder> load_encoder(const WeightFile& file, const std::string& prefix,
-                                      const EncoderConfig& config) {
+/// Whether tables of positions have to be made. Throws UserError unless the file has all else that
+/// the encoder needs.
+bool makes_tables(const WeightFile& file, const std::string& prefix, const EncoderConfig& config) {
   HeldTensors held(file, prefix, HeldTensors::Lacking::tables);
   for_each_parameter(config, std::ref(held));
-  // A fixed table is computed only where the file has none.
-  const EncoderParts parts{.fixed_positions = held.makes_tables()};
-  if (parts.fixed_positions && config.embed_dim.back() % 4 != 0) {
+  if (held.makes_tables() && config.embed_dim.back() % 4 != 0) {
     throw UserError(quote(file.path().string()) +
                     " has no position table, and none can be made of a width of " +
                     std::to_string(config.embed_dim.back()) +
                     ", which is no multiple of 4: give a whole checkpoint");
   }
-  auto encoder = std::make_shared<Encoder>(config, EncoderTail::none, parts);
-  for (const auto& item : encoder->named_parameters()) {
+  return held.makes_tables();
+}
+
+void read_parameters(const WeightFile& file, const std::string& prefix,
+                     const torch::nn::Module& encoder) {
+  for (const auto& item : encoder.named_parameters()) {
     const std::string name = prefix + item.key();
     const Weight* const weight = file.find(name);
     const bool fixed = !item.value().requires_grad();
@@ -74,7 +77,29 @@ std::shared_ptr<Encoder> load_encoder(const WeightFile& file, const std::string&
     if (fixed && at::IntArrayRef(weight->tensor.shape) != item.value().sizes()) continue;
     read_tensor(file, *weight, item.value());
   }
-  return encoder;
+}
+
+/// The encoder of MAE with the norm behind it, if there is one.
+class NormedVit : public torch::nn::Module {
+ public:
+  NormedVit(const EncoderConfig& config, bool fixed_positions, bool normed)
+      : vit_(std::make_shared<Vit>(config, fixed_positions)) {
+    constexpr double kEps = 1e-6;
+    adopt(*this, *vit_);
+    if (normed) norm_ = register_module("norm", std::make_shared<LayerNorm>(vit_->width(), kEps));
+  }
+  at::Tensor map(const at::Tensor& images) { return feature_map(*vit_, norm_.get(), images); }
+
+ private:
+  std::shared_ptr<Vit> vit_;
+  std::shared_ptr<LayerNorm> norm_;
+};
+
+std::vector<at::Tensor> maps_of(NormedVit& encoder, const at::Tensor& images) {
+  return {encoder.map(images)};
+}
+std::vector<at::Tensor> maps_of(Encoder& encoder, const at::Tensor& images) {
+  return feature_maps(encoder, images);
 }
 
 }  // namespace
@@ -82,13 +107,13 @@ std::shared_ptr<Encoder> load_encoder(const WeightFile& file, const std::string&
 FeatureModel::FeatureModel(const std::shared_ptr<PretrainModel>& model, Preprocessing preprocessing)
     : FeatureModel(
           model, [model](const at::Tensor& images) { return model->feature_maps(images); },
-          model->config().method == Method::mae ? 1 : 3, std::move(preprocessing)) {}
+          model->config().encoder, std::move(preprocessing)) {}
 
 FeatureModel::FeatureModel(std::shared_ptr<const torch::nn::Module> module, Maps maps,
-                           std::int64_t stages, Preprocessing preprocessing)
+                           EncoderConfig encoder, Preprocessing preprocessing)
     : module_(std::move(module)),
       maps_(std::move(maps)),
-      stages_(stages),
+      encoder_(std::move(encoder)),
       preprocessing_(std::move(preprocessing)) {}
 
 FeatureModel FeatureModel::load(const std::filesystem::path& path,
@@ -100,21 +125,27 @@ FeatureModel FeatureModel::load(const std::filesystem::path& path,
     throw UserError(quote(chosen.string()) +
                     " holds no encoder that this program knows: see `convmae inspect`");
   }
-  if (architecture->encoder == EncoderKind::vit) {
-    LoadedModel loaded = load_model(chosen);
-    loaded.model->use(compute);
-    hold_weights_as(*loaded.model, compute.type);
-    return {loaded.model, std::move(loaded.info.preprocessing)};
-  }
   const CheckpointInfo info = encoder_info(file, *architecture, num_heads);
-  auto encoder = load_encoder(file, architecture->prefix, info.model.encoder);
-  hold_weights_as(*encoder, compute.type);
-  place(*encoder, compute);
-  return {encoder,
-          [encoder, compute](const at::Tensor& images) {
-            return feature_maps(*encoder, images.to(compute.device, compute.type));
-          },
-          3, info.preprocessing};
+  const std::string& prefix = architecture->prefix;
+  const EncoderConfig& config = info.model.encoder;
+  const bool fixed_positions = makes_tables(file, prefix, config);
+  const auto ready = [&](const auto& encoder) -> FeatureModel {
+    read_parameters(file, prefix, *encoder);
+    hold_weights_as(*encoder, compute.type);
+    place(*encoder, compute);
+    return {encoder,
+            [encoder, compute](const at::Tensor& images) {
+              return maps_of(*encoder, images.to(compute.device, compute.type));
+            },
+            config, info.preprocessing};
+  };
+  if (config.kind == EncoderKind::vit) {
+    const bool normed = file.find(prefix + "norm.weight") != nullptr;
+    return ready(std::make_shared<NormedVit>(config, fixed_positions, normed));
+  }
+  // A fixed table is computed only where the file has none.
+  return ready(std::make_shared<Encoder>(config, EncoderTail::none,
+                                         EncoderParts{.fixed_positions = fixed_positions}));
 }
 
 std::vector<at::Tensor> FeatureModel::maps(const at::Tensor& images) const {

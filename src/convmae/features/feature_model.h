@@ -25,14 +25,16 @@ class FeatureModel {
   /// The encoder in a file of any kind that WeightFile reads, or in a run directory: of a
   /// pretrained or fine-tuned model, or alone. `num_heads` serves files that do not tell the number
   /// of attention heads and whose widths are those of no named model. Throws UserError if the file
-  /// has no encoder of a known kind, or is damaged.
+  /// has no encoder of a known kind, or is damaged. Of MAE the norm behind the encoder is part of
+  /// it, if the file has one.
   static FeatureModel load(const std::filesystem::path& path,
                            std::optional<std::int64_t> num_heads = {}, const Compute& compute = {});
 
+  const EncoderConfig& encoder() const { return encoder_; }
   const Preprocessing& preprocessing() const { return preprocessing_; }
   /// Maps that `maps` returns: 3, or 1 for MAE, which has no stages.
-  std::int64_t stages() const { return stages_; }
-  /// What holds the weights.
+  std::int64_t stages() const { return encoder_.kind == EncoderKind::vit ? 1 : 3; }
+  /// What holds the weights, under their published names.
   const torch::nn::Module& module() const { return *module_; }
   /// images [B, C, H, W], normalised -> one map [B, C_s, H_s, W_s] a stage, float32, the last one
   /// the tokens of the transformer.
@@ -42,12 +44,12 @@ class FeatureModel {
 
  private:
   using Maps = std::function<std::vector<at::Tensor>(const at::Tensor&)>;
-  FeatureModel(std::shared_ptr<const torch::nn::Module> module, Maps maps, std::int64_t stages,
+  FeatureModel(std::shared_ptr<const torch::nn::Module> module, Maps maps, EncoderConfig encoder,
                Preprocessing preprocessing);
 
   std::shared_ptr<const torch::nn::Module> module_;
   Maps maps_;
-  std::int64_t stages_;
+  EncoderConfig encoder_;
   Preprocessing preprocessing_;
 };
 

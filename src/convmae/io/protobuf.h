@@ -25,11 +25,15 @@ class ProtobufMessage {
   }
   /// A string, bytes or a message.
   void bytes(int field, std::string_view value) {
-    tag(field, 2);
-    varint(value.size());
+    begin(field, value.size());
     wire_ += value;
   }
   void message(int field, const ProtobufMessage& value) { bytes(field, value.wire_); }
+  /// Begins a string, bytes or a message of `size` bytes, which then follow the wire.
+  void begin(int field, std::uint64_t size) {
+    tag(field, 2);
+    varint(size);
+  }
 
   const std::string& wire() const { return wire_; }
 

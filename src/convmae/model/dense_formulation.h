@@ -7,9 +7,10 @@
 #include <map>
 #include <string>
 
-/// ConvMAE as published: dense maps, the library's convolutions, a mask that multiplies (arXiv
-/// 2205.03892, section 3). It shares nothing with the visible pyramid but the parameters' names:
-/// the tests take it for their oracle, and `convmae bench pretrain --against dense` measures it.
+/// ConvMAE as published (model/dense_description.h): dense maps, the library's convolutions, a mask
+/// that multiplies (arXiv 2205.03892, section 3). It shares nothing with the visible pyramid but
+/// the parameters' names: the tests take it for their oracle, and `convmae bench pretrain --against
+/// dense` measures it.
 namespace convmae::dense {
 
 using Parameters = std::map<std::string, at::Tensor>;

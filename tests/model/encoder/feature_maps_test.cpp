@@ -1,6 +1,7 @@
 #include "convmae/model/encoder/feature_maps.h"
 
 #include "convmae/model/encoder/image_blocks.h"
+#include "convmae/model/encoder/position_resize.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -56,6 +57,27 @@ TEST(FeatureMaps, OfMaeAreOneMapOfPatches) {
   const std::vector<at::Tensor> maps = model->feature_maps(random_images(small_vit_config(), 2));
   ASSERT_EQ(maps.size(), 1);
   EXPECT_EQ(maps[0].sizes(), (Sizes{2, 16, 3, 4}));
+}
+
+TEST(FeatureMaps, OfMaeOnAnotherGridAreThoseOfAModelWithAnInterpolatedTable) {
+  const at::NoGradGuard no_grad;
+  const ModelConfig config = small_vit_config();  // 3 by 4 patches
+  ModelConfig other = config;
+  other.encoder.img_size = {32, 80};
+  const auto model = make_random_model(config, 1);
+  const auto of_other_size = make_random_model(other, 1);
+  const auto parameters = model->named_parameters();
+  for (const auto& p : of_other_size->named_parameters()) {
+    const at::Tensor& value = parameters[p.key()];
+    const bool table = p.key() == "pos_embed";
+    if (table || value.sizes() == p.value().sizes()) {
+      p.value().copy_(table ? resize_positions(value, {3, 4}, {2, 5}, /*leading=*/1) : value);
+    }
+  }
+  const at::Tensor images = random_images(other, 2);
+  const at::Tensor map = model->feature_maps(images).front();
+  EXPECT_EQ(map.sizes(), (Sizes{2, 16, 2, 5}));
+  EXPECT_TRUE(at::equal(map, of_other_size->feature_maps(images).front()));
 }
 
 }  // namespace

@@ -33,9 +33,7 @@ at::Tensor MaskedAutoencoderVit::encode(const at::Tensor& images, const Visibili
 }
 
 std::vector<at::Tensor> MaskedAutoencoderVit::feature_maps(const at::Tensor& images) {
-  const at::Tensor tokens = norm_->forward(encoder_->forward(in_compute_type(images)));
-  return {blocks_to_map(tokens.narrow(1, 1, noise_length()).unsqueeze(2),
-                        encoder_->geometry().grid(), {})};
+  return {feature_map(*encoder_, norm_.get(), in_compute_type(images))};
 }
 
 PretrainOutput MaskedAutoencoderVit::forward(const at::Tensor& images, const at::Tensor& noise,

@@ -39,4 +39,11 @@ std::vector<at::Tensor> feature_maps(Encoder& encoder, const at::Tensor& images,
           blocks_to_map(features.tokens.unsqueeze(2), grid, geometry.nesting(3))};
 }
 
+at::Tensor feature_map(Vit& encoder, const LayerNorm* norm, const at::Tensor& images) {
+  at::Tensor tokens = encoder.forward(images);
+  if (norm != nullptr) tokens = norm->forward(tokens);
+  return blocks_to_map(tokens.narrow(1, 1, tokens.size(1) - 1).unsqueeze(2),
+                       encoder.geometry(images).grid(), {});
+}
+
 }  // namespace convmae

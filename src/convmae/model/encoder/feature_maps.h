@@ -2,6 +2,8 @@
 
 #include "convmae/base/geometry.h"
 #include "convmae/model/encoder/encoder.h"
+#include "convmae/model/encoder/layers.h"
+#include "convmae/model/encoder/vit.h"
 
 #include <ATen/core/Tensor.h>
 
@@ -20,5 +22,9 @@ at::Tensor blocks_to_map(const at::Tensor& blocks, Size grid, at::IntArrayRef ne
 std::vector<at::Tensor> feature_maps(Encoder& encoder, const at::Tensor& images,
                                      const DropPath& drop_path = {},
                                      std::array<bool, 3> recompute = {});
+
+/// What the transformer of MAE makes of the patches of whole images: one map [B, D, h, w], behind
+/// `norm` if it is not null.
+at::Tensor feature_map(Vit& encoder, const LayerNorm* norm, const at::Tensor& images);
 
 }  // namespace convmae

@@ -3,6 +3,7 @@
 #include "convmae/model/encoder/image_blocks.h"
 #include "convmae/model/encoder/module_list.h"
 #include "convmae/model/encoder/position_embedding.h"
+#include "convmae/model/encoder/position_resize.h"
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/generated/variable_factories.h>
@@ -46,8 +47,15 @@ at::Tensor Vit::forward(const at::Tensor& images, const Visibility& visibility,
 }
 
 at::Tensor Vit::forward(const at::Tensor& images, const DropPath& drop_path) {
-  return pass(image_to_blocks(images, geometry_.grid(), {geometry_.block()}).flatten(2), pos_embed_,
-              drop_path);
+  const Size grid = geometry(images).grid();
+  const at::Tensor positions =
+      pos_embed_.defined() ? resize_positions(pos_embed_, geometry_.grid(), grid, /*leading=*/1)
+                           : at::Tensor();
+  return pass(image_to_blocks(images, grid, {geometry_.block()}).flatten(2), positions, drop_path);
+}
+
+Geometry Vit::geometry(const at::Tensor& images) const {
+  return {{images.size(2), images.size(3)}, geometry_.strides()};
 }
 
 at::Tensor Vit::pass(const at::Tensor& patches, const at::Tensor& positions,

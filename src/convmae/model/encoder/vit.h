@@ -24,10 +24,15 @@ class Vit : public torch::nn::Module {
   /// patches in ascending order.
   at::Tensor forward(const at::Tensor& images, const Visibility& visibility,
                      const DropPath& drop_path = {});
-  /// The same of every patch, in the raster of the image.
+  /// The same of every patch, in the raster of the image, which may have any size that the patches
+  /// divide: on a grid other than its own the table of positions is interpolated
+  /// (`resize_positions`).
   at::Tensor forward(const at::Tensor& images, const DropPath& drop_path = {});
 
+  /// Of the configuration's images.
   const Geometry& geometry() const { return geometry_; }
+  /// Of these images. Throws UserError if the patches do not divide them.
+  Geometry geometry(const at::Tensor& images) const;
   std::int64_t num_blocks() const { return std::ssize(blocks_); }
   std::int64_t width() const { return cls_token_.size(2); }
 
