@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import tempfile
 import unittest
 from pathlib import Path
 
@@ -187,7 +186,9 @@ class Export(Models):
 
     def test_equal_models_are_equal_files(self):
         first = self.export(self.classifier)[0].read_bytes()
-        self.assertEqual(self.export(self.classifier.parent)[0].read_bytes(), first)
+        copy = self.folder / "copy.safetensors"
+        copy.write_bytes(self.classifier.read_bytes())
+        self.assertEqual(self.export(copy)[0].read_bytes(), first)
 
     def refused(self, *arguments):
         result = run_program("export", *arguments)
