@@ -16,7 +16,7 @@ from segments import write_pairs
 COMMANDS = ("", "pretrain", "finetune", "linprobe", "eval", "predict", "reconstruct", "info",
             "bench", "bench pretrain", "bench finetune", "bench inference", "bench detect",
             "bench segment", "bench ops", "bench data", "bench weights", "inspect", "convert", "export",
-            "features", "knn", "stats", "compare", "detect", "detect train", "detect predict",
+            "features", "knn", "stats", "compare", "study", "detect", "detect train", "detect predict",
             "detect eval", "detect check", "segment", "segment train", "segment eval", "segment predict",
             "segment check", "launch", "help")
 DETECTIONS = Path(__file__).parents[1] / "golden" / "coco_eval"
@@ -87,7 +87,7 @@ class Help(ProgramTest):
             "knn": ["--checkpoint", "--data"], "features": ["--checkpoint", "--data", "--out"],
             "stats": ["--data"], "predict": ["images", "--checkpoint"],
             "reconstruct": ["images", "--checkpoint", "--out"], "inspect": ["file"],
-            "convert": ["in", "out"], "compare": ["runs"], "bench weights": ["file"],
+            "convert": ["in", "out"], "compare": ["runs"], "study": ["studies"], "bench weights": ["file"],
             "detect train": ["--annotations", "--images", "--out"],
             "detect predict": ["--checkpoint", "--out"], "detect eval": ["--annotations"], "detect check": ["file"],
             "segment train": ["--data", "--out"], "segment eval": ["--checkpoint", "--data"],
@@ -127,6 +127,9 @@ class Help(ProgramTest):
         for part in ("training", "validation"):
             write_pairs(self.folder / "scenes", part, 4)
         (self.folder / "classes.txt").write_text("none\nsea\nice\nsand\n")
+        study = self.folder / "configs" / "studies" / "masked_conv_fashion.toml"
+        study.parent.mkdir(parents=True)
+        study.write_text('[evaluations.knn]\ncommand = "knn"\ndata = "photos"\nk = 3\n[arms.run]\nweights = "run"\n')
         programs = self.folder / "bin"
         programs.mkdir()
         (programs / "convmae").symlink_to(PROGRAM)

@@ -29,7 +29,7 @@ std::string placed(const std::string& text, std::int64_t seed, std::int64_t draw
 }
 
 Json placed(Json flags, std::int64_t seed, std::int64_t draw) {
-  for (auto& [name, value] : flags.items()) {
+  for (Json& value : flags) {
     if (value.is_string()) value = placed(value.get<std::string>(), seed, draw);
   }
   return flags;

@@ -26,7 +26,7 @@ inline constexpr const char* kPretraining = "pretrain";
 
 /// What is run for some settings, once, however many arms and studies ask for it: a pretraining, or
 /// an evaluation of one.
-struct StudyTask {
+struct StudyTask {               // NOLINT(bugprone-exception-escape): moving JSON
   std::string key;               ///< 12 hexadecimal digits that stand for all that decides it
   std::string setting;           ///< the same without seed and draw: what takes the same time
   std::string command;           ///< its words: pretrain, knn, ...

@@ -11,7 +11,7 @@
 namespace convmae {
 
 /// A way to judge a pretrained model: a command of this program with its flags.
-struct StudyEvaluation {
+struct StudyEvaluation {  // NOLINT(bugprone-exception-escape): moving JSON
   std::string name;
   std::string command;           ///< its words: knn, linprobe, finetune, detect train, ...
   nlohmann::ordered_json flags;  ///< an object; names of flags without dashes
@@ -22,7 +22,7 @@ struct StudyEvaluation {
 };
 
 /// One of the things that are compared: what it has otherwise than the others.
-struct StudyArm {
+struct StudyArm {  // NOLINT(bugprone-exception-escape): moving JSON
   std::string name;
   std::string label;                     ///< for tables; the name if the file has none
   bool pretrained = true;                ///< false: its evaluations start from nothing or `weights`
@@ -43,7 +43,7 @@ struct StudyClaim {
 };
 
 /// A grid of runs: arms, seeds and evaluations.
-struct Study {
+struct Study {       // NOLINT(bugprone-exception-escape): moving JSON
   std::string name;  ///< of the file, without ending
   std::string title;
   std::string note;

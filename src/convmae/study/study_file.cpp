@@ -81,7 +81,12 @@ class StudyReader {
         if (!names.empty()) names += ", ";
         names += name;
       }
-      fail("unknown key " + quote(key) + " in " + what + ": expected " + names);
+      fail(std::string("unknown key ")
+               .append(quote(key))
+               .append(" in ")
+               .append(what)
+               .append(": expected ")
+               .append(names));
     }
   }
 
@@ -195,8 +200,9 @@ class StudyReader {
       const Json own = table.value("evaluation", Json::object());
       for (const auto& [evaluation, flags] : own.items()) {
         require_evaluations({evaluation}, "evaluation");
-        arm.evaluation_flags[evaluation] =
-            flags_of(table["evaluation"], evaluation.c_str(), what + " " + evaluation);
+        std::string place = what;
+        place.append(" ").append(evaluation);
+        arm.evaluation_flags[evaluation] = flags_of(table["evaluation"], evaluation.c_str(), place);
       }
       study_.arms.push_back(std::move(arm));
     }

@@ -41,7 +41,7 @@ bool is_there(const Path& path) {
 
 Json json_in(const Path& path) {
   constexpr FileKind kResult{"a result in JSON", std::int64_t{1} << 24};
-  const Json json = Json::parse(read_text_file(path, kResult), nullptr, /*allow_exceptions=*/false);
+  Json json = Json::parse(read_text_file(path, kResult), nullptr, /*allow_exceptions=*/false);
   if (json.is_object()) return json;
   throw UserError(quote(path.string()) +
                   " is no JSON object: remove it, and the study makes it again");
