@@ -15,6 +15,7 @@ _CONV = ("nano", "tiny", "small", "base", "large", "huge")
 def _make(name, num_classes=1000, in_chans=3, img_size=224, global_pool="avg", drop_path_rate=0.0, pretrained_cfg=None,
           pretrained_cfg_overlay=None, **unknown):
     """A classifier by timm's arguments."""
+    unknown = {key for key, value in unknown.items() if value is not None and key != "cache_dir"}  # for what is fetched
     expect(not unknown, f"{name} does not take {sorted(unknown)}: leave it out")
     expect(global_pool in ("avg", "token", ""), f"global_pool must be avg or token, found {global_pool!r}")
     size = tuple(img_size) if isinstance(img_size, (tuple, list)) else (img_size, img_size)
