@@ -11,6 +11,9 @@ from torch import Tensor
 
 from .kernels import LOADED, kernels, new_like, refuse_second_derivative, sum_type
 
+# Where products of bfloat16 are done by AMX, libraries take long to turn over a factor; elsewhere they take it as it is.
+TURNS_FACTORS = bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())
+
 
 def _as(parameter, x):
     return None if parameter is None else parameter.to(x.dtype)
@@ -22,8 +25,7 @@ def _rows(x):
 
 def _weight_gradient(grad, x, weight):
     """Of rows of both."""
-    # Libraries take long to turn over factors of bfloat16.
-    turned = kernels.transpose(grad) if grad.dtype == torch.bfloat16 else grad.t()
+    turned = kernels.transpose(grad) if TURNS_FACTORS and grad.dtype == torch.bfloat16 else grad.t()
     return (turned @ x).to(weight.dtype)
 
 

@@ -4,11 +4,13 @@ import os
 import re
 import subprocess
 import unittest
+from unittest import mock
 
 import torch
 import torch.nn.functional as F
 from torch.library import opcheck
 
+from convmae import fused
 from convmae.arrangement import blocks_to_map, image_to_blocks, nested_of_raster
 from convmae.kernels import LOADED, kernels
 from convmae.masking import sample_blocks, take_blocks
@@ -133,6 +135,16 @@ class Kernels(unittest.TestCase):
         self.assertEqual(x.grad.dtype, torch.bfloat16)
         for parameter in (weight, bias, scale, shift):
             self.assertEqual(parameter.grad.dtype, torch.float32)
+
+    def test_a_factor_may_be_turned_over(self):
+        """As where there is AMX."""
+        gradients = []
+        for turned in (False, True):
+            x, weight = random(40, 12, dtype=torch.bfloat16), random(9, 12, grad=True)
+            with mock.patch.object(fused, "TURNS_FACTORS", turned):
+                kernels.linear(x, weight, None, None, None, 0.0)[0].float().square().sum().backward()
+            gradients.append(weight.grad)
+        agree(self, *gradients, tolerance=1e-2)
 
     def test_threads_change_no_bit(self):
         x, kept = blocks(channels=64)

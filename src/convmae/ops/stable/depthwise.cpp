@@ -109,7 +109,7 @@ Tensor depthwise(const Tensor& x, const Tensor& weight, const std::optional<Tens
       type);
   std::optional<Tensor> shift;
   if (bias) shift = in_type(*bias, type);
-  const Tensor out = empty_as(blocks);
+  Tensor out = empty_as(blocks);
   if (out.numel() == 0) return out;
   const auto convolve = depthwise_kernels(x).convolve;
   torch::stable::parallel_for(

@@ -2,8 +2,8 @@
 
 #include <torch/csrc/stable/library.h>
 
+#include <array>
 #include <bit>
-#include <cstring>
 
 namespace convmae::stable {
 namespace {
@@ -48,17 +48,23 @@ Tensor column_sums(const Tensor& input) {
   return sum_first(sums);
 }
 
-/// Columns [begin, end) of a matrix become rows.
+constexpr std::int64_t kTile = 32;
+
+/// Columns [begin, end) of a matrix, at most kTile, become rows.
 template <typename Number>
 void turn(const std::byte* from, std::byte* to, std::int64_t rows, std::int64_t columns,
           std::int64_t begin, std::int64_t end) {
-  constexpr std::int64_t kTile = 32;
   const auto* const x = reinterpret_cast<const Number*>(from);
   auto* const y = reinterpret_cast<Number*>(to);
+  std::array<std::array<Number, kTile>, kTile> tile{};
   for (std::int64_t first = 0; first < rows; first += kTile) {
-    const std::int64_t last = std::min(first + kTile, rows);
+    // Rows are read whole cache lines at a time, and written so.
+    const std::int64_t count = std::min(kTile, rows - first);
+    for (std::int64_t r = 0; r < count; ++r) {
+      for (std::int64_t c = begin; c < end; ++c) tile[c - begin][r] = x[(first + r) * columns + c];
+    }
     for (std::int64_t c = begin; c < end; ++c) {
-      for (std::int64_t r = first; r < last; ++r) y[c * rows + r] = x[r * columns + c];
+      std::copy_n(tile[c - begin].data(), count, y + c * rows + first);
     }
   }
 }
@@ -70,19 +76,18 @@ Tensor transpose(const Tensor& input) {
   const Tensor x = torch::stable::contiguous(input);
   const std::int64_t rows = x.size(0);
   const std::int64_t columns = x.size(1);
-  const Tensor y = empty({columns, rows}, x.scalar_type());
+  Tensor y = empty({columns, rows}, x.scalar_type());
   const auto turn_over = [&] {
     if (x.scalar_type() == Type::Double) return turn<std::uint64_t>;
     return x.scalar_type() == Type::Float ? turn<std::uint32_t> : turn<std::uint16_t>;
   }();
-  constexpr std::int64_t kColumns = 32;
-  torch::stable::parallel_for(
-      0, (columns + kColumns - 1) / kColumns, 1, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t strip = begin; strip < end; ++strip) {
-          turn_over(bytes_of(x), mutable_bytes_of(y), rows, columns, strip * kColumns,
-                    std::min((strip + 1) * kColumns, columns));
-        }
-      });
+  torch::stable::parallel_for(0, (columns + kTile - 1) / kTile, 1,
+                              [&](std::int64_t begin, std::int64_t end) {
+                                for (std::int64_t strip = begin; strip < end; ++strip) {
+                                  turn_over(bytes_of(x), mutable_bytes_of(y), rows, columns,
+                                            strip * kTile, std::min((strip + 1) * kTile, columns));
+                                }
+                              });
   return y;
 }
 

@@ -126,7 +126,7 @@ void for_each_stretch(const Tensor& x, const Work& work) {
 Tensor gelu(const Tensor& input) {
   const auto kernels = gelu_kernels("gelu", input);
   const Tensor x = torch::stable::contiguous(input);
-  const Tensor y = empty_as(x);
+  Tensor y = empty_as(x);
   for_each_stretch(x, [&](std::int64_t offset, std::int64_t count) {
     kernels.forward(bytes_of(x) + offset, mutable_bytes_of(y) + offset, count);
   });
@@ -138,7 +138,7 @@ Tensor gelu_backward(const Tensor& grad, const Tensor& input) {
   check_like("gelu_backward", "grad", grad, input);
   const Tensor x = torch::stable::contiguous(input);
   const Tensor grad_y = torch::stable::contiguous(grad);
-  const Tensor grad_x = empty_as(x);
+  Tensor grad_x = empty_as(x);
   for_each_stretch(x, [&](std::int64_t offset, std::int64_t count) {
     kernels.backward(bytes_of(x) + offset, bytes_of(grad_y) + offset,
                      mutable_bytes_of(grad_x) + offset, count);
