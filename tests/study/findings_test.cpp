@@ -8,6 +8,7 @@
 #include <cmath>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace convmae {
@@ -15,7 +16,7 @@ namespace {
 
 /// The lines that a finished study would have, with values to be set.
 struct Finished {
-  explicit Finished(const Study& a_study) : study(a_study), plan(plan_of({study})) {
+  explicit Finished(Study a_study) : study(std::move(a_study)), plan(plan_of({study})) {
     for (const StudyTask& task : plan.tasks) {
       for (const TaskUse& use : task.uses) {
         ResultLine line;

@@ -19,7 +19,7 @@ TEST(BlocksToMap, IsTheInverseOfImageToBlocks) {
   for (const Sizes& nesting : {Sizes{}, Sizes{2}, Sizes{2, 3}, Sizes{3, 1, 2}}) {
     std::int64_t side = 1;
     for (const std::int64_t cells : nesting) side *= cells;
-    const at::Tensor map = at::arange(2 * 5 * grid.height * grid.width * side * side)
+    const at::Tensor map = at::arange(std::int64_t{10} * grid.height * grid.width * side * side)
                                .view({2, 5, grid.height * side, grid.width * side});
     EXPECT_TRUE(at::equal(blocks_to_map(image_to_blocks(map, grid, nesting), grid, nesting), map))
         << "side " << side;
