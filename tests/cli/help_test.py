@@ -87,7 +87,7 @@ class Help(ProgramTest):
             "knn": ["--checkpoint", "--data"], "features": ["--checkpoint", "--data", "--out"],
             "stats": ["--data"], "predict": ["images", "--checkpoint"],
             "reconstruct": ["images", "--checkpoint", "--out"], "inspect": ["file"],
-            "convert": ["in", "out"], "compare": ["runs"], "study": ["studies"], "bench weights": ["file"],
+            "convert": ["in", "out"], "export": ["file", "out"], "compare": ["runs"], "study": ["studies"], "bench weights": ["file"],
             "detect train": ["--annotations", "--images", "--out"],
             "detect predict": ["--checkpoint", "--out"], "detect eval": ["--annotations"], "detect check": ["file"],
             "segment train": ["--data", "--out"], "segment eval": ["--checkpoint", "--data"],

@@ -4,7 +4,8 @@
 
 #include <torch/csrc/stable/library.h>
 
-#include <cstdlib>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <new>
 #include <tuple>
@@ -20,32 +21,27 @@ attention_kernel::Kernels attention_kernels(const Tensor& x) {
                       attention_kernel::kernels_avx512, newest)(element_of(x));
 }
 
+constexpr std::align_val_t kAlignment{64};
+
 struct Free {
-  void operator()(void* memory) const { std::free(memory); }
+  void operator()(std::byte* memory) const { ::operator delete[](memory, kAlignment); }
 };
 
 /// What a thread computes a head in.
-std::unique_ptr<void, Free> scratch_of(std::int64_t bytes) {
-  constexpr std::size_t kAlignment = 64;
-  const std::size_t size = (static_cast<std::size_t>(bytes) / kAlignment + 1) * kAlignment;
-  std::unique_ptr<void, Free> memory(std::aligned_alloc(kAlignment, size));
-  if (!memory) throw std::bad_alloc();
-  return memory;
+std::unique_ptr<std::byte[], Free> scratch_of(std::int64_t bytes) {
+  void* const memory = ::operator new[](static_cast<std::size_t>(bytes), kAlignment);
+  return std::unique_ptr<std::byte[], Free>(static_cast<std::byte*>(memory));
 }
 
 /// Contiguous queries, keys and values [B, N, 3C].
 class HeadsOf {
  public:
-  HeadsOf(const char* name, const Tensor& input, std::int64_t heads) : heads_(heads) {
-    check_numbers(name, input);
-    check(heads >= 1 && input.dim() == 3 && input.size(2) > 0 && input.size(2) % (3 * heads) == 0,
-          name, ": qkv must be [B, N, 3C] with C a multiple of ", heads, " heads, found ",
-          shape_text(input));
-    qkv_ = torch::stable::contiguous(input);
-    images_ = qkv_.size(0);
-    tokens_ = qkv_.size(1);
-    dim_ = qkv_.size(2) / 3;
-  }
+  HeadsOf(const char* name, const Tensor& input, std::int64_t heads)
+      : heads_(heads),
+        qkv_(checked(name, input, heads)),
+        images_(qkv_.size(0)),
+        tokens_(qkv_.size(1)),
+        dim_(qkv_.size(2) / 3) {}
 
   std::int64_t images() const { return images_; }
   std::int64_t tokens() const { return tokens_; }
@@ -71,6 +67,14 @@ class HeadsOf {
   }
 
  private:
+  static Tensor checked(const char* name, const Tensor& input, std::int64_t heads) {
+    check_numbers(name, input);
+    check(heads >= 1 && input.dim() == 3 && input.size(2) > 0 && input.size(2) % (3 * heads) == 0,
+          name, ": qkv must be [B, N, 3C] with C a multiple of ", heads, " heads, found ",
+          shape_text(input));
+    return torch::stable::contiguous(input);
+  }
+
   attention_kernel::Head at(std::int64_t image, std::int64_t number) const {
     const std::byte* const begin = bytes_of(qkv_) + offset(image, number, 3) * size_of(qkv_);
     const auto part = [&](std::int64_t index) {
@@ -88,9 +92,9 @@ class HeadsOf {
 
   std::int64_t heads_;
   Tensor qkv_;
-  std::int64_t images_ = 0;
-  std::int64_t tokens_ = 0;
-  std::int64_t dim_ = 0;
+  std::int64_t images_;
+  std::int64_t tokens_;
+  std::int64_t dim_;
 };
 
 /// qkv [B, N, 3C] -> softmax(q k^T / sqrt(C / heads)) v [B, N, C], and the logarithm of the

@@ -59,6 +59,7 @@ class BlockProblem {
   }
   BlockProblem(const BlockProblem&) = delete;
   BlockProblem& operator=(const BlockProblem&) = delete;
+  ~BlockProblem() = default;
 
   const depthwise_kernel::Problem& operator*() const { return problem_; }
 
