@@ -16,9 +16,9 @@
 #include <string>
 #include <vector>
 
+namespace convmae {
 namespace {
 
-using namespace convmae;
 using Run = std::function<std::vector<at::Tensor>(const at::Tensor&)>;
 
 Run run_of(const std::string& path, bool features) {
@@ -38,28 +38,27 @@ Run run_of(const std::string& path, bool features) {
   return [classifier](const at::Tensor& x) { return std::vector{classifier->forward(x)}; };
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   if (argc < 4) {
     std::fputs("usage: run_model FILE IMAGES.safetensors OUT.safetensors [features]\n", stderr);
     return 2;
   }
   const at::NoGradGuard no_grad;
   const bool features = argc > 4;
-  const Run run = run_of(argv[1], features);
+  const Run model = run_of(argv[1], features);
   std::map<std::string, at::Tensor> results;
   const SafetensorsFile images(argv[2]);
   for (const TensorView& view : images.tensors()) {
     at::Tensor batch = at::empty(view.shape, at::kFloat);
     images.read(view, {static_cast<std::byte*>(batch.data_ptr()), batch.nbytes()});
     std::int64_t number = 0;
-    for (const at::Tensor& result : run(batch)) {
+    for (const at::Tensor& result : model(batch)) {
       const std::string name = features ? "stage" + std::to_string(++number) : "logits";
       results[view.name + "." + name] = result.contiguous();
     }
   }
   std::vector<TensorView> views;
+  views.reserve(results.size());
   for (const auto& [name, value] : results) {
     views.push_back({name,
                      DType::f32,
@@ -69,3 +68,8 @@ int main(int argc, char** argv) {
   write_safetensors(argv[3], views, {});
   return 0;
 }
+
+}  // namespace
+}  // namespace convmae
+
+int main(int argc, char** argv) { return convmae::run(argc, argv); }

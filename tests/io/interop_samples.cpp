@@ -95,7 +95,7 @@ void write_events(const std::filesystem::path& directory) {
 
 /// y = x W + 1 with every kind of attribute on the way, its weights inside and beside it.
 void write_models(const std::filesystem::path& directory) {
-  static const std::vector<float> kWeights = [] {
+  static const std::vector<float> weights = [] {
     std::vector<float> values(3UL * 200);
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i) / 8;
     return values;
@@ -117,7 +117,7 @@ void write_models(const std::filesystem::path& directory) {
   const auto bytes_of = [](const auto& values) {
     return [&values] { return std::as_bytes(std::span(values)); };
   };
-  model.weights = {{"w", DType::f32, {3, 200}, bytes_of(kWeights)},
+  model.weights = {{"w", DType::f32, {3, 200}, bytes_of(weights)},
                    {"one", DType::f32, {}, bytes_of(kOne)},
                    {"none", DType::i64, {6}, bytes_of(kNone)}};
   model.metadata = {{"classes", R"(["猫"])"}};

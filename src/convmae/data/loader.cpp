@@ -130,8 +130,8 @@ Pools pools_of(std::int64_t values, const BatchMemory& memory) {
 
 }  // namespace
 
-Loader::Loader(std::shared_ptr<const ImageSource> source, TransformConfig transform,
-               LoaderConfig config, BatchMemory memory)
+Loader::Loader(const std::shared_ptr<const ImageSource>& source, TransformConfig transform,
+               const LoaderConfig& config, const BatchMemory& memory)
     : normalisation_(transform.normalisation),
       size_(transform.output),
       values_per_sample_(SampleTransform(transform).values_per_sample()),

@@ -49,8 +49,8 @@ class Loader {
  public:
   /// Throws UserError if the numbers make no sense, if the source has less than one batch or if the
   /// system refuses a thread.
-  Loader(std::shared_ptr<const ImageSource> source, TransformConfig transform, LoaderConfig config,
-         BatchMemory memory = {});
+  Loader(const std::shared_ptr<const ImageSource>& source, TransformConfig transform,
+         const LoaderConfig& config, const BatchMemory& memory = {});
 
   /// As BatchQueue::next. Batches handed out outlive the loader.
   std::optional<Batch> next();

@@ -276,7 +276,7 @@ void SampleTransform::write_bytes(std::uint8_t* out) const {
   const std::int64_t channels = resized_.channels();
   const std::int64_t values = resized_.width() * channels;
   for (std::int64_t y = 0; y < resized_.height(); ++y, out += values) {
-    const std::uint8_t* const row = resized_.row<std::uint8_t>(y);
+    const auto* const row = resized_.row<std::uint8_t>(y);
     if (!flip_) {
       std::copy_n(row, values, out);
       continue;

@@ -2,10 +2,12 @@
 
 #include <ATen/ATen.h>
 
+#include <utility>
+
 namespace convmae {
 
-PositionGraph::PositionGraph(GraphMath& math, Size grid, const GraphValue& map, bool any_size)
-    : math_(math), grid_(grid), map_(map), any_size_(any_size) {}
+PositionGraph::PositionGraph(GraphMath& math, Size grid, GraphValue map, bool any_size)
+    : math_(math), grid_(grid), map_(std::move(map)), any_size_(any_size) {}
 
 const GraphValue& PositionGraph::sides() {
   if (sides_.name.empty()) sides_ = math_.lengths(map_, 2, 4);
@@ -20,7 +22,7 @@ GraphValue PositionGraph::absolute(const std::string& name, std::int64_t leading
                              .permute({0, 3, 1, 2});
   const GraphValue resized =
       math_.resized(math_.weight(name + ".map", map), sides(), GraphMath::Interpolation::bicubic);
-  const GraphValue tokens = math_.permuted(math_.reshaped(resized, {0, 0, -1}), {0, 2, 1});
+  GraphValue tokens = math_.permuted(math_.reshaped(resized, {0, 0, -1}), {0, 2, 1});
   if (leading == 0) return tokens;
   const GraphValue first = math_.weight(name + ".leading", table.narrow(1, 0, leading));
   return math_.concatenated({first, tokens}, 1);

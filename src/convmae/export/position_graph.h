@@ -14,7 +14,7 @@ class PositionGraph {
  public:
   /// `grid`: of the tables. `map` [B, D, h, w] has the grid at hand, which is another one only if
   /// `any_size`.
-  PositionGraph(GraphMath& math, Size grid, const GraphValue& map, bool any_size);
+  PositionGraph(GraphMath& math, Size grid, GraphValue map, bool any_size);
 
   /// A table of absolute positions -> [1, leading + h * w, D], as `resize_positions`.
   GraphValue absolute(const std::string& name, std::int64_t leading);

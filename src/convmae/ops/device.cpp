@@ -38,6 +38,19 @@ std::optional<std::int64_t> number_of_gpu(const std::string& name) {
   throw UserError("--device must be auto, cpu, cuda or cuda:NUMBER, found " + quote(name));
 }
 
+void require_gpu(const std::string& device) {
+  if (!kHasKernels) {
+    throw UserError("--device " + device +
+                    " needs a program that was built with nvcc and a CUDA build of torch; this one "
+                    "computes on CPUs alone: use --device cpu");
+  }
+  if (num_gpus() == 0) {
+    throw UserError("--device " + device +
+                    " finds no GPU (nvidia-smi lists those that the driver has, "
+                    "CUDA_VISIBLE_DEVICES hides some): use --device cpu");
+  }
+}
+
 }  // namespace
 
 std::int64_t num_gpus() {
@@ -47,17 +60,8 @@ std::int64_t num_gpus() {
 c10::Device parse_device(const std::string& name, std::int64_t local_rank) {
   if (name == "cpu" || (name == "auto" && num_gpus() == 0)) return c10::kCPU;
   const std::optional<std::int64_t> number = number_of_gpu(name == "auto" ? "cuda" : name);
-  if (!kHasKernels) {
-    throw UserError("--device " + name +
-                    " needs a program that was built with nvcc and a CUDA build of torch; this one "
-                    "computes on CPUs alone: use --device cpu");
-  }
+  require_gpu(name);
   const std::int64_t count = num_gpus();
-  if (count == 0) {
-    throw UserError("--device " + name +
-                    " finds no GPU (nvidia-smi lists those that the driver has, "
-                    "CUDA_VISIBLE_DEVICES hides some): use --device cpu");
-  }
   if (number && *number >= count) {
     throw UserError("--device " + name + " is not there: the GPUs are numbered from 0 to " +
                     std::to_string(count - 1));
