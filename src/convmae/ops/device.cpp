@@ -1,17 +1,16 @@
 #include "convmae/ops/device.h"
 
 #include "convmae/base/error.h"
+#include "convmae/base/parse_number.h"
 #include "convmae/base/quote.h"
 
 #include <ATen/Context.h>
 #include <ATen/DeviceAccelerator.h>
 #include <ATen/core/Tensor.h>
 
-#include <charconv>
 #include <cstdlib>
 #include <optional>
 #include <string_view>
-#include <system_error>
 
 namespace convmae {
 namespace {
@@ -27,14 +26,11 @@ constexpr std::string_view kCuda = "cuda";
 /// NUMBER of cuda:NUMBER; nothing for cuda alone.
 std::optional<std::int64_t> number_of_gpu(const std::string& name) {
   if (name == kCuda) return std::nullopt;
-  std::int64_t number = 0;
-  const char* const begin = name.data() + kCuda.size() + 1;
-  const char* const end = name.data() + name.size();
-  const bool has_number = name.starts_with("cuda:") && begin != end && *begin != '-';
-  const auto [rest, error] = has_number
-                                 ? std::from_chars(begin, end, number)
-                                 : std::from_chars_result{begin, std::errc::invalid_argument};
-  if (error == std::errc{} && rest == end) return number;
+  constexpr std::string_view kBefore = "cuda:";
+  if (name.starts_with(kBefore)) {
+    const auto number = parse_count(std::string_view(name).substr(kBefore.size()));
+    if (number) return number;
+  }
   throw UserError("--device must be auto, cpu, cuda or cuda:NUMBER, found " + quote(name));
 }
 
