@@ -77,11 +77,6 @@ CheckpointInfo infer_info(const WeightFile& file) {
   return info;
 }
 
-bool is_ours(const WeightFile& file) {
-  const SafetensorsFile* const safetensors = file.safetensors();
-  return safetensors != nullptr && checkpoint_kind(*safetensors).has_value();
-}
-
 CheckpointInfo adjusted(CheckpointInfo info, const std::function<void(ModelConfig&)>& adjust) {
   if (adjust) adjust(info.model);
   validate(info.model);
@@ -124,6 +119,11 @@ std::string tensors_text(std::int64_t count) {
 }
 
 }  // namespace
+
+bool is_ours(const WeightFile& file) {
+  const SafetensorsFile* const safetensors = file.safetensors();
+  return safetensors != nullptr && checkpoint_kind(*safetensors).has_value();
+}
 
 void save_weights(const std::filesystem::path& path, const torch::nn::Module& model,
                   const CheckpointInfo& info) {

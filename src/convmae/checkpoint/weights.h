@@ -36,6 +36,9 @@ WeightFile open_for_init(const std::filesystem::path& path);
 /// What a file is, for messages: its kind, and which of its entries was taken where it has several.
 std::string origin_of(const WeightFile& file);
 
+/// Whether this program wrote the file: CheckpointFile reads it, and refuses what has been damaged.
+bool is_ours(const WeightFile& file);
+
 /// What a file that this program wrote says about its model; nothing for other files. Throws
 /// UserError if it says it badly.
 std::optional<CheckpointInfo> described_by_itself(const WeightFile& file);

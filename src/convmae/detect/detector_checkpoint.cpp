@@ -6,6 +6,7 @@
 #include "convmae/base/quote.h"
 #include "convmae/checkpoint/head_classes.h"
 #include "convmae/checkpoint/held_tensors.h"
+#include "convmae/checkpoint/weights.h"
 #include "convmae/coco/published_categories.h"
 #include "convmae/detect/detector_parameters.h"
 #include "convmae/detect/published_detector.h"
@@ -115,9 +116,7 @@ void expect_detector(const WeightFile& file, const CheckpointInfo& info) {
 
 LoadedDetector load_detector(const std::filesystem::path& path, const Compute& compute) {
   const WeightFile file(model_file(path));
-  const SafetensorsFile* const safetensors = file.safetensors();
-  const bool is_ours = safetensors != nullptr && checkpoint_kind(*safetensors);
-  LoadedDetector loaded = is_ours ? load_own(file) : load_published(file);
+  LoadedDetector loaded = is_ours(file) ? load_own(file) : load_published(file);
   loaded.detector->eval();
   place(*loaded.detector, compute);
   return loaded;

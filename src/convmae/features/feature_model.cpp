@@ -2,6 +2,7 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/checkpoint/checkpoint_file.h"
 #include "convmae/checkpoint/held_tensors.h"
 #include "convmae/checkpoint/weight_layout.h"
 #include "convmae/checkpoint/weights.h"
@@ -140,6 +141,8 @@ FeatureModel FeatureModel::load(const std::filesystem::path& path,
             config, info.preprocessing};
   };
   if (config.kind == EncoderKind::vit) {
+    // Which refuses what has been damaged.
+    if (is_ours(file)) static_cast<void>(CheckpointFile(chosen));
     const bool normed = file.find(prefix + "norm.weight") != nullptr;
     return ready(std::make_shared<NormedVit>(config, fixed_positions, normed));
   }

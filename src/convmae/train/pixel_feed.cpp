@@ -1,5 +1,7 @@
 #include "convmae/train/pixel_feed.h"
 
+#include "convmae/train/batches.h"
+
 #include <ATen/ATen.h>
 #include <ATen/core/CachingHostAllocator.h>
 #include <c10/core/StreamGuard.h>
@@ -29,11 +31,11 @@ BatchMemory batch_memory(c10::Device device, bool bytes) {
           }};
 }
 
-PixelFeed::PixelFeed(const Preprocessing& preprocessing, c10::Device device)
-    : size_(preprocessing.size),
+PixelFeed::PixelFeed(Preprocessing preprocessing, c10::Device device)
+    : preprocessing_(std::move(preprocessing)),
       device_(device),
-      mean_(for_channels(preprocessing.mean, device)),
-      std_(for_channels(preprocessing.std, device)),
+      mean_(for_channels(preprocessing_.mean, device)),
+      std_(for_channels(preprocessing_.std, device)),
       // As a tensor: a device would multiply by the reciprocal of a number.
       full_scale_(at::full({}, 255, at::device(device).dtype(at::kFloat))) {
   if (device.is_cuda()) {
@@ -42,17 +44,11 @@ PixelFeed::PixelFeed(const Preprocessing& preprocessing, c10::Device device)
 }
 
 at::Tensor PixelFeed::images(const Batch& batch) {
-  const std::int64_t channels = mean_.size(0);
-  if (batch.pixels) {
-    // The deleter holds the batch's buffer until the tensor is gone.
-    return send(at::from_blob(
-                    batch.pixels.get(), {batch.count, channels, size_.height, size_.width},
-                    [pixels = batch.pixels](void*) {}, at::kFloat),
-                batch.pixels);
-  }
+  if (batch.pixels) return send(images_of(batch, preprocessing_), batch.pixels);
+  const Size size = preprocessing_.size;
   const at::Tensor bytes =
       send(at::from_blob(
-               batch.bytes.get(), {batch.count, size_.height, size_.width, channels},
+               batch.bytes.get(), {batch.count, size.height, size.width, mean_.size(0)},
                [held = batch.bytes](void*) {}, at::kByte),
            batch.bytes);
   at::Tensor pixels = bytes.permute({0, 3, 1, 2})

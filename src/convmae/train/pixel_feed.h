@@ -22,7 +22,7 @@ BatchMemory batch_memory(c10::Device device, bool bytes);
 /// trainer runs ahead of it, and they travel beside its work.
 class PixelFeed {
  public:
-  PixelFeed(const Preprocessing& preprocessing, c10::Device device);
+  PixelFeed(Preprocessing preprocessing, c10::Device device);
 
   /// [B, C, H, W] float32, normalised: the same numbers whether the batch has them as floats or as
   /// bytes. On the CPU it may share the batch's memory.
@@ -35,7 +35,7 @@ class PixelFeed {
   };
   at::Tensor send(const at::Tensor& host, std::shared_ptr<const void> memory);
 
-  Size size_;
+  Preprocessing preprocessing_;
   c10::Device device_;
   at::Tensor mean_;  ///< [C, 1, 1], on the device
   at::Tensor std_;
