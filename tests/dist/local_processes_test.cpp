@@ -135,8 +135,8 @@ TEST_F(LocalProcessesTest, OneThatWasAskedToEndHurriesNobody) {
 
 TEST_F(LocalProcessesTest, SignalsArePassedOnOnce) {
   const LocalProcesses processes =
-      two("for s in INT TERM USR1 HUP; do trap \"echo $s >>$RANK\" $s; done\n"
-          "touch $RANK up$RANK; while [ $(wc -l <$RANK) -lt 2 ]; do sleep 0.01; done; exit 7");
+      two("for s in INT TERM USR1 HUP; do trap \"echo $s >>$RANK; n=x\\$n\" $s; done; n=\n"
+          "touch $RANK up$RANK; while [ ${#n} -lt 2 ]; do sleep 0.01; done; exit 7");
   const int code = code_of(processes, [this](pid_t launcher) {
     ::setpgid(launcher, launcher);
     wait_until_up();
