@@ -6,9 +6,11 @@
 #include "convmae/base/quote.h"
 #include "convmae/base/read_file.h"
 
+#include <concepts>
 #include <functional>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 
 namespace convmae {
 namespace {
@@ -28,13 +30,55 @@ void for_each_object(const std::filesystem::path& path,
   });
 }
 
-/// Takes the fields of a line; what else stands there is left alone.
-class LineFields {
+template <typename Line, typename Kind>
+concept AnyOf = std::same_as<std::remove_const_t<Line>, Kind>;
+
+/// Calls `visit` with the name and the value of every field of a line but its curve: what is
+/// written is what is read.
+template <AnyOf<ResultLine> Line, typename Visit>
+void visit_fields(Line& line, const Visit& visit) {
+  visit("study", line.use.study);
+  visit("arm", line.use.arm);
+  visit("evaluation", line.use.evaluation);
+  visit("seed", line.use.seed);
+  visit("draw", line.use.draw);
+  visit("value", line.outcome.value);
+  visit("cpu", line.outcome.cpu);
+  visit("commit", line.outcome.commit);
+  visit("cpu_seconds", line.outcome.cpu_seconds);
+  visit("images", line.outcome.images);
+  visit("epochs", line.outcome.epochs);
+  visit("steps", line.outcome.steps);
+  visit("task", line.task);
+  visit("command", line.command);
+}
+
+template <AnyOf<CostLine> Line, typename Visit>
+void visit_fields(Line& line, const Visit& visit) {
+  visit("setting", line.setting);
+  visit("round", line.round);
+  visit("cpu_seconds_per_step", line.seconds_per_step);
+  visit("images_per_step", line.images_per_step);
+  visit("steps_per_epoch", line.steps_per_epoch);
+  visit("cpu", line.cpu);
+  visit("commit", line.commit);
+  visit("command", line.command);
+}
+
+template <typename Line>
+Json fields_of(const Line& line) {
+  Json json;
+  visit_fields(line, [&](const char* name, const auto& value) { json[name] = value; });
+  return json;
+}
+
+/// Takes fields of a line; what else stands there is left alone.
+class FieldReader {
  public:
-  LineFields(const Json& json, const std::string& place) : json_(json), place_(place) {}
+  FieldReader(const Json& json, const std::string& place) : json_(json), place_(place) {}
 
   template <typename T>
-  void take(const char* name, T& value) const {
+  void operator()(const char* name, T& value) const {
     const auto found = json_.find(name);
     if (found != json_.end() && take_json(*found, value)) return;
     throw UserError(place_ + ": expected a result of a study, found no usable '" + name +
@@ -49,20 +93,7 @@ class LineFields {
 }  // namespace
 
 Json to_json(const ResultLine& line) {
-  Json json{{"study", line.use.study},
-            {"arm", line.use.arm},
-            {"evaluation", line.use.evaluation},
-            {"seed", line.use.seed},
-            {"draw", line.use.draw},
-            {"value", line.outcome.value},
-            {"cpu", line.outcome.cpu},
-            {"commit", line.outcome.commit},
-            {"cpu_seconds", line.outcome.cpu_seconds},
-            {"images", line.outcome.images},
-            {"epochs", line.outcome.epochs},
-            {"steps", line.outcome.steps},
-            {"task", line.task},
-            {"command", line.command}};
+  Json json = fields_of(line);
   if (!line.outcome.curve_epochs.empty()) {
     json["curve"] = {{"epochs", line.outcome.curve_epochs}, {"values", line.outcome.curve_values}};
   }
@@ -70,26 +101,12 @@ Json to_json(const ResultLine& line) {
 }
 
 ResultLine result_line_from(const Json& json, const std::string& place) {
-  const LineFields fields(json, place);
   ResultLine line;
-  fields.take("study", line.use.study);
-  fields.take("arm", line.use.arm);
-  fields.take("evaluation", line.use.evaluation);
-  fields.take("seed", line.use.seed);
-  fields.take("draw", line.use.draw);
-  fields.take("value", line.outcome.value);
-  fields.take("cpu", line.outcome.cpu);
-  fields.take("commit", line.outcome.commit);
-  fields.take("cpu_seconds", line.outcome.cpu_seconds);
-  fields.take("images", line.outcome.images);
-  fields.take("epochs", line.outcome.epochs);
-  fields.take("steps", line.outcome.steps);
-  fields.take("task", line.task);
-  fields.take("command", line.command);
+  visit_fields(line, FieldReader(json, place));
   if (json.contains("curve")) {
-    const LineFields curve(json["curve"], place);
-    curve.take("epochs", line.outcome.curve_epochs);
-    curve.take("values", line.outcome.curve_values);
+    const FieldReader curve(json["curve"], place);
+    curve("epochs", line.outcome.curve_epochs);
+    curve("values", line.outcome.curve_values);
     if (line.outcome.curve_epochs.size() != line.outcome.curve_values.size()) {
       throw UserError(place + ": a curve must have a value for each of its epochs");
     }
@@ -114,30 +131,12 @@ std::filesystem::path costs_file(const std::filesystem::path& directory) {
   return directory / "costs.jsonl";
 }
 
-Json to_json(const CostLine& line) {
-  return {{"setting", line.setting},
-          {"round", line.round},
-          {"cpu_seconds_per_step", line.seconds_per_step},
-          {"images_per_step", line.images_per_step},
-          {"steps_per_epoch", line.steps_per_epoch},
-          {"cpu", line.cpu},
-          {"commit", line.commit},
-          {"command", line.command}};
-}
+Json to_json(const CostLine& line) { return fields_of(line); }
 
 std::vector<CostLine> read_cost_lines(const std::filesystem::path& directory) {
   std::vector<CostLine> lines;
   for_each_object(costs_file(directory), [&](const Json& json, const std::string& place) {
-    const LineFields fields(json, place);
-    CostLine& line = lines.emplace_back();
-    fields.take("setting", line.setting);
-    fields.take("round", line.round);
-    fields.take("cpu_seconds_per_step", line.seconds_per_step);
-    fields.take("images_per_step", line.images_per_step);
-    fields.take("steps_per_epoch", line.steps_per_epoch);
-    fields.take("cpu", line.cpu);
-    fields.take("commit", line.commit);
-    fields.take("command", line.command);
+    visit_fields(lines.emplace_back(), FieldReader(json, place));
   });
   return lines;
 }
