@@ -35,12 +35,13 @@ def join_cells(x, groups):
 
 def patch_matrix(weight, nesting):
     """[out, in, k, k] -> [out, cells * in], for patches whose cells lie in nested order."""
-    levels = len(nesting)
-    x = weight.reshape(*weight.shape[:2], *nesting, *nesting)
+    levels, (out, channels) = len(nesting), weight.shape[:2]
+    # In two steps, of which both copy whole rows of channels on the way back.
+    x = weight.permute(0, 2, 3, 1).contiguous().view(out, *nesting, *nesting, channels)
     order = [0]
     for level in range(levels):
-        order += [2 + level, 2 + levels + level]
-    return x.permute(*order, 1).flatten(1)
+        order += [1 + level, 1 + levels + level]
+    return x.permute(*order, 1 + 2 * levels).flatten(1)
 
 
 def patches_as_images(x, nesting, channels):

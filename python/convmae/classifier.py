@@ -65,7 +65,8 @@ class ConvVitClassifier(_Head, ConvVit):
 
     def forward_head(self, x, pre_logits=False):
         if self.pool == "mean":
-            x = operators.norm_of(x.mean((2, 3)), self.fc_norm)
+            # Channels last, as the map lies in memory, and so its gradient: else every block adds it to its own slowly.
+            x = operators.norm_of(x.permute(0, 2, 3, 1).mean((1, 2)), self.fc_norm)
         else:
             x = operators.norm_of(x[:, :, 0, 0], self.norm)
         return x if pre_logits else self.head(x)

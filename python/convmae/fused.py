@@ -38,9 +38,10 @@ def _nothing(x):
 
 
 def _gelu_both(grad, x):
+    """gelu(x), and the gradient of x, which takes the place of the result's."""
     if x.dtype == torch.float64:
         return F.gelu(x), torch.ops.aten.gelu_backward(grad, x)
-    return tuple(kernels.gelu_both(grad, x))
+    return kernels.gelu_both_(grad, x), grad
 
 
 def gelu(x):
@@ -96,6 +97,7 @@ if LOADED:
                 new_like(norm_weight) if norm else _nothing(x), new_like(norm_bias) if norm else _nothing(x))
 
     def _keep_linear(ctx, inputs, output):
+        ctx.set_materialize_grads(False)
         x, weight, _, norm_weight, norm_bias, _ = inputs
         ctx.save_for_backward(x, weight, norm_weight, norm_bias, *output[1:])
         ctx.mark_non_differentiable(*output[1:])
@@ -145,6 +147,7 @@ if LOADED:
                 new_like(norm_bias))
 
     def _keep_mlp(ctx, inputs, output):
+        ctx.set_materialize_grads(False)
         x, weight1, _, weight2, _, norm_weight, norm_bias, _ = inputs
         ctx.save_for_backward(x, weight1, weight2, norm_weight, norm_bias, *output[1:])
         ctx.mark_non_differentiable(*output[1:])
@@ -185,6 +188,7 @@ if LOADED:
                 weight.new_empty(weight.shape[0]) if needs[1] else _nothing(qkv))
 
     def _keep_projected(ctx, inputs, output):
+        ctx.set_materialize_grads(False)
         ctx.heads = inputs[1]
         ctx.save_for_backward(inputs[0], inputs[2], output[1])
         ctx.mark_non_differentiable(output[1])

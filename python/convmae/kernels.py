@@ -61,9 +61,9 @@ if LOADED:
     def _(grad, x):
         return new_like(x)
 
-    @register_fake("convmae::gelu_both")
+    @register_fake("convmae::gelu_both_")
     def _(grad, x):
-        return new_like(x), new_like(x)
+        return new_like(x)
 
     @register_fake("convmae::attention")
     def _(qkv, heads):
@@ -95,11 +95,12 @@ if LOADED:
     def _no_derivative(ctx, *grads):
         raise RuntimeError("this operator of convmae is part of a backward pass and has no derivative")
 
-    for _name in ("layer_norm_backward", "gelu_backward", "gelu_both", "attention_backward", "depthwise_taps",
+    for _name in ("layer_norm_backward", "gelu_backward", "attention_backward", "depthwise_taps",
                   "column_sums", "transpose"):
         register_autograd(f"convmae::{_name}", _no_derivative)
 
     def _keep_norm(ctx, inputs, output):
+        ctx.set_materialize_grads(False)
         ctx.save_for_backward(*inputs[:3], output[1], output[2])
         ctx.mark_non_differentiable(output[1], output[2])
 
@@ -119,6 +120,7 @@ if LOADED:
     register_autograd("convmae::gelu", _gelu_gradient, setup_context=_keep_input)
 
     def _keep_attention(ctx, inputs, output):
+        ctx.set_materialize_grads(False)
         ctx.heads = inputs[1]
         ctx.save_for_backward(inputs[0], output[1])
         ctx.mark_non_differentiable(output[1])

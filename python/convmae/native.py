@@ -41,16 +41,16 @@ def layer_norm(x, weight, bias, eps):
 
 def linear(x, weight, bias, norm=None):
     parts = (None, None, 0.0) if norm is None else (norm.weight, norm.bias, norm.eps)
-    return kernels.linear(_lowered(x), weight, bias, *parts)[0]
+    return kernels.linear(_lowered(x), _lowered(weight), bias, *parts)[0]
 
 
 def mlp(x, first, second, norm):
-    return kernels.mlp(_lowered(x), first.weight.flatten(1), first.bias, second.weight.flatten(1), second.bias, norm.weight,
-                       norm.bias, norm.eps)[0]
+    weights = (_lowered(layer.weight).flatten(1) for layer in (first, second))
+    return kernels.mlp(_lowered(x), next(weights), first.bias, next(weights), second.bias, norm.weight, norm.bias, norm.eps)[0]
 
 
 def attention(qkv, heads, projection):
-    return kernels.projected_attention(_lowered(qkv), heads, projection.weight, projection.bias)[0]
+    return kernels.projected_attention(_lowered(qkv), heads, _lowered(projection.weight), projection.bias)[0]
 
 
 def depthwise(x, weight, bias, kept, grid, order):
@@ -58,5 +58,6 @@ def depthwise(x, weight, bias, kept, grid, order):
 
 
 def _lowered(x):
-    """Under autocast products are in bfloat16, and so is what is fused with them; parameters stay as they are."""
+    """Under autocast products are in bfloat16, and so is what is fused with them. Weights are converted here, once for both
+    passes; biases and the parameters of norms stay as they are."""
     return x.to(torch.bfloat16) if x.dtype == torch.float32 and torch.is_autocast_enabled("cpu") else x

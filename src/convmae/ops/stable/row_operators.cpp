@@ -146,19 +146,19 @@ Tensor gelu_backward(const Tensor& grad, const Tensor& input) {
   return grad_x;
 }
 
-/// gelu(x) and the gradient of x in one pass.
-std::tuple<Tensor, Tensor> gelu_both(const Tensor& grad, const Tensor& input) {
-  const auto kernels = gelu_kernels("gelu_both", input);
-  check_like("gelu_both", "grad", grad, input);
+/// gelu(x), and in the place of grad the gradient of x, in one pass: large tensors are not made
+/// twice.
+Tensor gelu_both(const Tensor& grad, const Tensor& input) {
+  const auto kernels = gelu_kernels("gelu_both_", input);
+  check_like("gelu_both_", "grad", grad, input);
+  check(grad.is_contiguous(), "gelu_both_: grad must be contiguous");
   const Tensor x = torch::stable::contiguous(input);
-  const Tensor grad_y = torch::stable::contiguous(grad);
-  const Tensor y = empty_as(x);
-  const Tensor grad_x = empty_as(x);
+  Tensor y = empty_as(x);
   for_each_stretch(x, [&](std::int64_t offset, std::int64_t count) {
-    kernels.both(bytes_of(x) + offset, bytes_of(grad_y) + offset, mutable_bytes_of(y) + offset,
-                 mutable_bytes_of(grad_x) + offset, count);
+    std::byte* const gradient = mutable_bytes_of(grad) + offset;
+    kernels.both(bytes_of(x) + offset, gradient, mutable_bytes_of(y) + offset, gradient, count);
   });
-  return {y, grad_x};
+  return y;
 }
 
 }  // namespace
@@ -171,7 +171,7 @@ STABLE_TORCH_LIBRARY_FRAGMENT(convmae, library) {
       "Tensor inverse_deviation) -> (Tensor, Tensor, Tensor, Tensor)");
   library.def("gelu(Tensor x) -> Tensor");
   library.def("gelu_backward(Tensor grad, Tensor x) -> Tensor");
-  library.def("gelu_both(Tensor grad, Tensor x) -> (Tensor, Tensor)");
+  library.def("gelu_both_(Tensor(a!) grad, Tensor x) -> Tensor");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(convmae, CPU, library) {
@@ -179,7 +179,7 @@ STABLE_TORCH_LIBRARY_IMPL(convmae, CPU, library) {
   library.impl("layer_norm_backward", TORCH_BOX(&layer_norm_backward));
   library.impl("gelu", TORCH_BOX(&gelu));
   library.impl("gelu_backward", TORCH_BOX(&gelu_backward));
-  library.impl("gelu_both", TORCH_BOX(&gelu_both));
+  library.impl("gelu_both_", TORCH_BOX(&gelu_both));
 }
 
 }  // namespace convmae::stable
