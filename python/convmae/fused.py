@@ -15,6 +15,11 @@ from .kernels import LOADED, kernels, new_like, refuse_second_derivative, sum_ty
 TURNS_FACTORS = bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())
 
 
+# The types whose products PyTorch gives to a slower library, or adds the bias to in passes of its own.
+TO_ONEDNN = {type_ for type_ in (torch.float32, torch.bfloat16)
+             if LOADED and torch.backends.mkldnn.is_available() and kernels.prefers_onednn(torch.empty(0, dtype=type_))}
+
+
 def _as(parameter, x):
     return None if parameter is None else parameter.to(x.dtype)
 
@@ -23,10 +28,29 @@ def _rows(x):
     return x.reshape(-1, x.shape[-1])
 
 
+def _product(x, weight, bias=None):
+    """x weight^T + bias."""
+    weight, bias = _as(weight, x), _as(bias, x)
+    if x.dtype in TO_ONEDNN and x.numel() > 0 and weight.numel() > 0:
+        return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+    return F.linear(x, weight, bias)
+
+
+def _input_gradient(grad, weight):
+    """grad weight. PyTorch's own product in bfloat16 is as fast."""
+    weight = _as(weight, grad)
+    return grad @ weight if grad.dtype == torch.bfloat16 else _product(grad, weight.t())
+
+
 def _weight_gradient(grad, x, weight):
     """Of rows of both."""
-    turned = kernels.transpose(grad) if TURNS_FACTORS and grad.dtype == torch.bfloat16 else grad.t()
-    return (turned @ x).to(weight.dtype)
+    if grad.dtype == torch.bfloat16:
+        turned = kernels.transpose(grad) if TURNS_FACTORS else grad.t()
+        return (turned @ x).to(weight.dtype)
+    # oneDNN takes its first factor contiguous: one is copied, and if that is x, the result too. The smaller copy wins.
+    if grad.dtype in TO_ONEDNN and x.numel() + weight.numel() < grad.numel():
+        return _product(x.t(), grad.t()).t().to(weight.dtype, memory_format=torch.contiguous_format)
+    return _product(grad.t(), x.t()).to(weight.dtype)
 
 
 def _bias_gradient(grad, weight):
@@ -60,7 +84,7 @@ if LOADED:
         y = x
         if norm_weight is not None:
             y, mean, inverse_deviation = kernels.layer_norm(x, norm_weight, norm_bias, eps)
-        y = F.linear(y, _as(weight, x), _as(bias, x))
+        y = _product(y, weight, bias)
         return y, *(_nothing(x) if part is None else part for part in (mean, inverse_deviation))
 
     @_linear.register_fake
@@ -78,9 +102,9 @@ if LOADED:
         grad_x = grad_weight = grad_bias = grad_scale = grad_shift = None
         if norm_weight is not None:
             grad_x, grad_scale, grad_shift, rows = kernels.layer_norm_backward(
-                grad @ _as(weight, x), rows, norm_weight, norm_bias, mean, inverse_deviation)
+                _input_gradient(grad, weight), rows, norm_weight, norm_bias, mean, inverse_deviation)
         elif needs[0]:
-            grad_x = grad @ _as(weight, x)
+            grad_x = _input_gradient(grad, weight)
         if needs[1]:
             grad_weight = _weight_gradient(grad, rows, weight)
         if needs[2]:
@@ -115,8 +139,8 @@ if LOADED:
              norm_bias: Tensor, eps: float) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
         """Two Linears of norm(x) with a GELU between; what the first gives, and the norm's means and deviations."""
         y, mean, inverse_deviation = kernels.layer_norm(x, norm_weight, norm_bias, eps)
-        hidden = F.linear(y, _as(weight1, x), _as(bias1, x))
-        return F.linear(gelu(hidden), _as(weight2, x), _as(bias2, x)), hidden, mean, inverse_deviation
+        hidden = _product(y, weight1, bias1)
+        return _product(gelu(hidden), weight2, bias2), hidden, mean, inverse_deviation
 
     @_mlp.register_fake
     def _(x, weight1, bias1, weight2, bias2, norm_weight, norm_bias, eps):
@@ -130,12 +154,12 @@ if LOADED:
                       ) -> Tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
         """`needs`: the gradients of weight1, bias1, weight2 and bias2."""
         grad = _rows(grad).contiguous()
-        values, inner = _gelu_both(grad @ _as(weight2, x), _rows(hidden))
+        values, inner = _gelu_both(_input_gradient(grad, weight2), _rows(hidden))
         found = [None, None, _weight_gradient(grad, values, weight2) if needs[2] else None,
                  _bias_gradient(grad, weight2) if needs[3] else None]
         del values
         grad_x, grad_scale, grad_shift, y = kernels.layer_norm_backward(
-            inner @ _as(weight1, x), _rows(x), norm_weight, norm_bias, mean, inverse_deviation)
+            _input_gradient(inner, weight1), _rows(x), norm_weight, norm_bias, mean, inverse_deviation)
         found[0] = _weight_gradient(inner, y, weight1) if needs[0] else None
         found[1] = _bias_gradient(inner, weight1) if needs[1] else None
         return grad_x.view(x.shape), *(_nothing(x) if part is None else part for part in found), grad_scale, grad_shift
@@ -164,7 +188,7 @@ if LOADED:
     def _projected(qkv: Tensor, heads: int, weight: Tensor, bias: Optional[Tensor]) -> Tuple[Tensor, Tensor]:
         """Linear of attention(qkv), and the logarithms of the softmax's denominators."""
         out, log_sum = kernels.attention(qkv, heads)
-        return F.linear(out, _as(weight, qkv), _as(bias, qkv)), log_sum
+        return _product(out, weight, bias), log_sum
 
     @_projected.register_fake
     def _(qkv, heads, weight, bias):
@@ -177,7 +201,7 @@ if LOADED:
                             ) -> Tuple[Tensor, Tensor, Tensor]:
         """`needs`: the gradients of weight and bias."""
         grad = grad.contiguous()
-        grad_qkv, out = kernels.attention_backward(grad @ _as(weight, qkv), qkv, log_sum, heads)
+        grad_qkv, out = kernels.attention_backward(_input_gradient(grad, weight), qkv, log_sum, heads)
         grad = _rows(grad)
         return (grad_qkv, _weight_gradient(grad, _rows(out), weight) if needs[0] else _nothing(qkv),
                 _bias_gradient(grad, weight) if needs[1] else _nothing(qkv))

@@ -146,6 +146,15 @@ class Kernels(unittest.TestCase):
             gradients.append(weight.grad)
         agree(self, *gradients, tolerance=1e-2)
 
+    def test_products_may_be_those_of_either_library(self):
+        """And their gradients, whose second factor is the larger one here, then the first."""
+        for chosen in (set(), {torch.float32}):
+            with mock.patch.object(fused, "TO_ONEDNN", chosen):
+                for inputs in ((random(300, 12), random(40, 12), random(40)), (random(300, 40), random(12, 40), random(12)),
+                               (random(0, 12), random(40, 12), random(40))):
+                    self.compare(lambda x, w, b: kernels.linear(x, w, b, None, None, 0.0)[0], plain_linear, inputs,
+                                 (torch.float32,))
+
     def test_threads_change_no_bit(self):
         x, kept = blocks(channels=64)
         inputs = ((kernels.layer_norm_backward, (random(300, 64), random(300, 64), random(64), random(64),

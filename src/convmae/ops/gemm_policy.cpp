@@ -36,18 +36,13 @@ std::string to_string(GemmBackend backend) {
   return "aten";
 }
 
-// MKL picks slower kernels on CPUs that are not Intel's: on an AMD CPU with AVX-512, one thread, it
-// gives 95-100 GFLOP/s in float32 where oneDNN gives 180-215. In bfloat16 our kernels come nearer
-// to what the CPU can do than oneDNN's (docs/performance.md), except for AMX, which they do not
-// use. There ATen comes to oneDNN too, but adds the bias in passes of its own.
+// In bfloat16 our kernels come nearer to what the CPU can do than oneDNN's (docs/performance.md),
+// except for AMX, which they do not use.
 GemmBackend default_gemm_backend(c10::ScalarType type) {
-  if (type == c10::kBFloat16 && cpu_has_bf16()) {
-    return cpu_has_fast_bf16() ? GemmBackend::native : GemmBackend::onednn;
-  }
-  const bool slow_mkl =
-      cpu_vendor() != CpuVendor::intel && cpu_kernel_level() >= KernelLevel::avx512;
-  const bool has_onednn = type == c10::kFloat || type == c10::kBFloat16;
-  return slow_mkl && has_onednn ? GemmBackend::onednn : GemmBackend::aten;
+  const bool bf16 = type == c10::kBFloat16;
+  if (bf16 && cpu_has_fast_bf16()) return GemmBackend::native;
+  const bool has_onednn = type == c10::kFloat || bf16;
+  return has_onednn && cpu_prefers_onednn(bf16) ? GemmBackend::onednn : GemmBackend::aten;
 }
 
 bool has_gemm_backend(GemmBackend backend) {

@@ -91,16 +91,24 @@ Tensor transpose(const Tensor& input) {
   return y;
 }
 
+/// Whether products of such matrices should go straight to oneDNN.
+bool prefers_onednn(const Tensor& x) {
+  const bool bf16 = x.scalar_type() == Type::BFloat16;
+  return (bf16 || x.scalar_type() == Type::Float) && cpu_prefers_onednn(bf16);
+}
+
 }  // namespace
 
 STABLE_TORCH_LIBRARY_FRAGMENT(convmae, library) {
   library.def("column_sums(Tensor x) -> Tensor");
   library.def("transpose(Tensor x) -> Tensor");
+  library.def("prefers_onednn(Tensor x) -> bool");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(convmae, CPU, library) {
   library.impl("column_sums", TORCH_BOX(&column_sums));
   library.impl("transpose", TORCH_BOX(&transpose));
+  library.impl("prefers_onednn", TORCH_BOX(&prefers_onednn));
 }
 
 }  // namespace convmae::stable
