@@ -1,4 +1,4 @@
-"""docs/python.md: every program in it runs."""
+"""docs/python.md: every program in it runs, and so does what it exports."""
 
 import contextlib
 import io
@@ -9,6 +9,7 @@ import sys
 import unittest
 from pathlib import Path
 
+import numpy as np
 import torch
 
 import convmae
@@ -26,15 +27,21 @@ class PythonGuide(ProgramTest):
     def test_every_program_runs(self):
         self.pretrain(*ONE_EPOCH)
         shutil.copytree(self.data, self.folder / "photos")
-        programs = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
-        self.assertGreaterEqual(len(programs), 4)
+        guide = GUIDE.read_text()
+        (export,) = re.findall(r"^    convmae (export .*)", guide, re.MULTILINE)
+        result = run_program(*export.split(), cwd=self.folder)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        programs = re.findall(r"^```python\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
+        self.assertEqual(len(programs), 5)
         before = os.getcwd()
         self.addCleanup(os.chdir, before)
         os.chdir(self.folder)
         for program in programs:
             with self.subTest(program=program), contextlib.redirect_stdout(io.StringIO()):
                 exec(compile(program, str(GUIDE), "exec"), {"__name__": "guide"})
-        self.assertEqual(torch.load("vectors.pt").shape, (10, 16))
+        vectors = torch.load("vectors.pt")
+        self.assertEqual(vectors.shape, (10, 16))
+        torch.testing.assert_close(torch.from_numpy(np.load("vectors.npy")), vectors)
 
         # and what it says of the file that the second one writes
         result = run_program("inspect", "classifier.safetensors", cwd=self.folder)
