@@ -1,5 +1,6 @@
 #include "convmae/study/study_page.h"
 
+#include "convmae/report/format.h"
 #include "convmae/report/report.h"
 #include "convmae/study/study_tables.h"
 
@@ -48,6 +49,7 @@ Chart curves_of(const Study& study, const StudyFindings& findings, const std::st
     series.colour = static_cast<int>(chart.series.size());
     series.x = places(curve, cpu_seconds, across);
     for (const double value : curve.values) series.y.push_back(value / 100);
+    series.figure = format_fixed(curve.values.back(), 1) + " %";
     chart.series.push_back(std::move(series));
   }
   return chart;
