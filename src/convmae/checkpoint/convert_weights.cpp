@@ -9,7 +9,9 @@
 #include "convmae/checkpoint/element_type.h"
 #include "convmae/checkpoint/published_notes.h"
 #include "convmae/checkpoint/published_optimizer.h"
+#include "convmae/checkpoint/vitmae_config.h"
 #include "convmae/checkpoint/weights.h"
+#include "convmae/io/atomic_file.h"
 #include "convmae/io/pth/pth_writer.h"
 #include "convmae/io/value_json.h"
 #include "convmae/optim/optimizer.h"
@@ -50,15 +52,16 @@ std::vector<std::byte> bytes_of(const WeightFile& file, const Weight& weight, DT
 class Conversion {
  public:
   Conversion(const std::filesystem::path& in, const ConversionOptions& options)
-      : file_(in),
+      : file_(in, keeps_names(options) ? WeightNames::stored : WeightNames::published),
         options_(options),
+        config_(config_of(file_, options)),
         selection_(select_weights(file_, options.layout, options.encoder_only)) {
     report_.written = std::ssize(selection_.weights);
     report_.left_out = selection_.left_out;
     report_.entries_left_out = file_.others();
     for (const WeightFile::Other& entry : file_.others()) report_.left_out += entry.tensors;
     order_weights();
-    const bool whole = !options.layout && !options.encoder_only && !options.dtype;
+    const bool whole = keeps_names(options) && !options.dtype;
     if (whole && options.optimizer && file_.has_optimizer())
       optimizer_ = read_published_optimizer(file_);
     report_.optimizer_states = std::ssize(optimizer_.states);
@@ -66,7 +69,9 @@ class Conversion {
   }
 
   ConversionReport write(const std::filesystem::path& out) {
-    if (options_.to_pth) {
+    if (!config_.empty()) {
+      write_with_config(out);
+    } else if (options_.to_pth) {
       write_pth_file(out);
     } else {
       write_safetensors_file(out);
@@ -75,6 +80,39 @@ class Conversion {
   }
 
  private:
+  static bool keeps_names(const ConversionOptions& options) {
+    return !options.layout && !options.encoder_only;
+  }
+
+  /// The text of the file that the layout has beside the weights; empty for most.
+  static std::string config_of(const WeightFile& file, const ConversionOptions& options) {
+    if (options.layout != WeightLayout::vitmae) return "";
+    if (options.to_pth) {
+      throw UserError(
+          "the layout vitmae is written as safetensors, which Hugging Face's models "
+          "are opened from: give a name such as model.safetensors");
+    }
+    const std::optional<Architecture> architecture = architecture_of(file);
+    const bool encoder_only =
+        options.encoder_only || (architecture && !architecture->decoder.has_value());
+    return vitmae_config_text(vitmae_model(file, encoder_only), encoder_only);
+  }
+
+  /// The weights first: an error leaves neither, and no description without them.
+  void write_with_config(const std::filesystem::path& out) {
+    const std::filesystem::path path = vitmae_config_path(out);
+    if (out.filename() == path.filename()) {
+      throw UserError(quote(out.string()) +
+                      " is the name of the configuration beside the weights: give another one, "
+                      "such as model.safetensors");
+    }
+    require_vitmae_config_free(out, config_);
+    AtomicFile config(path);
+    config.write(config_);
+    write_safetensors_file(out);
+    config.commit();
+  }
+
   DType dtype_of(const Weight& weight) const {
     const DType stored = weight.tensor.dtype;
     return options_.dtype && is_real(stored) ? *options_.dtype : stored;
@@ -90,7 +128,7 @@ class Conversion {
       if (name.is_string()) places.emplace(name.get<std::string>(), places.size());
     }
     const auto place = [&](const RenamedWeight& weight) {
-      const auto known = places.find(weight.weight->name);
+      const auto known = places.find(weight.weight.name);
       return known == places.end() ? places.size() : known->second;
     };
     std::ranges::stable_sort(selection_.weights, {}, place);
@@ -99,7 +137,7 @@ class Conversion {
   std::vector<Weight> weights_in_order() const {
     std::vector<Weight> weights;
     for (const RenamedWeight& item : selection_.weights) {
-      weights.push_back({item.name, item.weight->tensor});
+      weights.push_back({item.name, item.weight.tensor});
     }
     return weights;
   }
@@ -108,7 +146,7 @@ class Conversion {
     std::vector<TensorSource> sources;
     std::vector<std::byte> buffer;
     for (const RenamedWeight& item : selection_.weights) {
-      const Weight& weight = *item.weight;
+      const Weight& weight = item.weight;
       const DType dtype = dtype_of(weight);
       sources.push_back({item.name, dtype, weight.tensor.shape, [this, &buffer, &weight, dtype] {
                            buffer = bytes_of(file_, weight, dtype);
@@ -144,9 +182,19 @@ class Conversion {
     }
     metadata["format"] = "pt";
     if (!optimizer_.states.empty()) metadata[kGroupsKey] = json_text(optimizer_.groups);
-    if (file_.pth() == nullptr) return metadata;
+    if (file_.pth() == nullptr) {
+      // What stands beside weights of ViTMAE is lost with their names.
+      const std::optional<CheckpointInfo> info =
+          file_.is_vitmae() ? described_by_itself(file_) : std::nullopt;
+      if (info) metadata.merge(description(*info));
+      return metadata;
+    }
     Json order = Json::array();
-    for (const RenamedWeight& item : selection_.weights) order.push_back(as_utf8(item.name));
+    for (const RenamedWeight& item : selection_.weights) {
+      // As this program reads them back.
+      const bool stored = options_.layout == WeightLayout::vitmae;
+      order.push_back(as_utf8(stored ? item.weight.name : item.name));
+    }
     metadata[kOrderKey] = json_text(order);
     if (const auto epoch = file_.epoch()) metadata[kEpochKey] = std::to_string(*epoch);
     if (const Json arguments = training_arguments(file_); !arguments.is_null()) {
@@ -164,7 +212,7 @@ class Conversion {
     Dict* const weights = arena.new_dict(/*ordered=*/true);
     for (const RenamedWeight& item : selection_.weights) {
       weights->entries.emplace_back(arena.keep(item.name),
-                                    arena.new_tensor(tensor_of(*item.weight, buffers)));
+                                    arena.new_tensor(tensor_of(item.weight, buffers)));
     }
     Dict* const root = arena.new_dict();
     if (options_.layout == WeightLayout::mmseg) {
@@ -212,7 +260,7 @@ class Conversion {
 
   StridedTensor tensor_of(const Weight& weight, std::deque<std::vector<std::byte>>& buffers) const {
     const DType dtype = dtype_of(weight);
-    if (dtype == weight.tensor.dtype) return weight.tensor;
+    if (dtype == weight.tensor.dtype && weight.parts.empty()) return weight.tensor;
     StridedTensor tensor;
     tensor.dtype = dtype;
     tensor.shape = weight.tensor.shape;
@@ -223,6 +271,7 @@ class Conversion {
 
   WeightFile file_;
   const ConversionOptions& options_;
+  std::string config_;
   WeightSelection selection_;
   PublishedOptimizer optimizer_;
   ConversionReport report_;

@@ -30,7 +30,8 @@ struct ConversionReport {
 };
 
 /// Converts a file of weights of any kind. What a file says beside its weights (epoch, training
-/// arguments, configuration) goes along. Throws UserError if the input is no such file, if nothing
+/// arguments, configuration) goes along. The layout vitmae writes `config.json` beside the output,
+/// as require_vitmae_config_free allows. Throws UserError if the input is no such file, if nothing
 /// in it fits the layout, or if the output cannot be written; then there is no output.
 ConversionReport convert_weights(const std::filesystem::path& in, const std::filesystem::path& out,
                                  const ConversionOptions& options);

@@ -2,10 +2,12 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/io/vitmae_names.h"
 
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <utility>
 
 namespace convmae {
 namespace {
@@ -23,6 +25,7 @@ constexpr std::array kRules{
     LayoutRule{WeightLayout::timm, "timm", "", false, true},
     LayoutRule{WeightLayout::mmseg, "mmseg", "backbone.", false, false},
     LayoutRule{WeightLayout::detectron2, "detectron2", "backbone.bottom_up.", false, false},
+    LayoutRule{WeightLayout::vitmae, "vitmae", "", true, false},
 };
 
 const LayoutRule& rule_of(WeightLayout layout) {
@@ -32,6 +35,29 @@ const LayoutRule& rule_of(WeightLayout layout) {
 /// What fine-tuning and probing put behind the encoder.
 bool is_head(std::string_view name) {
   return name.starts_with("head.") || name.starts_with("fc_norm.");
+}
+
+/// One of the kVitmaeParts equal parts of a weight's rows.
+Weight part_of(const Weight& weight, std::size_t part) {
+  if (!weight.parts.empty()) return {weight.name, weight.parts[part]};
+  StridedTensor tensor = weight.tensor;
+  tensor.shape[0] /= std::int64_t{kVitmaeParts};
+  tensor.offset += static_cast<std::int64_t>(part) * tensor.shape[0] * tensor.stride[0];
+  return {weight.name, std::move(tensor)};
+}
+
+/// Adds a weight under the layout's name, or its parts under theirs; false if the layout has none.
+bool add_renamed(const Weight& weight, std::string_view published, const LayoutRule& rule,
+                 std::vector<RenamedWeight>& renamed) {
+  if (rule.layout != WeightLayout::vitmae) {
+    renamed.push_back({weight, std::string(rule.prefix).append(published)});
+    return true;
+  }
+  const std::vector<std::string> names = vitmae_names(published);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    renamed.push_back({names.size() == 1 ? weight : part_of(weight, i), names[i]});
+  }
+  return !names.empty();
 }
 
 }  // namespace
@@ -45,7 +71,7 @@ WeightLayout parse_weight_layout(const std::string& name) {
     if (name == rule.name) return rule.layout;
   }
   throw UserError("no layout is named " + quote(name) +
-                  ": choose convmae, timm, mmseg or detectron2");
+                  ": choose convmae, timm, mmseg, detectron2 or vitmae");
 }
 
 std::optional<Architecture> architecture_of(const WeightFile& file) {
@@ -58,7 +84,7 @@ WeightSelection select_weights(const WeightFile& file, std::optional<WeightLayou
                                bool encoder_only) {
   WeightSelection selection;
   if (!layout && !encoder_only) {
-    for (const Weight& weight : file.weights()) selection.weights.push_back({&weight, weight.name});
+    for (const Weight& weight : file.weights()) selection.weights.push_back({weight, weight.name});
   } else {
     const std::optional<Architecture> architecture = architecture_of(file);
     if (!architecture) {
@@ -76,11 +102,9 @@ WeightSelection select_weights(const WeightFile& file, std::optional<WeightLayou
       const bool decoder_stays = rule.keeps_decoder && !encoder_only;
       const bool head_stays = rule.keeps_heads && !encoder_only;
       if (!inside || (is_decoder_weight(name) && !decoder_stays) ||
-          (is_head(name) && !head_stays)) {
+          (is_head(name) && !head_stays) || !add_renamed(weight, name, rule, selection.weights)) {
         ++selection.left_out;
-        continue;
       }
-      selection.weights.push_back({&weight, std::string(rule.prefix).append(name)});
     }
   }
   if (selection.weights.empty()) {

@@ -17,6 +17,7 @@ enum class WeightLayout {
   timm,        ///< the same, without decoder and mask token
   mmseg,       ///< backbone.patch_embed1.proj.weight, the encoder alone
   detectron2,  ///< backbone.bottom_up.patch_embed1.proj.weight, the encoder alone
+  vitmae,      ///< Hugging Face's ViTMAE: vit.embeddings.patch_embeddings.projection.weight
 };
 
 /// Throws UserError, naming the choices, for another name.
@@ -27,7 +28,7 @@ bool is_decoder_weight(std::string_view name);
 
 /// A weight of a file under the name that it shall get.
 struct RenamedWeight {
-  const Weight* weight = nullptr;
+  Weight weight;  ///< or a part of one that the layout divides
   std::string name;
 };
 

@@ -5,6 +5,7 @@
 #include "convmae/checkpoint/held_tensors.h"
 #include "convmae/checkpoint/position_transfer.h"
 #include "convmae/checkpoint/published_notes.h"
+#include "convmae/checkpoint/vitmae_config.h"
 #include "convmae/checkpoint/weight_layout.h"
 #include "convmae/model/architecture.h"
 
@@ -139,6 +140,7 @@ WeightFile open_for_init(const std::filesystem::path& path) {
 
 std::string origin_of(const WeightFile& file) {
   std::string text(describe(file.kind()));
+  if (file.is_vitmae()) text += " with the names of Hugging Face's ViTMAE";
   if (file.others().empty()) return text;
   constexpr std::size_t kMostNames = 4;
   text += file.location().empty() ? ", the tensors at its top"
@@ -152,13 +154,17 @@ std::string origin_of(const WeightFile& file) {
 
 std::optional<CheckpointInfo> described_by_itself(const WeightFile& file) {
   try {
-    return described_model(own_metadata(file));
+    if (std::optional<CheckpointInfo> own = described_model(own_metadata(file))) return own;
   } catch (const nlohmann::json::exception& error) {
     throw UserError(quote(file.path().string()) +
                     " describes its model badly: " + brief(error.what()));
   } catch (const UserError& error) {
     throw UserError(quote(file.path().string()) + " describes its model badly: " + error.what());
   }
+  const std::optional<ModelConfig> vitmae = vitmae_config_beside(file);
+  if (!vitmae) return std::nullopt;
+  const EncoderConfig& encoder = vitmae->encoder;
+  return CheckpointInfo{*vitmae, default_preprocessing(encoder.in_chans, encoder.img_size), {}, {}};
 }
 
 LoadedModel load_model(const std::filesystem::path& path,

@@ -39,8 +39,8 @@ std::string origin_of(const WeightFile& file);
 /// Whether this program wrote the file: CheckpointFile reads it, and refuses what has been damaged.
 bool is_ours(const WeightFile& file);
 
-/// What a file that this program wrote says about its model; nothing for other files. Throws
-/// UserError if it says it badly.
+/// What a file that this program wrote says about its model, or the configuration beside weights of
+/// Hugging Face's ViTMAE; nothing for other files. Throws UserError if it says it badly.
 std::optional<CheckpointInfo> described_by_itself(const WeightFile& file);
 
 /// Rebuilds the model in a file. A file of ours (weights or a training checkpoint) describes it; of

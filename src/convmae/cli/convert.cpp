@@ -116,7 +116,8 @@ void add_convert(CLI::App& app) {
       ->check(CLI::IsMember({"pth", "safetensors"}));
   command->add_flag("--encoder_only", options->encoder_only, "Leave out decoder and heads");
   command->add_option("--layout", options->layout,
-                      "Names as in convmae, timm, mmseg or detectron2 [as they are]");
+                      "Names as in convmae, timm, mmseg, detectron2 or vitmae: Hugging Face's "
+                      "ViTMAE, with config.json beside the file [as they are]");
   command->add_option("--dtype", options->dtype,
                       "float32, float16, bfloat16 or float64 [as they are]");
   command->add_flag("--no_optimizer", options->no_optimizer, "Leave out the optimizer's state");

@@ -64,11 +64,14 @@ bool is_parameter(const Weight& weight) {
 
 Json weights_json(const WeightFile& file) {
   std::int64_t parameters = 0;
+  std::size_t tensors = 0;
   Json dtypes = Json::object();
   for (const Weight& weight : file.weights()) {
     if (is_parameter(weight)) parameters += weight.tensor.numel();
+    const std::size_t stored = std::max<std::size_t>(weight.parts.size(), 1);
+    tensors += stored;
     Json& count = dtypes[std::string(torch_name(weight.tensor.dtype))];
-    count = count.is_null() ? 1 : count.get<std::int64_t>() + 1;
+    count = count.is_null() ? stored : count.get<std::size_t>() + stored;
   }
   Json others = Json::object();
   for (const WeightFile::Other& entry : file.others()) {
@@ -78,7 +81,7 @@ Json weights_json(const WeightFile& file) {
   return {{"location", shortened(file.location())},
           {"stripped_prefix", shortened(file.stripped_prefix())},
           {"other_tensors", others},
-          {"tensors", file.weights().size()},
+          {"tensors", tensors},
           {"parameters", parameters},
           {"dtypes", dtypes}};
 }
@@ -114,6 +117,7 @@ Json architecture_json(const WeightFile& file) {
   if (!found) return nullptr;
   const bool vit = found->encoder == EncoderKind::vit;
   Json json{{"encoder", vit ? "mae" : "convmae"},
+            {"names", file.is_vitmae() ? "vitmae" : "published"},
             {"method", method_json(file, *found)},
             {"model", found->preset.empty() ? Json() : Json(found->preset)},
             {"prefix", shortened(found->prefix)},

@@ -1,12 +1,15 @@
 #include "convmae/io/weights.h"
 
+#include "convmae/base/checked.h"
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
 #include "convmae/io/foreign_weights.h"
+#include "convmae/io/vitmae_names.h"
 
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 namespace convmae {
 namespace {
@@ -66,6 +69,45 @@ bool has_a_function(std::string_view name) {
   return name == "epoch" || name == "iteration" || name == "args" || name == "optimizer";
 }
 
+/// A weight of which the parts that have been found are known.
+struct PartedWeight {
+  std::string name;
+  std::string_view stored_name;  ///< of one of its parts
+  std::array<const StridedTensor*, kVitmaeParts> parts{};
+};
+
+/// The whole of which the parts are the rows.
+Weight join(const PartedWeight& weight, const std::filesystem::path& file) {
+  constexpr std::array<const char*, kVitmaeParts> kNames{"query", "key", "value"};
+  Weight whole{weight.name, {}};
+  for (std::size_t i = 0; i < kVitmaeParts; ++i) {
+    if (weight.parts[i] == nullptr) {
+      throw UserError(quote(file.string()) + " lacks the " + kNames[i] + " that belongs to " +
+                      quote(weight.stored_name) + ": give a whole checkpoint");
+    }
+    whole.parts.push_back(*weight.parts[i]);
+  }
+  const StridedTensor& first = whole.parts.front();
+  whole.tensor.dtype = first.dtype;
+  whole.tensor.shape = first.shape;
+  const bool alike = std::ranges::all_of(whole.parts, [&](const StridedTensor& part) {
+    return part.dtype == first.dtype && part.shape == first.shape;
+  });
+  const std::optional<std::int64_t> rows =
+      first.shape.empty() ? std::nullopt
+                          : checked_multiply(first.shape[0], std::int64_t{kVitmaeParts});
+  if (rows) whole.tensor.shape[0] = *rows;
+  const std::optional<std::int64_t> numel = checked_numel(whole.tensor.shape);
+  if (!alike || !rows || !numel || !checked_multiply(*numel, size_of(first.dtype))) {
+    throw UserError(quote(file.string()) +
+                    " has a query, key and value that do not belong together, "
+                    "one of which is " +
+                    quote(weight.stored_name) + ": give another checkpoint");
+  }
+  whole.tensor.stride = contiguous_strides(whole.tensor.shape);
+  return whole;
+}
+
 }  // namespace
 
 std::string_view describe(WeightFileKind kind) {
@@ -96,13 +138,14 @@ WeightFile::File WeightFile::open(const std::filesystem::path& path) {
                   " is neither a PyTorch checkpoint (.pth) nor a safetensors file");
 }
 
-WeightFile::WeightFile(const std::filesystem::path& path) : file_(open(path)) {
+WeightFile::WeightFile(const std::filesystem::path& path, WeightNames names) : file_(open(path)) {
   if (const PthFile* const file = pth()) {
     list_pth(*file);
   } else {
     list_safetensors(*safetensors());
   }
   strip_prefixes();
+  if (names == WeightNames::published) take_published_names();
   for (std::size_t i = 0; i < weights_.size(); ++i) {
     if (!index_.emplace(weights_[i].name, i).second) {
       throw UserError(quote(path.string()) + " has two weights " + quote(weights_[i].name));
@@ -170,6 +213,32 @@ void WeightFile::strip_prefixes() {
   for (Weight& weight : weights_) weight.name.erase(0, stripped_prefix_.size());
 }
 
+void WeightFile::take_published_names() {
+  std::vector<std::string_view> stored;
+  for (const Weight& weight : weights_) stored.emplace_back(weight.name);
+  const std::optional<VitmaeNames> names = VitmaeNames::among(stored);
+  if (!names) return;
+  std::vector<Weight> published;
+  std::map<std::string, PartedWeight> parted;
+  for (const Weight& weight : weights_) {
+    const std::optional<PublishedPlace> place = names->place_of(weight.name);
+    if (!place || !place->part) {
+      published.push_back({place ? place->name : weight.name, weight.tensor});
+      continue;
+    }
+    PartedWeight& whole = parted[place->name];
+    whole.name = place->name;
+    whole.stored_name = weight.name;
+    if (std::exchange(whole.parts[*place->part], &weight.tensor) != nullptr) {
+      throw UserError(quote(path().string()) + " has " + quote(weight.name) +
+                      " twice, under two names");
+    }
+  }
+  for (const auto& entry : parted) published.push_back(join(entry.second, path()));
+  weights_ = std::move(published);
+  is_vitmae_ = true;
+}
+
 const MappedFile& WeightFile::mapping() const {
   const PthFile* const as_pth = pth();
   return as_pth != nullptr ? as_pth->file() : safetensors()->file();
@@ -181,7 +250,13 @@ const Weight* WeightFile::find(std::string_view name) const {
 }
 
 void WeightFile::read(const Weight& weight, std::span<std::byte> out) const {
-  read_tensor(mapping(), weight.tensor, out);
+  if (weight.parts.empty()) read_tensor(mapping(), weight.tensor, out);
+  std::size_t begin = 0;
+  for (const StridedTensor& part : weight.parts) {
+    const auto bytes = static_cast<std::size_t>(part.bytes());
+    read_tensor(mapping(), part, out.subspan(begin, bytes));
+    begin += bytes;
+  }
   if (weight.tensor.dtype != DType::boolean) return;
   if (std::ranges::any_of(out, [](std::byte byte) { return byte > std::byte{1}; })) {
     throw UserError(quote(path().string()) + " has a boolean that is neither 0 nor 1 in " +

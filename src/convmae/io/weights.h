@@ -24,7 +24,17 @@ std::string_view describe(WeightFileKind kind);
 struct Weight {
   /// Without the prefixes that wrappers add.
   std::string name;
+  /// Of a weight in parts only type and shape, with no storage behind them.
   StridedTensor tensor;
+  /// Tensors of equal type and shape that follow each other along the first dimension; none if the
+  /// file has the weight as one tensor.
+  std::vector<StridedTensor> parts = {};
+};
+
+/// The names that weights of Hugging Face's ViTMAE get.
+enum class WeightNames {
+  published,  ///< as MAE's authors named them, query, key and value joined
+  stored,     ///< their own
 };
 
 /// A flat view of the weights in a file of any kind that the program reads, told apart by their
@@ -37,11 +47,14 @@ struct Weight {
 /// safetensors file has its weights at the top; tensors whose name begins with "optimizer." are not
 /// weights. Then the prefixes "module." (DistributedDataParallel),
 /// "_orig_mod." (torch.compile) and "model." are taken off for as long as all names begin with one.
+/// Weights of Hugging Face's ViTMAE get published names (vitmae_names.h), unless stored ones are
+/// asked for.
 class WeightFile {
  public:
   /// Throws UserError if the file is of another kind or its content is not as it must be; a file
   /// without weights is no error here.
-  explicit WeightFile(const std::filesystem::path& path);
+  explicit WeightFile(const std::filesystem::path& path,
+                      WeightNames names = WeightNames::published);
 
   WeightFileKind kind() const { return kind_; }
   const std::filesystem::path& path() const { return mapping().path(); }
@@ -62,6 +75,8 @@ class WeightFile {
   const std::vector<Other>& others() const { return others_; }
   /// What was taken off the names: "module.", mostly empty.
   const std::string& stripped_prefix() const { return stripped_prefix_; }
+  /// Whether published names stand for those of Hugging Face's ViTMAE.
+  bool is_vitmae() const { return is_vitmae_; }
 
   /// Fetches the elements in row-major order; `out` has `weight.tensor.bytes()` bytes. Booleans are
   /// checked to be 0 or 1. Throws UserError if the file has become shorter meanwhile.
@@ -93,6 +108,7 @@ class WeightFile {
   void list_others(const std::vector<const Dict*>& way, const std::vector<std::string_view>& names);
   void list_safetensors(const SafetensorsFile& file);
   void strip_prefixes();
+  void take_published_names();
 
   File file_;
   WeightFileKind kind_ = WeightFileKind::safetensors;
@@ -101,6 +117,7 @@ class WeightFile {
   std::string location_;
   std::vector<Other> others_;
   std::string stripped_prefix_;
+  bool is_vitmae_ = false;
   std::size_t optimizer_tensors_ = 0;
 };
 

@@ -11,6 +11,7 @@
 #include "convmae/train/run/run_directory.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 #include <iterator>
@@ -29,6 +30,8 @@ constexpr const char* kScoreKey = "score";
 constexpr const char* kScoredOnKey = "scored_on";
 constexpr const char* kBestLink = "best.safetensors";
 constexpr const char* kFreshLink = ".best-link";
+/// Of a folder that Hugging Face's transformers opens.
+constexpr std::array kModelNames{"model.safetensors", "pytorch_model.bin"};
 
 std::optional<std::int64_t> step_of(const std::filesystem::path& path,
                                     std::string_view prefix = kPrefix,
@@ -114,6 +117,7 @@ std::filesystem::path model_file(const std::filesystem::path& given) {
     std::ranges::copy(checkpoints_in(paths.checkpoints()), std::back_inserter(candidates));
   }
   candidates.push_back(paths.weights());
+  for (const char* const name : kModelNames) candidates.push_back(given / name);
   const auto found = std::ranges::find_if(candidates, [](const std::filesystem::path& candidate) {
     std::error_code error;
     return std::filesystem::is_regular_file(candidate, error);

@@ -13,8 +13,9 @@
 namespace convmae {
 
 /// The file to take a model from: `given` itself, or of a run's directory its best checkpoint, if
-/// held-out images have told which that is, else its newest, else its final weights. Only looks.
-/// Throws UserError if a directory has none of them.
+/// held-out images have told which that is, else its newest, else its final weights; or of a folder
+/// that Hugging Face's transformers opens its weights. Only looks. Throws UserError if a directory
+/// has none of them.
 std::filesystem::path model_file(const std::filesystem::path& given);
 
 /// Whether a run has saved a checkpoint. Only looks.
