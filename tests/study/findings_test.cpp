@@ -106,7 +106,8 @@ TEST_F(Findings, CountCpuTimeByMeasuredSteps) {
   const std::string setting = cost_setting(finished_.plan.tasks.front());
   std::vector<CostLine> costs;
   for (const double seconds : {0.5, 0.2, 0.3})
-    costs.push_back({setting, 0, seconds, 8, 4, "", "", ""});
+    costs.push_back({setting, 0, seconds, 8, 4, "a CPU", "", ""});
+  costs.push_back({setting, 0, 0.1, 8, 4, "another CPU", "", ""});
   EXPECT_DOUBLE_EQ(finished_.findings(costs).pretraining_cpu_seconds("plain"), 0.3 * 100);
   EXPECT_EQ(finished_.findings(costs).pretraining_cpu_seconds("masked"), 10);
 }

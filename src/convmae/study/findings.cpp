@@ -27,6 +27,15 @@ double mean_cpu_seconds(const std::vector<const ResultLine*>& lines) {
   return sum / static_cast<double>(lines.size());
 }
 
+/// Of lines that several kinds of CPU have computed, that of most.
+std::string main_cpu(const std::vector<ResultLine>& lines) {
+  std::map<std::string, std::size_t> counts;
+  for (const ResultLine& line : lines) ++counts[line.outcome.cpu];
+  const auto found =
+      std::ranges::max_element(counts, {}, &std::pair<const std::string, std::size_t>::second);
+  return found == counts.end() ? "" : found->first;
+}
+
 }  // namespace
 
 StudyFindings::StudyFindings(const Study& study, const StudyPlan& plan,
@@ -34,23 +43,27 @@ StudyFindings::StudyFindings(const Study& study, const StudyPlan& plan,
                              const std::vector<CostLine>& costs)
     : study_(study) {
   std::set<std::pair<std::string, std::string>> wanted;  // arm and evaluation of a task
+  std::map<std::string, std::string> settings;           // of the arms' steps
   for (const StudyTask& task : plan.tasks) {
     for (const TaskUse& use : task.uses) {
       if (use.study != study.name) continue;
       ++planned_;
       wanted.emplace(task.key, use.arm + '\n' + use.evaluation);
-      if (use.evaluation != kPretraining || step_seconds_.contains(use.arm)) continue;
-      std::vector<double> rounds;
-      for (const CostLine& cost : costs) {
-        if (cost.setting == cost_setting(task)) rounds.push_back(cost.seconds_per_step);
-      }
-      step_seconds_[use.arm] = median(std::move(rounds));
+      if (use.evaluation == kPretraining) settings.try_emplace(use.arm, cost_setting(task));
     }
   }
   for (const ResultLine& line : lines) {
     const bool is_wanted = line.use.study == study.name &&
                            wanted.contains({line.task, line.use.arm + '\n' + line.use.evaluation});
     if (is_wanted) lines_.push_back(line);
+  }
+  const std::string cpu = main_cpu(lines_);
+  for (const auto& [arm, setting] : settings) {
+    std::vector<double> rounds;
+    for (const CostLine& cost : costs) {
+      if (cost.setting == setting && cost.cpu == cpu) rounds.push_back(cost.seconds_per_step);
+    }
+    step_seconds_[arm] = median(std::move(rounds));
   }
 }
 

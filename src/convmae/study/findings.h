@@ -35,8 +35,9 @@ class StudyFindings {
                                          const std::string& evaluation) const;
   /// Of all lines of an evaluation, or of the pretrainings.
   MeanCurve curve(const std::string& arm, const std::string& evaluation) const;
-  /// CPU seconds of an arm's pretraining: of a step as measured in turns, times its steps; where
-  /// that was not measured, the mean of its runs. NaN without a run.
+  /// CPU seconds of an arm's pretraining: of a step as measured in turns on the kind of CPU that
+  /// most lines are of, times its steps; where that was not measured, the mean of its runs. NaN
+  /// without a run.
   double pretraining_cpu_seconds(const std::string& arm) const;
   /// Mean of all lines; NaN without one.
   double evaluation_cpu_seconds(const std::string& arm, const std::string& evaluation) const;
