@@ -86,7 +86,9 @@ class Transfer {
     }
     if (is_first_convolution(name) && weight->tensor.shape.size() == 4 &&
         weight->tensor.shape[1] != target.size(1)) {
-      return take_first_convolution(*weight, target);
+      taken_ += static_cast<std::int64_t>(
+          take_first_convolution(file_, *weight, target, in_chans_, notes_));
+      return;
     }
     read_tensor(file_, *weight, target);
     ++taken_;
@@ -121,17 +123,6 @@ class Transfer {
     }
     target.copy_(rows);
     head_taken_ = true;
-    ++taken_;
-  }
-
-  void take_first_convolution(const Weight& weight, const at::Tensor& target) {
-    notes_ += "; the first convolution has " + std::to_string(weight.tensor.shape[1]) +
-              " channels in the file, here " + std::to_string(target.size(1));
-    if (in_chans_ == InChansInit::random) {
-      notes_ += ": it stays new";
-      return;
-    }
-    target.copy_(adapt_in_chans(read_tensor(file_, weight), target.size(1), in_chans_));
     ++taken_;
   }
 
@@ -227,21 +218,6 @@ nlohmann::ordered_json sizes_json(Method method, const EncoderConfig& model) {
 }
 
 }  // namespace
-
-InChansInit parse_in_chans_init(const std::string& name) {
-  if (name == "mean") return InChansInit::mean;
-  if (name == "repeat") return InChansInit::repeat;
-  if (name == "random") return InChansInit::random;
-  throw UserError("--in_chans_init must be mean, repeat or random, found " + quote(name));
-}
-
-at::Tensor adapt_in_chans(const at::Tensor& weight, std::int64_t in_chans, InChansInit init) {
-  const std::int64_t before = weight.size(1);
-  const at::Tensor source = init == InChansInit::mean ? weight.mean(1, /*keepdim=*/true) : weight;
-  const at::Tensor channels = at::arange(in_chans, at::kLong).remainder(source.size(1));
-  return source.index_select(1, channels) *
-         (static_cast<double>(before) / static_cast<double>(in_chans));
-}
 
 ClassifierInit initialise_classifier(const std::filesystem::path& path, Classifier& classifier,
                                      InChansInit in_chans_init,

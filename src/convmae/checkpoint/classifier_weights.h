@@ -1,6 +1,7 @@
 #pragma once
 
 #include "convmae/checkpoint/checkpoint_file.h"
+#include "convmae/checkpoint/first_convolution.h"
 #include "convmae/model/classifier.h"
 #include "convmae/model/compute.h"
 
@@ -11,19 +12,6 @@
 #include <vector>
 
 namespace convmae {
-
-/// How the first convolution of a file becomes one for another number of channels.
-enum class InChansInit {
-  mean,    ///< every channel gets the mean of the file's channels
-  repeat,  ///< the file's channels in turn
-  random,  ///< stays as a new model's
-};
-InChansInit parse_in_chans_init(const std::string& name);
-
-/// The weight [out, in, k, k] of a first convolution for `in_chans` channels, scaled by the ratio
-/// of the numbers of channels: with `mean`, a grey image gives what it gave before. Not for
-/// `random`.
-at::Tensor adapt_in_chans(const at::Tensor& weight, std::int64_t in_chans, InChansInit init);
 
 /// Takes a new classifier's weights from a file of any kind, ours or any other with published
 /// names, of pretraining or of fine-tuning. A position table of another grid is interpolated, a

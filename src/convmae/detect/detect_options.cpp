@@ -1,7 +1,7 @@
 #include "convmae/detect/detect_options.h"
 
 #include "convmae/base/quote.h"
-#include "convmae/checkpoint/classifier_weights.h"
+#include "convmae/checkpoint/first_convolution.h"
 #include "convmae/train/option_checks.h"
 
 #include <algorithm>

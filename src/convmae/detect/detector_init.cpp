@@ -2,6 +2,7 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/checkpoint/classifier_weights.h"
 #include "convmae/checkpoint/head_classes.h"
 #include "convmae/checkpoint/position_transfer.h"
 #include "convmae/checkpoint/weight_layout.h"
@@ -135,7 +136,8 @@ class DetectorTransfer {
       if (first_missing_.empty()) first_missing_ = name;
     } else if (name == "patch_embed1.proj.weight" && weight->tensor.shape.size() == 4 &&
                weight->tensor.shape[1] != target.size(1)) {
-      take_first_convolution(*weight, target);
+      taken_ += static_cast<std::int64_t>(
+          take_first_convolution(file_, *weight, target, in_chans_, notes_));
     } else {
       take_whole(*weight, target);
     }
@@ -161,17 +163,6 @@ class DetectorTransfer {
       target.copy_(resize_relative_positions(table, *from, *to));
       ++resized_;
     }
-    ++taken_;
-  }
-
-  void take_first_convolution(const Weight& weight, const at::Tensor& target) {
-    notes_ += "; the first convolution has " + std::to_string(weight.tensor.shape[1]) +
-              " channels in the file, here " + std::to_string(target.size(1));
-    if (in_chans_ == InChansInit::random) {
-      notes_ += ": it stays new";
-      return;
-    }
-    target.copy_(adapt_in_chans(read_tensor(file_, weight), target.size(1), in_chans_));
     ++taken_;
   }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "convmae/checkpoint/classifier_weights.h"
+#include "convmae/checkpoint/first_convolution.h"
 #include "convmae/coco/dataset.h"
 #include "convmae/detect/detector.h"
 

@@ -2,6 +2,7 @@
 
 #include "convmae/base/error.h"
 #include "convmae/base/quote.h"
+#include "convmae/checkpoint/classifier_weights.h"
 #include "convmae/checkpoint/position_transfer.h"
 #include "convmae/checkpoint/weight_layout.h"
 #include "convmae/checkpoint/weights.h"
@@ -94,7 +95,7 @@ class SegmentorTransfer {
     if (!is_new_with_segmentation(name)) ++from_encoder_;
     const std::vector<std::int64_t>& shape = weight->tensor.shape;
     if (own == "patch_embed1.proj.weight" && shape.size() == 4 && shape[1] != target.size(1)) {
-      return take_first_convolution(*weight, target);
+      return take_first_convolution(file_, *weight, target, in_chans_, notes_);
     }
     read_tensor(file_, *weight, target);
     return true;
@@ -156,17 +157,6 @@ class SegmentorTransfer {
                 std::to_string(names.size()) + " classes, new: " + listed(others);
     }
     matched_ = std::move(match.index);
-  }
-
-  bool take_first_convolution(const Weight& weight, const at::Tensor& target) {
-    notes_ += "; the first convolution has " + std::to_string(weight.tensor.shape[1]) +
-              " channels in the file, here " + std::to_string(target.size(1));
-    if (in_chans_ == InChansInit::random) {
-      notes_ += ": it stays new";
-      return false;
-    }
-    target.copy_(adapt_in_chans(read_tensor(file_, weight), target.size(1), in_chans_));
-    return true;
   }
 
   const WeightFile& file_;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "convmae/checkpoint/classifier_weights.h"
+#include "convmae/checkpoint/first_convolution.h"
 #include "convmae/data/labels/label_scheme.h"
 #include "convmae/segment/segmentor.h"
 
