@@ -3,6 +3,7 @@
 #include "convmae/base/error.h"
 #include "convmae/model/classifier.h"
 #include "convmae/model/encoder/layers.h"
+#include "convmae/ops/cpu_features.h"
 #include "convmae/ops/device.h"
 
 #include <ATen/Parallel.h>
@@ -75,6 +76,14 @@ TEST(Compute, RefusesOtherNames) {
     EXPECT_THROW(start_compute(options), UserError);
     EXPECT_THROW(validate_compute(options), UserError);
   }
+}
+
+TEST(Compute, IsAsFastAsTheCpuCan) {
+  ComputeOptions options{.device = "cpu", .precision = "fast"};
+  resolve_compute(options);
+  EXPECT_EQ(options.precision, cpu_has_bf16() ? "bf16" : "fp32");
+  if (!cpu_has_bf16())
+    EXPECT_THROW(validate_compute({.device = "cpu", .precision = "bf16"}), UserError);
 }
 
 TEST(Compute, WritesOutWhatIsLeftToTheProgram) {

@@ -53,7 +53,8 @@ class BenchOpsCommand {
     table_.group("Measurement");
     table_.add("batch_size", batch_size_, "Images of a batch");
     table_.add("threads", compute_.threads, "Threads that compute");
-    table_.add("precision", compute_.precision, "fp32, or bf16 where the CPU has it");
+    table_.add("precision", compute_.precision,
+               "fp32, bf16 where the CPU has it, or fast: bf16 if it has");
     table_.add_command_line_only("json", json_, "Print JSON");
   }
 

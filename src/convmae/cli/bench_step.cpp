@@ -234,7 +234,7 @@ class BenchStepCommand {
     table_.add("gemm", report_.compute.gemm, "Matrix products: auto, aten, onednn or native");
     table_.add("device", report_.compute.device, "auto, cpu, cuda or cuda:NUMBER");
     table_.add("precision", report_.compute.precision,
-               "fp32, or bf16 where the CPU has it; auto: bf16 on a GPU");
+               "fp32, bf16 where the CPU has it, or fast: bf16 if it has; auto: bf16 on a GPU");
     table_.add("kernel", report_.compute.kernel,
                "own, or reference: the library's operators in place of ours");
     table_.add("seed", report_.options.seed, "Of the model's weights");

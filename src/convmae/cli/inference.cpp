@@ -151,7 +151,7 @@ void InferenceFlags::add_upright_to(CLI::App& command) {
       ->capture_default_str();
   command
       .add_option("--precision", compute_.precision,
-                  "fp32, or bf16 where the CPU has it; auto: bf16 on a GPU")
+                  "fp32, bf16 where the CPU has it, or fast: bf16 if it has; auto: bf16 on a GPU")
       ->capture_default_str();
   numbers_of<std::int64_t>(
       command.add_option("--threads", compute_.threads, "Threads that compute; 0: one a CPU"))

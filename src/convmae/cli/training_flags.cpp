@@ -102,8 +102,9 @@ void TrainingFlags::add_machine() {
              "auto, cpu, cuda or cuda:NUMBER; auto: a GPU if there is one");
   table_.add("threads", options_.threads, "Threads that compute; 0: one a CPU");
   table_.add("gemm", options_.gemm, "Matrix products on a CPU: auto, aten, onednn or native");
-  table_.add("precision", options_.precision,
-             "fp32, or bf16: faster, where the CPU has it; auto: bf16 on a GPU");
+  table_.add(
+      "precision", options_.precision,
+      "fp32, bf16: faster, where the CPU has it, or fast: bf16 if it has; auto: bf16 on a GPU");
   table_.add("kernel", options_.kernel,
              "own, or reference: the library's operators in place of ours");
   table_.add_command_line_only("dist_timeout", dist_timeout_,

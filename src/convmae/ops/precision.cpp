@@ -7,14 +7,17 @@
 namespace convmae {
 
 c10::ScalarType parse_precision(const std::string& name, c10::Device device) {
-  if (name == "fp32" || (name == "auto" && device.is_cpu())) return c10::kFloat;
-  if (name != "bf16" && name != "auto") {
-    throw UserError("--precision must be auto, fp32 or bf16, found " + quote(name));
+  const bool has_bf16 = !device.is_cpu() || cpu_has_bf16();
+  if (name == "fp32" || (name == "auto" && device.is_cpu()) || (name == "fast" && !has_bf16)) {
+    return c10::kFloat;
   }
-  if (device.is_cpu() && !cpu_has_bf16()) {
+  if (name != "bf16" && name != "auto" && name != "fast") {
+    throw UserError("--precision must be auto, fp32, bf16 or fast, found " + quote(name));
+  }
+  if (!has_bf16) {
     throw UserError(
         "--precision bf16 needs a CPU with avx512_bf16 or amx_bf16, where it is fast; this one has "
-        "neither: use --precision fp32");
+        "neither: use --precision fast or fp32");
   }
   return c10::kBFloat16;
 }
