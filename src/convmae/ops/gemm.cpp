@@ -1,5 +1,6 @@
 #include "convmae/ops/gemm.h"
 
+#include "convmae/ops/cpu_features.h"
 #include "convmae/ops/kernels/dispatch.h"
 #include "convmae/ops/mkl_gemm.h"
 #include "convmae/ops/native_gemm.h"
@@ -28,10 +29,12 @@ using LinearPointwise = at::Tensor(const at::Tensor&, const at::Tensor&,
                                    c10::List<std::optional<at::Scalar>>,
                                    std::optional<std::string_view>);
 
+/// In bfloat16 oneDNN multiplies from AVX-512 on.
 bool onednn_takes(const at::Tensor& a, const at::Tensor& b) {
-  const auto type = a.scalar_type();
-  return a.device().is_cpu() && (type == at::kFloat || type == at::kBFloat16) && a.numel() > 0 &&
-         b.numel() > 0;
+  const bool has_type =
+      a.scalar_type() == at::kFloat ||
+      (a.scalar_type() == at::kBFloat16 && cpu_kernel_level() >= KernelLevel::avx512);
+  return a.device().is_cpu() && has_type && a.numel() > 0 && b.numel() > 0;
 }
 
 /// A bias is a parameter and may be of a higher precision than the GEMM.
