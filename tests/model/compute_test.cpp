@@ -82,8 +82,9 @@ TEST(Compute, IsAsFastAsTheCpuCan) {
   ComputeOptions options{.device = "cpu", .precision = "fast"};
   resolve_compute(options);
   EXPECT_EQ(options.precision, cpu_has_bf16() ? "bf16" : "fp32");
-  if (!cpu_has_bf16())
+  if (!cpu_has_bf16()) {
     EXPECT_THROW(validate_compute({.device = "cpu", .precision = "bf16"}), UserError);
+  }
 }
 
 TEST(Compute, WritesOutWhatIsLeftToTheProgram) {
