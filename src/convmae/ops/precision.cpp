@@ -8,10 +8,10 @@ namespace convmae {
 
 c10::ScalarType parse_precision(const std::string& name, c10::Device device) {
   const bool has_bf16 = !device.is_cpu() || cpu_has_bf16();
-  if (name == "fp32" || (name == "auto" && device.is_cpu()) || (name == "fast" && !has_bf16)) {
-    return c10::kFloat;
-  }
-  if (name != "bf16" && name != "auto" && name != "fast") {
+  if (name == "fp32") return c10::kFloat;
+  if (name == "auto") return device.is_cpu() ? c10::kFloat : c10::kBFloat16;
+  if (name == "fast") return has_bf16 ? c10::kBFloat16 : c10::kFloat;
+  if (name != "bf16") {
     throw UserError("--precision must be auto, fp32, bf16 or fast, found " + quote(name));
   }
   if (!has_bf16) {
